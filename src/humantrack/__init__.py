@@ -1,0 +1,1 @@
+"""humantrack reconstructs and tracks every person of a video in 3D."""

@@ -1,0 +1,1 @@
+"""Body models: parameters -> surface and joints."""

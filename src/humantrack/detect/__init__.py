@@ -1,0 +1,1 @@
+"""The Detector protocol's implementations, one file per detector."""

@@ -1,0 +1,135 @@
+"""Every error a user can meet, each with an exit code of its own.
+
+::
+
+    HumantrackError             1   anything below; also the base to catch
+    ├── ConfigError             2   a key or value on the command line is wrong
+    ├── SourceError             3   something is wrong with the video
+    │   ├── SourceNotFoundError 3   no such file, folder or glob
+    │   ├── UnreadableSourceError 4 it exists, but is no video or image we can open
+    │   └── EmptySourceError    5   it opens, but not one frame came out
+    ├── WeightsError            6   a model file is the wrong one or damaged
+    │   └── MissingWeightsError 7   a model file is not there
+    ├── OutputError             8   a result cannot be written (permission, full disk)
+    ├── ResultsError            9   a results file cannot be read
+    │   └── UnsafePickleError  10   ... because it asks to run code
+    ├── DependencyError        11   an optional package is needed and missing or broken
+    ├── StageError             12   a stage of the pipeline failed on a frame
+    └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM; what was final is kept
+
+Exit code 70 is an error of our own that none of these describes (see ``track.main``).
+"""
+
+from __future__ import annotations
+
+
+class HumantrackError(Exception):
+    """What went wrong, where, and what to do, as one line.
+
+    Args:
+        what: the problem, in a few words, without a full stop.
+        where: the file, key or frame it concerns.
+        hint: what the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: object = None, hint: str | None = None) -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        line = self.what
+        if self.where is not None:
+            line += f": {self.where}"
+        if self.hint:
+            line += f". {self.hint[0].upper()}{self.hint[1:]}"
+        return " ".join(line.split())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.where, self.hint)
+
+
+def _rebuild(
+    kind: type[HumantrackError], what: str, where: object, hint: str | None
+) -> HumantrackError:
+    """Errors cross process boundaries (sweeps, workers), so they must unpickle."""
+    return kind(what, where=where, hint=hint)
+
+
+class ConfigError(HumantrackError):
+    """A key or a value of the configuration is wrong."""
+
+    exit_code = 2
+
+
+class SourceError(HumantrackError):
+    """Something is wrong with the video."""
+
+    exit_code = 3
+
+
+class SourceNotFoundError(SourceError):
+    """No such file, folder or glob."""
+
+    exit_code = 3
+
+
+class UnreadableSourceError(SourceError):
+    """The source exists but is not a video or image that can be opened."""
+
+    exit_code = 4
+
+
+class EmptySourceError(SourceError):
+    """The source opens but yields no frame."""
+
+    exit_code = 5
+
+
+class WeightsError(HumantrackError):
+    """A model file is the wrong one or damaged."""
+
+    exit_code = 6
+
+
+class MissingWeightsError(WeightsError):
+    """A model file is not there."""
+
+    exit_code = 7
+
+
+class OutputError(HumantrackError):
+    """A result cannot be written."""
+
+    exit_code = 8
+
+
+class ResultsError(HumantrackError):
+    """A results file cannot be read."""
+
+    exit_code = 9
+
+
+class UnsafePickleError(ResultsError):
+    """A results file asks to run code."""
+
+    exit_code = 10
+
+
+class DependencyError(HumantrackError):
+    """An optional package is needed and is missing or broken."""
+
+    exit_code = 11
+
+
+class StageError(HumantrackError):
+    """A stage of the pipeline failed on a frame."""
+
+    exit_code = 12
+
+
+class InterruptedRunError(HumantrackError):
+    """The run was stopped from outside; what was final has been kept."""
+
+    exit_code = 130

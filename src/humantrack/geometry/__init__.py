@@ -1,0 +1,1 @@
+"""Rotations, boxes, cameras, crops and the z-buffer: formulas without models."""

@@ -1,0 +1,1 @@
+"""Bodies drawn over frames: mesh rasteriser, overlay, palette."""

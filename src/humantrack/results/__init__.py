@@ -1,0 +1,1 @@
+"""Records to and from PHALP's keys: streaming pickle writer, safe reader."""

@@ -1,0 +1,1 @@
+"""PHALP's tracker: cost, assignment, track life cycle, forecasts; owns the ids."""

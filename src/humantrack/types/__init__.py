@@ -1,0 +1,39 @@
+"""The types that walk the street: frozen dataclasses over numpy, checked when built."""
+
+from humantrack.types.frame import Frame, FrameKey, SourceInfo
+from humantrack.types.people import (
+    CODE_SIZE,
+    LOCATION_VECTOR_SIZE,
+    POSE_VECTOR_SIZE,
+    Appearance,
+    BodyBatch,
+    Detections,
+    People,
+)
+from humantrack.types.record import (
+    BackFill,
+    FrameRecord,
+    FrameUpdate,
+    Observation,
+    RleMask,
+    TrackedPerson,
+)
+
+__all__ = [
+    "CODE_SIZE",
+    "LOCATION_VECTOR_SIZE",
+    "POSE_VECTOR_SIZE",
+    "Appearance",
+    "BackFill",
+    "BodyBatch",
+    "Detections",
+    "Frame",
+    "FrameKey",
+    "FrameRecord",
+    "FrameUpdate",
+    "Observation",
+    "People",
+    "RleMask",
+    "SourceInfo",
+    "TrackedPerson",
+]

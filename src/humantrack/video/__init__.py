@@ -1,0 +1,1 @@
+"""Sources of frames, shot cuts, the mp4 writer."""
