@@ -1,0 +1,316 @@
+"""Every key of the configuration, with its type, default and a sentence of help.
+
+Names and nesting are PHALP's and 4D-Humans' (``phalp/configs/base.py`` and ``track.py`` of their
+public repositories), so that their command lines work. docs/configuration.md is generated from
+here. A key marked ``inert`` is accepted for that reason alone and changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from humantrack.errors import ConfigError
+
+SCHEMA_NAME = "humantrack_schema"
+
+
+def key(default: Any, text: str, *, inert: bool = False) -> Any:
+    """A dataclass field with help; lists and dataclass types become factories."""
+    metadata = {"help": text, "inert": inert}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class VideoConfig:
+    """What is read, and where results go."""
+
+    source: str | None = key(
+        None,
+        "A video file, a folder of images, a glob of images, or a PHALP .pkl of given boxes.",
+    )
+    output_dir: str = key("outputs/", "Folder for everything a run writes.")
+    extract_video: bool = key(
+        False, "Write every frame as a JPEG under <output_dir>/_DEMO/<name>/img and read it back."
+    )
+    base_path: str | None = key(
+        None, "Folder of the frames when video.source is a .pkl of given boxes."
+    )
+    boxes: str | None = key(
+        None, "Given boxes (.pkl, .json or MOT .txt) to use on video.source in place of a detector."
+    )
+    start_frame: int | None = key(None, "First frame, from 0; null or -1 = the beginning.")
+    end_frame: int | None = key(
+        None, "Frame to stop before; null or -1 = the end (PHALP stops at 1300)."
+    )
+    start_time: str | float | None = key(
+        None, "Start, as 90, 1.5s, 500ms, 1m30s or 00:01:30.5; null or -1 = the beginning."
+    )
+    end_time: str | float | None = key(
+        None, "Stop before this time; null or -1 = the end (PHALP stops at 10 s)."
+    )
+    useffmpeg: bool = key(False, "Frames are always decoded by FFmpeg's libraries.", inert=True)
+
+
+@dataclass
+class PHALPConfig:
+    """The tracker. Keys that are null take the value that suits the chosen ``tracker``."""
+
+    predict: str | None = key(
+        None,
+        "Cues to associate by: T texture, A appearance code, P pose, L location. "
+        "null = TPL with hmr2, APL with the embedded default.",
+    )
+    pose_distance: str = key("smpl", "Pose distance: smpl (226 numbers) or joints.")
+    distance_type: str = key("EQ_019", "Association cost: EQ_019, EQ_010, A0, P0, L0, ...")
+    alpha: float = key(0.1, "How fast a track's texture follows its detections, 0..1.")
+    low_th_c: float | None = key(
+        None, "Lowest detection score that may start a track. null = 0.8 with hmr2, 0.4 embedded."
+    )
+    hungarian_th: float = key(100.0, "A pair that costs more than this is never matched.")
+    track_history: int = key(7, "Past observations a forecast looks at.")
+    max_age_track: int = key(50, "Frames a track lives on without being seen.")
+    n_init: int = key(5, "Detections in a row until a track counts.")
+    encode_type: str = key("4c", "Channels of the texture encoder.", inert=True)
+    past_lookback: int = key(1, "Past samples of a track compared with a detection.")
+    detector: str | None = key(
+        None, "nanodet (shipped), given (video.boxes). null = the tracker's own."
+    )
+    shot: int = key(0, "Set by PHALP itself in each frame.", inert=True)
+    start_frame: int = key(-1, "A second cut, counted in the frames that video.* lets through.")
+    end_frame: int = key(-1, "End of that cut (PHALP's default is 10; used with start_frame).")
+    small_w: int | None = key(
+        None, "Narrower boxes (px) are ignored. null = 50 with hmr2, 0 embedded."
+    )
+    small_h: int | None = key(
+        None, "Lower boxes (px) are ignored. null = 100 with hmr2, 0 embedded."
+    )
+    reference_quirks: bool = key(
+        False, "Reproduce PHALP's defects exactly (see docs/architecture.md)."
+    )
+
+
+@dataclass
+class PosePredictorConfig:
+    """Files of the pose predictor (tracker=hmr2)."""
+
+    config_path: str | None = key(None, "pose_predictor.yaml; null = the cache.", inert=True)
+    weights_path: str | None = key(None, "pose_predictor.pth; null = the cache.", inert=True)
+    mean_std: str | None = key(None, "mean_std.npy; null = the cache.", inert=True)
+
+
+@dataclass
+class HMRConfig:
+    """Files of HMAR (tracker=hmr2)."""
+
+    hmar_path: str | None = key(None, "hmar_v2_weights.pth; null = the cache.", inert=True)
+
+
+@dataclass
+class RenderConfig:
+    """The overlay video."""
+
+    enable: bool = key(True, "Draw the overlay video; results are the same either way.")
+    type: str = key(
+        "HUMAN_MESH", "HUMAN_MESH, HUMAN_MASK, HUMAN_BBOX, SKELETON or TRACKID_<n>_MESH."
+    )
+    fps: float | None = key(
+        None, "Frames per second of the overlay; null = the source's (images: 30)."
+    )
+    output_resolution: int = key(1440, "Cap on the overlay's longer side in px; never enlarges.")
+    head_mask: bool = key(False, "Leave the head undrawn, so that faces stay visible.")
+    up_scale: int = key(2, "PHALP's render scale; the overlay has the source's size.", inert=True)
+    res: int = key(256, "PHALP's base resolution.", inert=True)
+    side_view_each: bool = key(False, "PHALP's side views.", inert=True)
+    metallicfactor: float = key(0.0, "Material of PHALP's OpenGL renderer.", inert=True)
+    roughnessfactor: float = key(0.7, "Material of PHALP's OpenGL renderer.", inert=True)
+    colors: str = key("phalp", "Palette of PHALP's renderer.", inert=True)
+    head_mask_path: str | None = key(None, "PHALP's list of head faces.", inert=True)
+    blur_faces: bool = key(False, "Declared by PHALP, never used there.", inert=True)
+    show_keypoints: bool = key(False, "Declared by PHALP, never used there.", inert=True)
+
+
+@dataclass
+class ResultsConfig:
+    """The results file."""
+
+    keys: str = key(
+        "name", "Frame keys: name = <clip>/000001.jpg; phalp = paths or (path, pts) tuples."
+    )
+    features: bool = key(True, "Store appe, loca and pose of every person.")
+
+
+@dataclass
+class EmbeddedConfig:
+    """The embedded default (tracker=embedded)."""
+
+    detection_size: str = key("auto", "Longer side of the detector's input: auto, 640 or 416.")
+    weak_score: float = key(0.2, "Boxes from this score on may continue a track.")
+
+
+@dataclass
+class Config:
+    """All keys."""
+
+    tracker: str = key("auto", "embedded (ships with the package) or auto, the best there is.")
+    seed: int = key(42, "Seed of all random numbers.")
+    device: str = key("auto", "auto (cuda, mps, cpu: the first there is), cpu, cuda, cuda:1, mps.")
+    detect_shots: bool = key(False, "Find cuts, and track people across them.")
+    use_gt: bool = key(False, "Take the boxes of video.source (.pkl) or video.boxes as given.")
+    overwrite: bool = key(True, "false: a clip whose results exist is left alone.")
+    track_dataset: str = key("demo", "Prefix of the results file.")
+    base_tracker: str = key("PHALP", "Prefix of the overlay file.")
+    debug: bool = key(False, "Show tracebacks, and plain lines instead of a progress bar.")
+    verbose: bool = key(False, "Say more on the way.")
+    batch_frames: int = key(8, "Frames that the networks see at once; changes no result.")
+    read_ahead: int = key(8, "Frames decoded ahead; changes no result.")
+    expand_bbox_shape: list[int] | None = key(
+        [192, 256], "Aspect (width, height) boxes are grown to before a body is estimated."
+    )
+    hmr_type: str = key("hmr2018", "Body network of PHALP without 4D-Humans.", inert=True)
+    train: bool = key(False, "Training is not part of this program.", inert=True)
+    task_id: int = key(-1, "PHALP's slicing of data sets.", inert=True)
+    num_tasks: int = key(100, "PHALP's slicing of data sets.", inert=True)
+    video_seq: str | None = key(None, "Set by PHALP itself.", inert=True)
+
+    video: VideoConfig = key(VideoConfig, "What is read, and where results go.")
+    phalp: PHALPConfig = key(PHALPConfig, "The tracker.")
+    pose_predictor: PosePredictorConfig = key(PosePredictorConfig, "Files of the pose predictor.")
+    hmr: HMRConfig = key(HMRConfig, "Files of HMAR.")
+    render: RenderConfig = key(RenderConfig, "The overlay video.")
+    results: ResultsConfig = key(ResultsConfig, "The results file.")
+    embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
+
+
+def conf_dir() -> Path:
+    """The folder of Hydra's yaml files: inside a wheel, or beside ``src`` in a checkout."""
+    inside = Path(__file__).parent / "conf"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def register_schema() -> None:
+    """Make the schema known to Hydra. Calling it twice does no harm."""
+    ConfigStore.instance().store(name=SCHEMA_NAME, node=Config)
+
+
+def load_config(*overrides: str) -> Any:
+    """The configuration as the command line would build it, for use from Python.
+
+    Args:
+        overrides: as on the command line, e.g. ``"video.source=clip.mp4"``.
+
+    Returns:
+        An OmegaConf ``DictConfig`` of the schema ``Config``.
+
+    Raises:
+        ConfigError: for an unknown key or a value of the wrong type.
+    """
+    check_overrides(list(overrides))
+    register_schema()
+    if GlobalHydra.instance().is_initialized():
+        return compose("config", overrides=list(overrides))
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.2"):
+            return compose("config", overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise from_hydra(error) from error
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    """One key of the schema."""
+
+    name: str
+    """Dotted, as on the command line."""
+
+    type: str
+    default: Any
+    help: str
+    inert: bool
+
+
+def all_keys(node: type = Config, prefix: str = "") -> Iterator[KeyInfo]:
+    """Every leaf of the schema, top-level keys first, in the order they are declared."""
+    nested = []
+    for f in dataclasses.fields(node):
+        default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        if dataclasses.is_dataclass(default):
+            nested.append((type(default), f"{prefix}{f.name}."))
+            continue
+        yield KeyInfo(
+            f"{prefix}{f.name}", str(f.type), default, f.metadata["help"], f.metadata["inert"]
+        )
+    for child, name in nested:
+        yield from all_keys(child, name)
+
+
+def check_overrides(overrides: list[str]) -> None:
+    """Refuse a mistyped key before Hydra does, naming the nearest right one.
+
+    Raises:
+        ConfigError: for a key that does not exist, or an override Hydra cannot read.
+    """
+    known = [k.name for k in all_keys()]
+    groups = {p.name for p in conf_dir().iterdir() if p.is_dir()}
+    for text in overrides:
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except HydraException as error:
+            raise ConfigError(
+                "cannot read this argument", where=text, hint=_quoting_hint(text)
+            ) from error
+        name = override.key_or_group
+        if override.is_add() or override.is_delete() or name.split(".")[0] == "hydra":
+            continue
+        if name in known or name in groups or name.split("/")[0] == "hydra":
+            continue
+        raise ConfigError("unknown key", where=name, hint=_nearest(name, known))
+
+
+def _quoting_hint(text: str) -> str:
+    name, equals, value = text.partition("=")
+    if not equals:
+        return f"write key=value, e.g. video.source={text}"
+    return f"put special characters in two sorts of quotes: '{name}=\"{value}\"'"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    leaf = name.rsplit(".", 1)[-1]
+    same_leaf = [k for k in known if k.rsplit(".", 1)[-1] == leaf]
+    sections = {k.rsplit(".", 1)[0] for k in known if "." in k}
+    close = same_leaf or get_close_matches(name, [*known, *sections], n=3, cutoff=0.5)
+    if not close:
+        leaves = {k.rsplit(".", 1)[-1]: k for k in known}
+        close = [leaves[m] for m in get_close_matches(leaf, leaves, n=3, cutoff=0.6)]
+    if close:
+        return "did you mean " + " or ".join(close[:3]) + "?"
+    return "all keys are in docs/configuration.md and `humantrack --cfg job`"
+
+
+def from_hydra(error: Exception) -> ConfigError:
+    """Hydra's and OmegaConf's errors as one of ours, in one line."""
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    where = next((ln.split(":", 1)[1].strip() for ln in lines if ln.startswith("full_key:")), None)
+    return ConfigError(
+        lines[0] if lines else type(error).__name__,
+        where=where,
+        hint="see docs/configuration.md for what each key takes",
+    )

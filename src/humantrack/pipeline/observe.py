@@ -1,0 +1,81 @@
+"""People of a frame -> the tracker's observations, one person each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+
+from humantrack.types import BodyBatch, Frame, Observation, People, RleMask
+
+DEPTH_SCALE = 200.0
+"""Camera depth in the pose vector is divided by this (golden ARCHITECTURE.md section 6)."""
+
+
+def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Observation]:
+    """One ``Observation`` per person.
+
+    Args:
+        frame: the frame they are in.
+        people: N people.
+        extra: what ``run_additional_models`` said of each detection that was handed to the
+            estimator; a person found without a detection gets None.
+    """
+    poses, locations = pose_vectors(people.bodies), location_vectors(people.bodies)
+    bodies, seen, looks = people.bodies, people.detections, people.appearance
+    return [
+        Observation(
+            frame_index=frame.index,
+            frame_key=frame.key,
+            image_size=(frame.height, frame.width),
+            xyxy_px=_single(seen.xyxy_px[i]),
+            padded_xyxy_px=_single(people.padded_xyxy_px[i]),
+            score=float(seen.score[i]),
+            class_id=int(seen.class_id[i]),
+            global_orient=_single(bodies.global_orient[i]),
+            body_pose=_single(bodies.body_pose[i]),
+            betas=_single(bodies.betas[i]),
+            cam_crop=_single(bodies.cam_crop[i]),
+            cam_t=_single(bodies.cam_t[i]),
+            joints_3d=_single(bodies.joints_3d[i]),
+            joints_2d=_single(bodies.joints_2d[i]),
+            code=_single(looks.code[i]),
+            pose_vector=poses[i],
+            location_vector=locations[i],
+            uv=None if looks.uv is None else _single(looks.uv[i]),
+            mask=None if seen.mask is None else encode_mask(seen.mask[i]),
+            gt_id=None if seen.gt_id is None else int(seen.gt_id[i]),
+            annotation=None if seen.annotation is None else seen.annotation[i],
+            extra=extra[people.source[i]] if people.source[i] >= 0 else None,
+        )
+        for i in range(len(people))
+    ]
+
+
+def pose_vectors(bodies: BodyBatch) -> npt.NDArray[np.float32]:
+    """(N,229): rotations row-major, betas, camera (x, y, z/200)."""
+    n = len(bodies)
+    camera = bodies.cam_t / np.array([1, 1, DEPTH_SCALE], np.float32)
+    parts = [bodies.global_orient, bodies.body_pose, bodies.betas, camera]
+    flat = [np.reshape(p, (n, -1)) if n else np.zeros((0, np.prod(p.shape[1:]))) for p in parts]
+    return np.concatenate(flat, axis=1).astype(np.float32)
+
+
+def location_vectors(bodies: BodyBatch) -> npt.NDArray[np.float32]:
+    """(N,99): 45 joints (x, y) in the padded square, 0..1, then three times the camera."""
+    joints = bodies.joints_2d.reshape(len(bodies), 90)
+    return np.concatenate([joints, np.tile(bodies.cam_t, (1, 3))], axis=1).astype(np.float32)
+
+
+def encode_mask(mask: npt.NDArray[np.bool_]) -> RleMask:
+    """(H,W) bool -> COCO run lengths."""
+    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return RleMask(size=[int(s) for s in encoded["size"]], counts=encoded["counts"].decode("ascii"))
+
+
+def _single(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """A contiguous float32 copy, so that no observation keeps a whole batch alive."""
+    return np.array(values, dtype=np.float32, order="C")

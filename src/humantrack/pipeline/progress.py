@@ -1,0 +1,93 @@
+"""Progress of a run: a bar on a terminal, a plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from humantrack.types import Frame, FrameRecord
+
+PLAIN_EVERY_S = 5.0
+
+
+class ProgressSink:
+    """Counts final frames. A pipeline sink.
+
+    Args:
+        name: what is being tracked.
+        total: frames to come, or None.
+        console: where to write (stderr).
+        bar: draw a live bar; otherwise plain lines.
+    """
+
+    def __init__(self, name: str, total: int | None, console: Console, *, bar: bool) -> None:
+        self._name, self._total, self._console = name, total, console
+        self._progress = _bar(console) if bar else None
+        self._task: TaskID | None = None
+        self.frames = 0
+        self.people = 0
+        self._start = self._last = 0.0
+
+    def __enter__(self) -> ProgressSink:
+        self._start = self._last = time.monotonic()
+        if self._progress is not None:
+            self._progress.start()
+            self._task = self._progress.add_task(self._name, total=self._total, fps=0.0, people=0)
+        return self
+
+    @property
+    def fps(self) -> float:
+        """Frames per second so far."""
+        return self.frames / max(time.monotonic() - self._start, 1e-9)
+
+    def write(self, frame: Frame, record: FrameRecord) -> None:
+        """Count a frame."""
+        self.frames += 1
+        self.people = sum(p.missed == 0 for p in record.people)
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, advance=1, fps=self.fps, people=self.people)
+        elif time.monotonic() - self._last >= PLAIN_EVERY_S:
+            self._last = time.monotonic()
+            self._console.print(self._plain_line(), highlight=False)
+
+    def _plain_line(self) -> str:
+        of = f"/{self._total}" if self._total else ""
+        line = f"{self._name}: frame {self.frames}{of}, {self.fps:.1f} fps, {self.people} people"
+        if self._total:
+            left = max(self._total - self.frames, 0) / max(self.fps, 1e-9)
+            line += f", {left:.0f} s left"
+        return line
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress is not None and self._task is not None:
+            if error is None:  # the container's count may have been off
+                self._progress.update(self._task, total=self.frames, completed=self.frames)
+            self._progress.stop()
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.completed} frames  {task.fields[fps]:.1f} fps"),
+        TextColumn("{task.fields[people]} people"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )

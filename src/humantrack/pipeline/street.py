@@ -1,0 +1,80 @@
+"""The loop: frames in, final records out to the sinks."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from humantrack.errors import HumantrackError, StageError
+from humantrack.pipeline.stages import Sink, Tracker
+from humantrack.pipeline.window import BackFillWindow
+from humantrack.types import Frame, FrameRecord, Observation
+
+Observe = Callable[[Sequence[Frame]], Sequence[Sequence[Observation]]]
+"""Chunk of frames -> the observations in each."""
+
+
+def walk(
+    frames: Iterable[Frame],
+    observe: Observe,
+    tracker: Tracker,
+    *,
+    chunk: int,
+    window: int,
+) -> Iterator[tuple[Frame, FrameRecord]]:
+    """Walk the street once.
+
+    Args:
+        frames: in order.
+        observe: detection and bodies, a chunk at a time.
+        tracker: gives identities, a frame at a time.
+        chunk: frames handed to ``observe`` at once; changes no result.
+        window: frames held back for back-filling (n_init).
+
+    Yields:
+        Frames and their records, in order, as they become final.
+
+    Raises:
+        StageError: if a stage fails on a chunk; what was final has been yielded by then.
+    """
+    held = BackFillWindow(window)
+    for some in _chunks(frames, chunk):
+        with _named("finding people failed", some):
+            found = observe(some)
+        for frame, people in zip(some, found, strict=True):
+            with _named("tracking failed", [frame]):
+                update = tracker.update(frame.index, people, is_shot_start=frame.is_shot_start)
+            yield from held.push(frame, update)
+    yield from held.flush()
+
+
+def feed(final: Iterable[tuple[Frame, FrameRecord]], sinks: Sequence[Sink]) -> None:
+    """Give every final frame to every sink; each is closed whatever happens."""
+    with contextlib.ExitStack() as stack:
+        for sink in sinks:
+            stack.enter_context(sink)
+        for frame, record in final:
+            for sink in sinks:
+                sink.write(frame, record)
+
+
+def _chunks(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    rest = iter(frames)
+    while some := list(itertools.islice(rest, max(1, size))):
+        yield some
+
+
+@contextlib.contextmanager
+def _named(what: str, frames: Sequence[Frame]) -> Iterator[None]:
+    """Say in which frames a stage failed; our own errors pass as they are."""
+    try:
+        yield
+    except (HumantrackError, MemoryError):
+        raise
+    except Exception as error:
+        first, last = frames[0].source_index, frames[-1].source_index
+        where = f"frame {first}" if first == last else f"frames {first} to {last}"
+        raise StageError(
+            what, where=where, hint=f"{type(error).__name__}: {error} (debug=true shows where)"
+        ) from error
