@@ -282,6 +282,15 @@ def check_overrides(overrides: list[str]) -> None:
         raise ConfigError("unknown key", where=name, hint=_nearest(name, known))
 
 
+def is_readable(text: str) -> bool:
+    """True if Hydra can read this command-line argument."""
+    try:
+        OverridesParser.create().parse_override(text)
+    except HydraException:
+        return False
+    return True
+
+
 def _quoting_hint(text: str) -> str:
     name, equals, value = text.partition("=")
     if not equals:

@@ -1,0 +1,185 @@
+"""Rebuild blazepose_full.onnx from PyPI mediapipe 0.10.21.
+
+The wheel holds the landmark model as a TFLite graph in NHWC, which is written again in NCHW with a
+free batch size. TensorFlow's SAME padding becomes explicit numbers (where the total is odd, the
+larger half goes to the bottom and right), sparse weights are expanded, fp16 weights stay fp16, and
+the five outputs get names.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tflite
+from _onnx_writer import GraphWriter
+from _origin import pip_wheel, read_members, rebuild_model
+from _tflite_reader import Operator, TfliteGraph, read
+
+MODEL = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
+CHECKSUMS = {MODEL: "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"}
+WHEEL_TAGS = ("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11")
+ABOUT = "BlazePose landmark model, full (Apache-2.0, The MediaPipe Authors), weights fp16"
+OUTPUTS = ["landmarks", "flag", "segmentation", "heatmap", "world"]
+"""In the order of the origin file."""
+
+
+def same_pads(size: list[int], kernel: list[int], strides: list[int]) -> list[int]:
+    """TensorFlow's SAME rule: pads top, left, bottom, right for a height and a width."""
+    before, after = [], []
+    for cells, taps, stride in zip(size, kernel, strides, strict=True):
+        total = max((-(-cells // stride) - 1) * stride + taps - cells, 0)
+        before.append(total // 2)
+        after.append(total - total // 2)
+    return before + after
+
+
+class Converter:
+    """Writes the operators one by one, in the order of the file."""
+
+    def __init__(self, origin: TfliteGraph) -> None:
+        self.origin = origin
+        self.graph = GraphWriter()
+        self._names = dict(zip(origin.outputs, OUTPUTS, strict=True))
+        self._names[origin.inputs[0]] = "input"
+        self._pads: dict[int, tuple[int, list[int]]] = {}
+        """Output of a PAD that the next convolution takes over -> its input and the pads."""
+        self._writers = {
+            "PAD": self._pad,
+            "CONV_2D": self._conv,
+            "DEPTHWISE_CONV_2D": self._conv,
+            "ADD": self._add,
+            "MAX_POOL_2D": self._max_pool,
+            "RESIZE_BILINEAR": self._resize,
+            "DEPTH_TO_SPACE": self._depth_to_space,
+            "CONCATENATION": self._concat,
+            "LOGISTIC": self._sigmoid,
+            "RESHAPE": self._to_rows,
+        }
+
+    def convert(self) -> None:
+        """Write the whole graph."""
+        for operator in self.origin.operators:
+            self._writers[operator.kind](operator)
+
+    def save(self, out: Path) -> None:
+        """Write the ONNX file."""
+        outputs = {self._name(i): self._shape(i) for i in self.origin.outputs}
+        self.graph.save(out, {"input": self._shape(self.origin.inputs[0])}, outputs, ABOUT)
+
+    def _name(self, tensor: int) -> str:
+        return self._names.get(tensor, f"t{tensor}")
+
+    def _shape(self, tensor: int) -> list[int | str]:
+        """NCHW with a free batch."""
+        _, *rest = self.origin.shapes[tensor]
+        return ["N", rest[2], rest[0], rest[1]] if len(rest) == 3 else ["N", *rest]
+
+    def _unary(self, operator: Operator, kind: str, **attributes: Any) -> None:
+        source = self._name(operator.inputs[0])
+        self.graph.node(kind, [source], self._name(operator.output), **attributes)
+
+    def _pad(self, operator: Operator) -> None:
+        source, widths = operator.inputs[0], self.origin.constants[operator.inputs[1]]
+        _, rows, columns, channels = widths.tolist()
+        if not any(channels):
+            pads = [rows[0], columns[0], rows[1], columns[1]]
+            self._pads[operator.output] = source, pads
+            return
+        name = self._name(operator.output)
+        pads = np.array([0, channels[0], 0, 0, 0, channels[1], 0, 0], np.int64)
+        self.graph.node("Pad", [self._name(source), self.graph.constant(f"{name}_pads", pads)], name)
+
+    def _conv(self, operator: Operator) -> None:
+        tensor, *parameters = operator.inputs
+        weight, bias = (self.origin.constants[i].astype(np.float32) for i in parameters)
+        depthwise = operator.kind == "DEPTHWISE_CONV_2D"
+        weight = weight.transpose((3, 0, 1, 2) if depthwise else (0, 3, 1, 2))
+        strides = [operator.options.StrideH(), operator.options.StrideW()]
+        source, pads = self._pads.get(tensor, (tensor, [0] * 4))
+        if operator.options.Padding() == tflite.Padding.SAME:
+            size = self.origin.shapes[tensor][1:3]
+            pads = same_pads(size, list(weight.shape[2:]), strides)
+        own_result, activation = self._fused(operator)
+        self.graph.conv(
+            self._name(source),
+            own_result,
+            weight,
+            bias,
+            strides=strides,
+            pads=pads,
+            group=len(weight) if depthwise else 1,
+        )
+        self._activate(operator, activation)
+
+    def _add(self, operator: Operator) -> None:
+        inputs = [self._name(i) for i in operator.inputs]
+        own_result, activation = self._fused(operator)
+        self.graph.node("Add", inputs, own_result)
+        self._activate(operator, activation)
+
+    def _fused(self, operator: Operator) -> tuple[str, tuple[str, list[str]] | None]:
+        """Name for an operator's own result, and the activation that TFLite fused into it."""
+        name = self._name(operator.output)
+        fused = operator.options.FusedActivationFunction()
+        if fused == tflite.ActivationFunctionType.NONE:
+            return name, None
+        before = f"{name}_pre"
+        if fused == tflite.ActivationFunctionType.RELU:
+            return before, ("Relu", [before])
+        if fused == tflite.ActivationFunctionType.RELU6:
+            low = self.graph.constant(f"{name}_lo", np.array(0, np.float32))
+            high = self.graph.constant(f"{name}_hi", np.array(6, np.float32))
+            return before, ("Clip", [before, low, high])
+        raise SystemExit(f"{MODEL}: no rule for activation {fused}")
+
+    def _activate(self, operator: Operator, activation: tuple[str, list[str]] | None) -> None:
+        if activation is not None:
+            self.graph.node(*activation, self._name(operator.output))
+
+    def _max_pool(self, operator: Operator) -> None:
+        options = operator.options
+        kernel = [options.FilterHeight(), options.FilterWidth()]
+        strides = [options.StrideH(), options.StrideW()]
+        self._unary(operator, "MaxPool", kernel_shape=kernel, strides=strides)
+
+    def _resize(self, operator: Operator) -> None:
+        source = operator.inputs[0]
+        factor = self.origin.shapes[operator.output][1] // self.origin.shapes[source][1]
+        self.graph.enlarge(self._name(source), self._name(operator.output), factor)
+
+    def _depth_to_space(self, operator: Operator) -> None:
+        size = operator.options.BlockSize()
+        self._unary(operator, "DepthToSpace", blocksize=size, mode="DCR")
+
+    def _concat(self, operator: Operator) -> None:
+        inputs = [self._name(i) for i in operator.inputs]
+        self.graph.node("Concat", inputs, self._name(operator.output), axis=1)
+
+    def _sigmoid(self, operator: Operator) -> None:
+        self._unary(operator, "Sigmoid")
+
+    def _to_rows(self, operator: Operator) -> None:
+        """A reshape to (N, numbers); the numbers keep the origin's NHWC order."""
+        name, source = self._name(operator.output), self._name(operator.inputs[0])
+        last = self.graph.node("Transpose", [source], f"{name}_nhwc", perm=[0, 2, 3, 1])
+        rows = np.array([-1, self.origin.shapes[operator.output][1]], np.int64)
+        self.graph.node("Reshape", [last, self.graph.constant(f"{name}_rows", rows)], name)
+
+
+def build(package: Path, out: Path) -> None:
+    """Wheel -> ONNX file."""
+    converter = Converter(read(read_members(package, CHECKSUMS)[MODEL]))
+    converter.convert()
+    converter.save(out)
+
+
+if __name__ == "__main__":
+
+    def fetch(folder: Path) -> Path:
+        """The model is the same in every wheel of this version; take one on any machine."""
+        return pip_wheel("mediapipe", "0.10.21", folder, *WHEEL_TAGS)
+
+    raise SystemExit(rebuild_model(__doc__, "blazepose_full.onnx", fetch, build))

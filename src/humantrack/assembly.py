@@ -1,0 +1,278 @@
+"""From configuration keys to sources, sinks and paths: the part of the composition without models.
+
+``phalp.py`` calls these; nothing else knows the whole configuration.
+"""
+
+from __future__ import annotations
+
+import platform
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from humantrack import video
+from humantrack._version import __version__
+from humantrack.errors import ConfigError, OutputError
+from humantrack.pipeline.progress import ProgressSink
+from humantrack.pipeline.stages import Detector, Sink
+from humantrack.pipeline.summary import RunSummary, TrackCounter
+from humantrack.pipeline.threads import ThreadedSink
+from humantrack.types import Frame, SourceInfo
+
+
+@dataclass(frozen=True)
+class OutputPaths:
+    """Where a run writes, laid out as PHALP does."""
+
+    results: Path
+    overlay: Path
+    meta: Path
+    frames: Path
+    """Folder of extracted JPEG frames."""
+
+    draws: bool
+
+    @staticmethod
+    def of(cfg: Any, name: str) -> OutputPaths:
+        """The paths of the clip ``name``."""
+        out = Path(cfg.video.output_dir)
+        results = out / "results" / f"{cfg.track_dataset}_{name}.pkl"
+        return OutputPaths(
+            results=results,
+            overlay=out / f"{cfg.base_tracker}_{name}.mp4",
+            meta=results.with_name(f"{cfg.track_dataset}_{name}.meta.json"),
+            frames=out / "_DEMO" / name / "img",
+            draws=cfg.render.enable,
+        )
+
+    def make_folders(self) -> None:
+        """Make the folders that hold results and overlay.
+
+        Raises:
+            OutputError: if that is not possible.
+        """
+        try:
+            self.results.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot make the output folder ({error.strerror})",
+                where=self.results.parent,
+                hint="choose another with video.output_dir=FOLDER",
+            ) from error
+
+    def summary(
+        self, name: str, counter: TrackCounter, *, seconds: float, decode_errors: int
+    ) -> RunSummary:
+        """The summary of a run that wrote these files."""
+        return RunSummary(
+            name=name,
+            results=self.results,
+            overlay=self.overlay if self.draws else None,
+            meta=self.meta,
+            frames=counter.frames,
+            people=counter.most_at_once,
+            tracks=len(counter.track_ids),
+            seen=counter.seen,
+            seconds=seconds,
+            decode_errors=decode_errors,
+        )
+
+    def summary_of_finished(self, name: str) -> RunSummary:
+        """The summary when results are there already and are left alone."""
+        return RunSummary(
+            name=name,
+            results=self.results,
+            overlay=self.overlay if self.overlay.exists() else None,
+            meta=self.meta if self.meta.exists() else None,
+            skipped=True,
+        )
+
+
+def choose_device(name: str) -> str:
+    """'auto' -> 'cuda', 'mps' or 'cpu', the first there is; any other name is checked.
+
+    Raises:
+        ConfigError: if this machine has no such device.
+    """
+    import torch
+
+    have = ["cpu"]
+    if torch.backends.mps.is_available():
+        have.insert(0, "mps")
+    if torch.cuda.is_available():
+        have.insert(0, "cuda")
+    if name == "auto":
+        return have[0]
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(
+            "unknown device", where=f"device={name}", hint="use auto, cpu, cuda, cuda:1 or mps"
+        ) from error
+    if device.type not in have or (device.index or 0) >= max(torch.cuda.device_count(), 1):
+        raise ConfigError(
+            "this machine has no such device",
+            where=f"device={name}",
+            hint=f"it has {', '.join(have)}; device=auto picks one",
+        )
+    return name
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, numpy's and torch's global random numbers."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+# -- reading ------------------------------------------------------------------------------------
+
+
+def load_given_boxes(cfg: Any) -> Mapping[str, Any] | None:
+    """The boxes of ``video.boxes``, or of ``video.source`` if that is a .pkl; None if neither.
+
+    Raises:
+        ConfigError: if ``use_gt`` is on and no boxes are named.
+        ResultsError: if the file cannot be read.
+    """
+    from humantrack.detect import given
+    from humantrack.results import load_pickle
+
+    source = cfg.video.source or ""
+    path = cfg.video.boxes or (source if source.lower().endswith(".pkl") else None)
+    if path is None:
+        if cfg.use_gt:
+            raise ConfigError(
+                "use_gt=true needs boxes",
+                hint="give a .pkl as video.source with video.base_path, or set video.boxes=FILE",
+            )
+        return None
+    if str(path).lower().endswith(".pkl"):
+        return given.check_mapping(load_pickle(path), where=path)
+    return given.read_text(path)
+
+
+def make_detector(name: str, cfg: Any, boxes: Mapping[str, Any] | None) -> Detector:
+    """The detector called ``name``.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    from humantrack.detect import GivenBoxes, NanoDet
+
+    if name == "nanodet":
+        return NanoDet(size=cfg.embedded.detection_size, weak_score=cfg.embedded.weak_score)
+    if name == "given" and boxes is not None:
+        return GivenBoxes(boxes)
+    raise ConfigError(
+        "unknown detector", where=f"phalp.detector={name}", hint="known are nanodet and given"
+    )
+
+
+def open_source(cfg: Any, boxes: Mapping[str, Any] | None) -> video.FrameSource:
+    """Open ``video.source`` from its start to its end as configured."""
+    keys = cfg.video
+    if not keys.source:
+        raise ConfigError("no video is named", hint="add video.source=clip.mp4")
+    start, end = _frame_range(cfg)
+    source: str | list[Path] = keys.source
+    name = None
+    if boxes is not None and str(source).lower().endswith(".pkl"):
+        if not keys.base_path:
+            raise ConfigError(
+                "where are the frames of these boxes?",
+                where=f"video.source={source}",
+                hint="add video.base_path=FOLDER",
+            )
+        name = Path(source).name.split(".")[0]
+        source = [Path(keys.base_path) / frame for frame in sorted(boxes)]
+    return video.open_source(
+        source,
+        name=name,
+        start_frame=start,
+        end_frame=end,
+        start_time_s=video.parse_time(keys.start_time),
+        end_time_s=video.parse_time(keys.end_time),
+        keys=cfg.results.keys,
+        fps=cfg.render.fps,
+        read_ahead=cfg.read_ahead,
+    )
+
+
+def _frame_range(cfg: Any) -> tuple[int | None, int | None]:
+    """``video.*_frame``, narrowed by PHALP's second pair, which counts in the first."""
+    start, end = (_from_start(cfg.video.start_frame), _from_start(cfg.video.end_frame))
+    if cfg.phalp.start_frame < 0:
+        return start, end
+    first = (start or 0) + cfg.phalp.start_frame
+    if cfg.phalp.end_frame >= 0:
+        last = (start or 0) + cfg.phalp.end_frame
+        end = last if end is None else min(end, last)
+    return first, end
+
+
+def _from_start(value: int | None) -> int | None:
+    return None if value is None or value < 0 else value
+
+
+def frames_of(source: video.FrameSource, cfg: Any, paths: OutputPaths) -> Iterator[Frame]:
+    """The frames, through JPEG files if ``video.extract_video`` is on."""
+    if cfg.video.extract_video and source.info.kind == "video":
+        return video.extracting(source, paths.frames, keys=cfg.results.keys)
+    return iter(source)
+
+
+# -- writing ------------------------------------------------------------------------------------
+
+
+def make_sinks(
+    cfg: Any, info: SourceInfo, paths: OutputPaths, visualizer: Any | None
+) -> list[Sink]:
+    """Overlay, results and progress.
+
+    The overlay is entered first and so left last: its failure cannot spoil results that are whole.
+    """
+    from humantrack.render import OverlaySink
+    from humantrack.results import ResultsWriter
+
+    sinks: list[Sink] = []
+    if visualizer is not None:
+        fps = Fraction(cfg.render.fps).limit_denominator(1001) if cfg.render.fps else info.fps
+
+        def writer(width: int, height: int) -> video.VideoWriter:
+            return video.VideoWriter(
+                paths.overlay,
+                fps=fps,
+                width=width,
+                height=height,
+                audio_from=info.path if info.has_audio and not cfg.render.fps else None,
+            )
+
+        sink = OverlaySink(visualizer, writer, constant_rate=bool(cfg.render.fps))
+        sinks.append(ThreadedSink(sink, optional=True))
+    results = ResultsWriter(paths.results, features=cfg.results.features)
+    sinks.append(ThreadedSink(results))
+    console = Console(stderr=True)
+    sinks.append(
+        ProgressSink(
+            info.name, info.frame_count, console, bar=console.is_terminal and not cfg.debug
+        )
+    )
+    return sinks
+
+
+def write_meta(
+    cfg: Any, tracker: str, info: SourceInfo, paths: OutputPaths, summary: RunSummary
+) -> None:
+    """Write the .meta.json beside the results."""
+    from humantrack.results import write_meta as write
+
+    raise NotImplementedError((platform.python_version(), __version__, write))

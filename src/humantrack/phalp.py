@@ -1,0 +1,241 @@
+"""PHALP: joins the stages through hooks that a subclass may override, and runs the street."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Event
+from typing import Any, ClassVar
+
+import numpy as np
+
+from humantrack import assembly, video
+from humantrack.errors import ConfigError, InterruptedRunError
+from humantrack.pipeline.observe import observations
+from humantrack.pipeline.stages import BodyModel, Detector, Estimator, Tracker
+from humantrack.pipeline.street import feed, walk
+from humantrack.pipeline.summary import RunSummary, TrackCounter
+from humantrack.types import Detections, Frame, FrameRecord, Observation, People
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """Values of the ``phalp.*`` keys that are null; each body network has its own."""
+
+    predict: str
+    low_th_c: float
+    small_w: int
+    small_h: int
+    detector: str
+
+
+class PHALP:
+    """Tracks people by predicting appearance, location and pose.
+
+    A subclass sets ``defaults`` and fills in the body network with ``setup_hmr``; every other hook
+    has a default. Hooks see our types, a chunk of frames at a time (docs/architecture.md).
+
+    Args:
+        cfg: the configuration, from ``humantrack.load_config(...)`` or Hydra.
+
+    Raises:
+        ConfigError: for a value that makes no sense.
+        MissingWeightsError: if a model file is missing.
+    """
+
+    defaults: ClassVar[Defaults]
+
+    body: BodyModel
+    detector: Detector
+    estimator: Estimator
+    tracker: Tracker
+    visualizer: Any
+    pose_forecaster: Any
+
+    def __init__(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self.device = assembly.choose_device(cfg.device)
+        self.given_boxes = assembly.load_given_boxes(cfg)
+        self.setup_hmr()
+        self.setup_predictor()
+        self.setup_detector()
+        self.setup_deepsort()
+        self.setup_visualizer()
+
+    def setting(self, name: str) -> Any:
+        """The value of ``phalp.<name>``, or what suits this body network if it is null."""
+        value = self.cfg.phalp[name]
+        return getattr(self.defaults, name) if value is None else value
+
+    # -- hooks that build the stages ------------------------------------------------------------
+
+    def setup_hmr(self) -> None:
+        """Set ``self.body`` and ``self.estimator``."""
+        raise NotImplementedError("a subclass of PHALP chooses the body network in setup_hmr")
+
+    def setup_predictor(self) -> None:
+        """Set ``self.pose_forecaster``; None holds the newest pose."""
+        self.pose_forecaster = None
+
+    def setup_detector(self) -> None:
+        """Set ``self.detector``."""
+        name = "given" if self.given_boxes is not None else self.setting("detector")
+        if name == "given" and self.given_boxes is None:
+            raise ConfigError(
+                "no boxes are given", where="phalp.detector=given", hint="set video.boxes=FILE"
+            )
+        self.detector = assembly.make_detector(name, self.cfg, self.given_boxes)
+
+    def setup_deepsort(self) -> None:
+        """Set ``self.tracker``."""
+        from humantrack.tracking import PhalpTracker
+
+        keys = self.cfg.phalp
+        self.tracker = PhalpTracker(
+            predict=self.setting("predict"),
+            distance_type=keys.distance_type,
+            pose_distance=keys.pose_distance,
+            threshold=keys.hungarian_th,
+            n_init=keys.n_init,
+            max_age=keys.max_age_track,
+            track_history=keys.track_history,
+            past_lookback=keys.past_lookback,
+            alpha=keys.alpha,
+            pose_forecaster=self.pose_forecaster,
+            start_score=self.setting("low_th_c"),
+            reference_quirks=keys.reference_quirks,
+            **self.tracker_options(),
+        )
+
+    def tracker_options(self) -> dict[str, Any]:
+        """Further arguments of the tracker, such as the texture encoder."""
+        return {}
+
+    def setup_visualizer(self) -> None:
+        """Set ``self.visualizer``, which draws people over a frame; None draws nothing."""
+        from humantrack.render import Overlay
+
+        render = self.cfg.render
+        self.visualizer = None
+        if render.enable:
+            self.visualizer = Overlay(
+                self.body,
+                kind=render.type,
+                output_resolution=render.output_resolution,
+                head_mask=render.head_mask,
+                device=self.device,
+            )
+
+    # -- hooks that walk the street -------------------------------------------------------------
+
+    def get_list_of_shots(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The same frames with ``is_shot_start`` set, if ``detect_shots`` is on."""
+        return iter(video.mark_shots(frames) if self.cfg.detect_shots else frames)
+
+    def get_detections(self, frames: Sequence[Frame]) -> list[Detections]:
+        """Boxes in each frame of a chunk."""
+        return self.detector.detect(frames)
+
+    def run_additional_models(
+        self, frames: Sequence[Frame], detections: Sequence[Detections]
+    ) -> list[Sequence[Any]]:
+        """For each frame, one thing per detection to store as ``extra_data``: here its number."""
+        return [list(range(len(found))) for found in detections]
+
+    def get_human_features(
+        self, frames: Sequence[Frame], detections: Sequence[Detections]
+    ) -> list[People]:
+        """Body and appearance of each detection; small boxes are left out."""
+        width, height = self.setting("small_w"), self.setting("small_h")
+        kept = [_large_enough(found, width, height) for found in detections]
+        picked = [found[keep] for found, keep in zip(detections, kept, strict=True)]
+        people = self.estimator.estimate(frames, picked)
+        return [_renumbered(some, keep) for some, keep in zip(people, kept, strict=True)]
+
+    def observe(self, frames: Sequence[Frame]) -> list[list[Observation]]:
+        """All that the tracker gets to know of a chunk of frames."""
+        detections = self.get_detections(frames)
+        extra = self.run_additional_models(frames, detections)
+        people = self.get_human_features(frames, detections)
+        return [
+            observations(frame, found, more)
+            for frame, found, more in zip(frames, people, extra, strict=True)
+        ]
+
+    # -- the run --------------------------------------------------------------------------------
+
+    def track(self, stop: Event | None = None) -> RunSummary:
+        """Track ``video.source`` and write results and overlay.
+
+        Args:
+            stop: when set, the run ends after the frames in hand and keeps what is final.
+
+        Returns:
+            What was done and where it lies.
+
+        Raises:
+            SourceError: if there is nothing to read.
+            OutputError: if something cannot be written.
+            StageError: if a hook fails; frames that were final are kept.
+            InterruptedRunError: if ``stop`` was set; frames that were final are kept.
+        """
+        started = time.perf_counter()
+        assembly.seed_everything(self.cfg.seed)
+        with assembly.open_source(self.cfg, self.given_boxes) as source:
+            info = source.info
+            paths = assembly.OutputPaths.of(self.cfg, info.name)
+            if not self.cfg.overwrite and paths.results.exists():
+                return paths.summary_of_finished(info.name)
+            paths.make_folders()
+            self.detector.reset()
+            self.estimator.reset()
+            self.tracker.reset()
+            counter = TrackCounter()
+            frames = assembly.frames_of(source, self.cfg, paths)
+            final = walk(
+                _until(stop, self.get_list_of_shots(frames)),
+                self.observe,
+                self.tracker,
+                chunk=self.cfg.batch_frames,
+                window=self.cfg.phalp.n_init,
+            )
+            feed(
+                _counted(final, counter),
+                assembly.make_sinks(self.cfg, info, paths, self.visualizer),
+            )
+            summary = paths.summary(
+                info.name,
+                counter,
+                seconds=time.perf_counter() - started,
+                decode_errors=source.decode_errors,
+            )
+        assembly.write_meta(self.cfg, type(self).__name__, info, paths, summary)
+        return summary
+
+
+def _large_enough(found: Detections, width: int, height: int) -> np.ndarray:
+    """Rows of the boxes at least this wide and high (pixels)."""
+    size = found.xyxy_px[:, 2:] - found.xyxy_px[:, :2]
+    return np.flatnonzero((size[:, 0] >= width) & (size[:, 1] >= height))
+
+
+def _renumbered(people: People, kept: np.ndarray) -> People:
+    """``source`` in terms of all detections, where the estimator saw only those kept."""
+    source = np.array([kept[s] if s >= 0 else -1 for s in people.source], np.int64)
+    return dataclasses.replace(people, source=source)
+
+
+def _until(stop: Event | None, frames: Iterable[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        if stop is not None and stop.is_set():
+            raise InterruptedRunError("stopped", where=f"before frame {frame.source_index}")
+        yield frame
+
+
+def _counted(
+    final: Iterable[tuple[Frame, FrameRecord]], counter: TrackCounter
+) -> Iterator[tuple[Frame, FrameRecord]]:
+    for frame, record in final:
+        yield frame, record
+        counter.write(frame, record)

@@ -1,0 +1,89 @@
+"""What a run has done, for the program that called it and for the table a user sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from humantrack.types import Frame, FrameRecord
+
+
+@dataclass
+class TrackCounter:
+    """Counts tracks and people as frames become final. A pipeline sink in all but its context."""
+
+    frames: int = 0
+    seen: int = 0
+    """Person-frames: people seen, summed over the frames."""
+
+    most_at_once: int = 0
+    track_ids: set[int] = field(default_factory=set)
+
+    def write(self, frame: Frame, record: FrameRecord) -> None:
+        """Count one frame."""
+        seen = [p.track_id for p in record.people if p.missed == 0]
+        self.frames += 1
+        self.seen += len(seen)
+        self.most_at_once = max(self.most_at_once, len(seen))
+        self.track_ids.update(seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """The outcome of ``PHALP.track``."""
+
+    name: str
+    """The clip's short name."""
+
+    results: Path
+    """The results file."""
+
+    overlay: Path | None
+    """The overlay video, if one was drawn."""
+
+    meta: Path | None
+    """The .meta.json beside the results."""
+
+    frames: int = 0
+    people: int = 0
+    """Most people seen in one frame."""
+
+    tracks: int = 0
+    """Different identities."""
+
+    seen: int = 0
+    """Person-frames."""
+
+    seconds: float = 0.0
+    decode_errors: int = 0
+    skipped: bool = False
+    """True if the results were there already and ``overwrite`` is off."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the whole run."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    def print(self, console: Console) -> None:
+        """Draw the table a user sees at the end."""
+        if self.skipped:
+            console.print(
+                f"{self.name}: results are there already ({self.results}); overwrite=true redoes",
+                highlight=False,
+                soft_wrap=True,
+            )
+            return
+        table = Table(title=self.name, show_header=False, title_justify="left", min_width=40)
+        table.add_row("frames", str(self.frames))
+        table.add_row("people", f"{self.people} at most in a frame")
+        table.add_row("tracks", str(self.tracks))
+        table.add_row("speed", f"{self.fps:.1f} frames/s ({self.seconds:.1f} s)")
+        if self.decode_errors:
+            table.add_row("decode errors", str(self.decode_errors))
+        console.print(table)
+        for label, path in (("results", self.results), ("overlay", self.overlay)):
+            if path is not None:  # outside the table, so that a long path can be copied whole
+                console.print(f"{label}: {path}", highlight=False, soft_wrap=True)

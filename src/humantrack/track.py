@@ -1,0 +1,224 @@
+"""The command line: ``humantrack video.source=clip.mp4``. Mirrors 4D-Humans' ``track.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any, ClassVar
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from humantrack._version import __version__
+from humantrack.config import check_overrides, conf_dir, from_hydra, is_readable, register_schema
+from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError, OutputError
+from humantrack.phalp import PHALP, Defaults
+
+INTERNAL_ERROR = 70
+"""Exit code of an error that none of ``humantrack.errors`` describes (BSD's EX_SOFTWARE)."""
+
+HELP = """\
+humantrack {version}: reconstruct and track every person of a video in 3D
+
+  humantrack video.source=clip.mp4                     a video, whole
+  humantrack video.source=frames/                      a folder of images
+  humantrack 'video.source="shots/*.png"'              a glob of images
+  humantrack video.source=clip.mp4 video.start_time=1m30s video.end_time=00:02:00
+  humantrack video.source=clip.mp4 video.start_frame=50 video.end_frame=100
+  humantrack video.source=clip.mp4 render.type=SKELETON
+  humantrack video.source=clip.mp4 render.enable=false results only, no overlay video
+
+Often used keys
+  video.output_dir=outputs     where results go
+  video=extract                PHALP's mode: frames become JPEG files first
+  render.type=HUMAN_MESH       or HUMAN_MASK, HUMAN_BBOX, SKELETON, TRACKID_<n>_MESH
+  detect_shots=true            find cuts and track people across them
+  tracker=auto                 the best there is on this machine
+  device=auto                  cuda, mps or cpu
+  overwrite=false              leave a clip alone whose results exist
+  debug=true                   show tracebacks
+
+Results
+  outputs/results/demo_<name>.pkl   per frame: SMPL pose and shape, camera, identity
+  outputs/PHALP_<name>.mp4          the overlay
+
+All keys: docs/configuration.md, or humantrack --cfg job. Hydra's own help: humantrack --hydra-help.
+"""
+
+
+class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhuman
+    """The embedded default: NanoDet boxes, BlazePose landmarks, a body of our own. CPU only.
+
+    Its rotations follow SMPL's conventions, its betas and vertices do not (docs/embedded.md).
+    """
+
+    defaults: ClassVar[Defaults] = Defaults(
+        predict="APL", low_th_c=0.4, small_w=0, small_h=0, detector="nanodet"
+    )
+
+    def setup_hmr(self) -> None:
+        """Set the shipped body and the landmark network."""
+        from humantrack.blazepose import BlazePoseEstimator
+        from humantrack.body import Mannequin
+
+        self.body = Mannequin.load()
+        self.estimator = BlazePoseEstimator(self.body)
+
+    def tracker_options(self) -> dict[str, Any]:
+        """Colours take the place of texture."""
+        return {"appearance": "colour"}
+
+
+def choose_tracker(name: str) -> type[PHALP]:
+    """The class that ``tracker=<name>`` stands for.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    if name in ("auto", "embedded"):
+        return BlazePose_4dhuman
+    raise ConfigError(
+        "unknown tracker", where=f"tracker={name}", hint="known are auto and embedded"
+    )
+
+
+register_schema()
+
+
+_failures: list[BaseException] = []
+"""Errors of the jobs of this call. Hydra would print each one in its own way if it saw it."""
+
+
+@hydra.main(version_base="1.2", config_path=str(conf_dir()), config_name="config")
+def _run(cfg: Any) -> None:
+    """One job: what Hydra calls once, or once per combination of a sweep."""
+    try:
+        with _stop_on_signals() as stop:
+            summary = choose_tracker(cfg.tracker)(cfg).track(stop)
+        summary.print(Console(stderr=True))
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
+        _failures.append(error)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``humantrack``. Exits with 0, or with the code of what went wrong.
+
+    Args:
+        argv: arguments without the program's name; those of the process if None.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or {"-h", "--help"} & set(arguments):
+        sys.stdout.write(HELP.format(version=__version__))
+        return
+    if "--version" in arguments:
+        sys.stdout.write(f"humantrack {__version__}\n")
+        return
+    arguments = [quote_existing_path(a) for a in arguments]
+    debug = any(a.replace(" ", "").lower() == "debug=true" for a in arguments)
+    _failures.clear()
+    try:
+        check_overrides([a for a in arguments if not a.startswith("-")])
+        _call_hydra(arguments)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
+        _failures.append(error)
+    if _failures:
+        codes = [_report(error, debug=debug) for error in _failures]
+        sys.exit(codes[0])
+
+
+def _call_hydra(arguments: list[str]) -> None:
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints and exits by itself
+    before = sys.argv
+    sys.argv = [before[0], *arguments]
+    try:
+        _run()
+    finally:
+        sys.argv = before
+
+
+def _report(error: BaseException, *, debug: bool) -> int:
+    """Print one line (and the traceback if asked for) and return the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    known = _known_error(error)
+    if known is None:
+        line = f"internal error: {type(error).__name__}: {error}. Add debug=true to see where"
+    else:
+        line = str(known)
+    sys.stderr.write(f"humantrack: {' '.join(line.split())}\n")
+    return INTERNAL_ERROR if known is None else known.exit_code
+
+
+def _known_error(error: BaseException) -> HumantrackError | None:
+    if isinstance(error, HumantrackError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return InterruptedRunError("stopped")
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return from_hydra(error)
+    if isinstance(error, OSError):
+        return OutputError(
+            f"the system refused ({error.strerror or error})",
+            where=error.filename,
+            hint="check permissions and free space, or set video.output_dir=FOLDER",
+        )
+    return None
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[Event]:
+    """The first Ctrl-C or SIGTERM sets the event; the second one breaks off."""
+    stop = Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        sys.stderr.write("\nfinishing the frames in hand; once more to break off\n")
+
+    before = {}
+    with contextlib.suppress(ValueError):  # only a program's main thread may do this
+        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+PATH_KEYS = ("video.source", "video.output_dir", "video.base_path", "video.boxes")
+
+
+def quote_existing_path(argument: str) -> str:
+    """Quote the value of a path key for Hydra if it names something on disk as it stands.
+
+    So that ``video.source=clip (1), final=2.mp4`` needs no second sort of quotes. A value that
+    Hydra could not read is quoted too.
+    """
+    name, equals, value = argument.partition("=")
+    if not equals or name not in PATH_KEYS or value[:1] in ("'", '"'):
+        return argument
+    if not _exists(value) and is_readable(argument):
+        return argument
+    escaped = value.replace("\\", "\\\\") if value.endswith("\\") else value
+    return f"{name}='" + escaped.replace("'", "\\'") + "'"
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+if __name__ == "__main__":
+    main()
