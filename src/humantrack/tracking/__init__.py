@@ -1,1 +1,26 @@
 """PHALP's tracker: cost, assignment, track life cycle, forecasts; owns the ids."""
+
+from humantrack.tracking.assignment import Assignment, assign
+from humantrack.tracking.cost import DISTANCE_TYPES, AssociationCost, Sample, SampleBatch
+from humantrack.tracking.location import forecast_locations
+from humantrack.tracking.pose import HoldPose, PoseForecaster
+from humantrack.tracking.texture import Embedder, PairEmbedder, UvEncoder, blend_uv
+from humantrack.tracking.tracker import Association, PhalpTracker
+
+__all__ = [
+    "DISTANCE_TYPES",
+    "Assignment",
+    "Association",
+    "AssociationCost",
+    "Embedder",
+    "HoldPose",
+    "PairEmbedder",
+    "PhalpTracker",
+    "PoseForecaster",
+    "Sample",
+    "SampleBatch",
+    "UvEncoder",
+    "assign",
+    "blend_uv",
+    "forecast_locations",
+]

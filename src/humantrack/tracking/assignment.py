@@ -1,0 +1,47 @@
+"""Which detection goes to which track: the cheapest assignment within a threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from humantrack.types._check import FloatArray
+
+OVER = 1e-5
+"""A forbidden pair costs this much more than the threshold, so that it is taken last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Rows are tracks, columns detections."""
+
+    cost: FloatArray
+    """(T,D) as the search saw it: nothing above threshold + 1e-5."""
+
+    matches: tuple[tuple[int, int], ...]
+    """(row, column), by row."""
+
+    unmatched_tracks: tuple[int, ...]
+    unmatched_detections: tuple[int, ...]
+
+
+def assign(cost: FloatArray, threshold: float) -> Assignment:
+    """Minimise the sum of costs; a pair is matched only if its cost is <= ``threshold``.
+
+    Costs above it (and NaN) become threshold + 1e-5 before the search, as in PHALP, so one
+    hopeless pair does not push another pair away from its best partner.
+    """
+    gated = np.where(cost <= threshold, cost, threshold + OVER)
+    rows, columns = linear_sum_assignment(gated)
+    matches = tuple(
+        (int(r), int(c)) for r, c in zip(rows, columns, strict=True) if gated[r, c] <= threshold
+    )
+    matched_rows, matched_columns = {r for r, _ in matches}, {c for _, c in matches}
+    return Assignment(
+        cost=gated,
+        matches=matches,
+        unmatched_tracks=tuple(r for r in range(cost.shape[0]) if r not in matched_rows),
+        unmatched_detections=tuple(c for c in range(cost.shape[1]) if c not in matched_columns),
+    )

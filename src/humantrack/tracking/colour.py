@@ -1,0 +1,58 @@
+"""Colour signatures of the embedded default: comparing them, and a track's memory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from humantrack.types._check import BoolArray, FloatArray
+
+SIGNATURE_SIZE = 192
+"""Leading numbers of an appearance code that hold the colours (square roots of histograms)."""
+
+
+def colour_distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Hellinger distances of colour signatures: (T,C), (D,C) -> (T,D) float64, 0..1.
+
+    NaN where either person shows no colours (a signature of zeros).
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.sqrt(np.maximum(0.0, 1 - _unit(a) @ _unit(b).T)))
+
+
+def _unit(codes: FloatArray) -> FloatArray:
+    signatures = codes[:, :SIGNATURE_SIZE].astype(np.float64)
+    return np.asarray(signatures / np.linalg.norm(signatures, axis=1, keepdims=True))
+
+
+def _blank(codes: FloatArray) -> BoolArray:
+    return np.asarray(~np.any(codes[:, :SIGNATURE_SIZE], axis=1))
+
+
+def colour_component(
+    weight: float, max_distance: float
+) -> Callable[[FloatArray, FloatArray], FloatArray]:
+    """The appearance component of a cost: weight * d^2, infinite where d > ``max_distance``.
+
+    A person without colours speaks neither for nor against a match: d = ``max_distance`` / 2.
+    """
+
+    def component(a: FloatArray, b: FloatArray) -> FloatArray:
+        d = colour_distances(a, b)
+        d = np.where(_blank(a)[:, None] | _blank(b), max_distance / 2, d)
+        return np.where(d > max_distance, np.inf, weight * d**2)
+
+    return component
+
+
+def blend_colours(old: FloatArray, new: FloatArray, *, rate: float) -> FloatArray:
+    """A track's signature after one more look, of length 1; the rest of the code is the new one."""
+    code = new.copy()
+    a, b = old[:SIGNATURE_SIZE], new[:SIGNATURE_SIZE]
+    if not b.any():
+        code[:SIGNATURE_SIZE] = a
+    elif a.any():
+        mixed = (1 - rate) * a + rate * b
+        code[:SIGNATURE_SIZE] = mixed / np.linalg.norm(mixed)
+    return code

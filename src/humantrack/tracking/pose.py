@@ -1,0 +1,32 @@
+"""Which pose a track will have next."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from humantrack.types._check import FloatArray, IntArray
+
+
+class PoseForecaster(Protocol):
+    """Forecasts the poses of all tracks of a frame at once; keeps no state."""
+
+    def forecast(self, poses: FloatArray, times: IntArray, missed: IntArray) -> FloatArray:
+        """Pose vectors for the next frame.
+
+        Args:
+            poses: (N,n,229) a track's last pose vectors, oldest first.
+            times: (N,n) their frame numbers.
+            missed: (N,) frames since the last one.
+
+        Returns:
+            (N,229)
+        """
+
+
+class HoldPose:
+    """A body keeps its newest pose."""
+
+    def forecast(self, poses: FloatArray, times: IntArray, missed: IntArray) -> FloatArray:
+        """See ``PoseForecaster``."""
+        del times, missed
+        return poses[:, -1]
