@@ -1,1 +1,9 @@
-"""Sources of frames, shot cuts, the mp4 writer."""
+"""Videos and images in, frames out; shot cuts; the mp4 writer."""
+
+from humantrack.video.extract import extracting
+from humantrack.video.shots import mark_shots
+from humantrack.video.source import FrameSource, open_source
+from humantrack.video.times import parse_time
+from humantrack.video.writer import VideoWriter
+
+__all__ = ["FrameSource", "VideoWriter", "extracting", "mark_shots", "open_source", "parse_time"]

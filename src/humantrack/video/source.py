@@ -1,0 +1,267 @@
+"""open_source: a video file, a folder, a glob or a list of images as an iterator of frames."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol
+
+from humantrack.errors import (
+    ConfigError,
+    EmptySourceError,
+    SourceNotFoundError,
+    UnreadableSourceError,
+)
+from humantrack.types import Frame, SourceInfo
+from humantrack.video.images import DEFAULT_FPS, ImageReader, is_image, natural_key
+from humantrack.video.problems import Problems
+from humantrack.video.read_ahead import ReadAhead
+from humantrack.video.span import Span
+from humantrack.video.video_file import VideoReader
+
+Keys = Literal["name", "phalp"]
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+
+
+class Reader(Protocol):
+    """A kind of source: says what it is, and yields the frames of a span each time it is asked."""
+
+    info: SourceInfo
+    problems: Problems
+
+    def frames(self, span: Span) -> Iterator[Frame]:
+        """The frames of the span in order, ``index`` from 0."""
+
+
+class FrameSource(Iterator[Frame]):
+    """An opened source: iterate over it once; a context manager that ends its thread.
+
+    Like a file, it goes on where the last loop stopped and yields nothing once closed.
+
+    Raises (while iterating):
+        EmptySourceError: if not one frame came out.
+    """
+
+    def __init__(self, reader: Reader, span: Span, *, read_ahead: int) -> None:
+        self.info = replace(
+            reader.info, frame_count=span.count(reader.info.frame_count, reader.info.fps)
+        )
+        self._problems = reader.problems
+        self._depth = read_ahead
+        self._pending: Iterator[Frame] | None = _at_least_one(reader, span)
+        self._ahead: ReadAhead[Frame] | None = None
+
+    @property
+    def decode_errors(self) -> int:
+        """Frames or packets so far that were damaged."""
+        return self._problems.count
+
+    @property
+    def decode_messages(self) -> tuple[str, ...]:
+        """What the first decode errors said."""
+        return tuple(self._problems.messages)
+
+    def __next__(self) -> Frame:
+        if self._pending is not None and self._depth > 0:
+            self._ahead = ReadAhead(self._pending, self._depth)
+            self._pending = None
+        frames = self._ahead or self._pending
+        if frames is None:
+            raise StopIteration
+        return next(frames)
+
+    def close(self) -> None:
+        """Stop decoding and free the file. May be called more than once."""
+        if self._ahead is not None:
+            self._ahead.close()
+        elif self._pending is not None:
+            close = getattr(self._pending, "close", None)
+            if close is not None:
+                close()
+        self._pending = None
+
+    def __enter__(self) -> FrameSource:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_source(
+    source: str | Path | Sequence[str | Path],
+    *,
+    start_frame: int | None = None,
+    end_frame: int | None = None,
+    start_time_s: float | None = None,
+    end_time_s: float | None = None,
+    name: str | None = None,
+    keys: Keys = "name",
+    fps: float | Fraction | None = None,
+    read_ahead: int = 8,
+) -> FrameSource:
+    """Open a video file, a folder or glob of images, or a list of image paths.
+
+    Images of a folder or glob come in natural order (2 before 10), those of a list as given; they
+    may differ in size. Bounds by frame and by time hold together; None and -1 mean "no bound".
+
+    Args:
+        source: what to read. ``~`` is expanded.
+        start_frame: first frame, counted in the source from 0.
+        end_frame: one past the last frame.
+        start_time_s: frames before this time, in seconds from the first frame, are left out.
+        end_time_s: frames at or after this time are left out.
+        name: short name; default the file's name up to its first dot, or the folder's name.
+        keys: how frames are called in the results. "name": ``name/000001.jpg``, counted in the
+            source, or ``name/file name`` for images. "phalp": PHALP's (path, pts), or an image's
+            path as given.
+        fps: frames per second of images (default 30); a video has its own.
+        read_ahead: frames decoded ahead in a thread; 0 decodes in the caller's.
+
+    Raises:
+        SourceNotFoundError: no such file or folder, or a glob without a match.
+        UnreadableSourceError: not a video or image, or no permission.
+        EmptySourceError: no frame in it (or, while iterating, none within the bounds).
+        ConfigError: a bound, ``fps`` or ``keys`` makes no sense.
+    """
+    span = Span.of(start_frame, end_frame, start_time_s, end_time_s)
+    if keys not in ("name", "phalp"):
+        raise ConfigError("keys must be 'name' or 'phalp'", where=keys)
+    rate = _rate(fps)
+    phalp_keys = keys == "phalp"
+
+    def images(paths: Sequence[str], path: Path, default_name: str) -> ImageReader:
+        return ImageReader(
+            paths, path=path, name=name or default_name, fps=rate, phalp_keys=phalp_keys
+        )
+
+    reader: Reader
+    if not isinstance(source, str | Path):
+        listed = [str(item) for item in source]
+        path = _listed(listed)
+        reader = images(listed, path, _folder_name(path.parent))
+    else:
+        path, kind = _find(source)
+        if kind == "folder":
+            reader = images(_images_in(path), path, _folder_name(path))
+        elif kind == "glob":
+            matches = _images_matching(str(path))
+            reader = images(matches, Path(matches[0]), _folder_name(Path(matches[0]).parent))
+        elif is_image(path):
+            reader = images([str(path)], path, _stem(path))
+        else:
+            reader = VideoReader(path, name=name or _stem(path), phalp_keys=phalp_keys)
+    return FrameSource(reader, span, read_ahead=read_ahead)
+
+
+def _at_least_one(reader: Reader, span: Span) -> Iterator[Frame]:
+    count = 0
+    for frame in reader.frames(span):
+        count += 1
+        yield frame
+    if count:
+        return
+    info = reader.info
+    length = [] if info.frame_count is None else [f"{info.frame_count} frames"]
+    if info.duration_s is not None:
+        length.append(f"{info.duration_s:.3f} s")
+    raise EmptySourceError(
+        "no frame between the start and the end asked for",
+        where=info.path,
+        hint=f"the source is {', '.join(length)} long" if length else None,
+    )
+
+
+def _rate(fps: float | Fraction | None) -> Fraction:
+    if fps is None:
+        return DEFAULT_FPS
+    try:
+        rate = Fraction(str(fps))
+    except (ValueError, ZeroDivisionError) as error:
+        raise ConfigError("fps must be a number", where=fps) from error
+    if not 0 < rate <= 1000:
+        raise ConfigError("fps must lie between 0 and 1000", where=fps)
+    return rate
+
+
+def _find(source: str | Path) -> tuple[Path, Literal["file", "folder", "glob"]]:
+    """The path of a source, and what is there."""
+    if _URL.match(str(source)):
+        raise UnreadableSourceError(
+            "addresses are not read yet", where=source, hint="download the video first"
+        )
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            return path, "folder"
+        if path.exists():
+            return path, "file"
+    except (OSError, ValueError) as error:
+        raise UnreadableSourceError("not a usable path", where=source, hint=str(error)) from error
+    if glob.has_magic(str(path)):
+        return path, "glob"
+    raise SourceNotFoundError("no such video or folder", where=source, hint=_near(path))
+
+
+def _near(path: Path) -> str:
+    """A hint for a path that is not there."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist"
+    try:
+        names = [item.name for item in folder.iterdir()]
+    except OSError:
+        names = []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {folder / close[0]}?" if close else f"looked in {folder.resolve()}"
+
+
+def _images_in(folder: Path) -> list[str]:
+    try:
+        names = sorted((p.name for p in folder.iterdir() if is_image(p)), key=natural_key)
+        others = next((p.name for p in folder.iterdir() if p.is_file()), None)
+    except OSError as error:
+        raise UnreadableSourceError("the folder cannot be listed", where=folder) from error
+    if not names:
+        raise EmptySourceError(
+            "no image in the folder",
+            where=folder,
+            hint=f"it holds {others}; give a video's own path" if others else None,
+        )
+    return [str(folder / name) for name in names]
+
+
+def _images_matching(pattern: str) -> list[str]:
+    matches = [path for path in glob.glob(pattern, recursive=True) if is_image(Path(path))]  # noqa: PTH207 - pathlib's globs take no absolute pattern
+    if not matches:
+        raise SourceNotFoundError("no image matches", where=pattern)
+    return sorted(matches, key=natural_key)
+
+
+def _listed(paths: Sequence[str]) -> Path:
+    """The first of a list of images, all of which must exist."""
+    if not paths:
+        raise EmptySourceError("the list of images is empty")
+    for path in paths:
+        if not Path(path).is_file():
+            raise SourceNotFoundError("no such image", where=path, hint=_near(Path(path)))
+    return Path(paths[0])
+
+
+def _stem(path: Path) -> str:
+    """A file's name up to its first dot, as PHALP has it; a leading dot does not count."""
+    return path.name.lstrip(".").split(".")[0] or "video"
+
+
+def _folder_name(folder: Path) -> str:
+    return folder.resolve().name or "images"

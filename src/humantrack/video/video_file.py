@@ -1,0 +1,128 @@
+"""Video files as a source of frames: one sequential decode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+
+from humantrack.types import Frame, FrameKey, SourceInfo
+from humantrack.types._check import ByteArray
+from humantrack.video.clock import Clock
+from humantrack.video.container import decoded, first_frame, frame_rate, open_video
+from humantrack.video.orientation import Orientation
+from humantrack.video.problems import Problems
+from humantrack.video.seeking import LostPlaceError, Mark, find_mark, frames_from, is_seekable
+from humantrack.video.span import Span
+
+
+class VideoReader:
+    """The frames of a video file, turned upright, with the container's own times.
+
+    Time 0 is the first frame. AVI stores no presentation times; there the decode times serve.
+
+    Args:
+        path: the file, as the user gave it.
+        name: the source's short name, the folder in the frame keys.
+        phalp_keys: key a frame by PHALP's (path, pts) instead of ``name/000001.jpg``.
+
+    Raises:
+        UnreadableSourceError: if it is no video.
+        EmptySourceError: if not one frame can be decoded.
+    """
+
+    def __init__(self, path: Path, *, name: str, phalp_keys: bool) -> None:
+        self._path, self._phalp_keys = path, phalp_keys
+        self.problems = Problems()
+        with open_video(path) as (container, stream):
+            frame = first_frame(container, stream, path)
+            self._orientation = Orientation.of(frame)
+            self._has_pts = container.format.name != "avi"
+            self._origin = self._stamp(frame)
+            self._is_seekable = is_seekable(container, stream)
+            self._time_base: Fraction = stream.time_base or Fraction(1, 1000)
+            self._packet_count: int = stream.frames
+            self.info = self._describe(name, container, stream, frame)
+
+    def frames(self, span: Span) -> Iterator[Frame]:
+        """The frames of the span. ``source_index`` counts the frames that decode."""
+        mark = None
+        if self._is_seekable and self._origin is not None and not span.is_from_start:
+            with open_video(self._path) as (container, stream):
+                mark = find_mark(container, stream, span, self._origin)
+        try:
+            yield from self._walk(span, mark)
+        except LostPlaceError:
+            yield from self._walk(span, None)
+
+    def _walk(self, span: Span, mark: Mark | None) -> Iterator[Frame]:
+        clock = Clock(self._time_base, self.info.fps, origin=self._origin if mark else None)
+        number = mark.number if mark else 0
+        index = 0
+        with open_video(self._path) as (container, stream):
+            for frame in self._decode(container, stream, mark):
+                stamp = self._stamp(frame)
+                time_s = clock.time_s(stamp)
+                if span.is_past(number, time_s):
+                    return
+                rgb = None if span.is_before(number, time_s) else self._rgb(frame, number)
+                if rgb is not None:
+                    key = self._key(number, stamp, time_s)
+                    yield Frame(index=index, source_index=number, time_s=time_s, rgb=rgb, key=key)
+                    index += 1
+                number += 1
+        if mark is None and number < self._packet_count:
+            self.problems.add(f"only {number} of {self._packet_count} frames could be decoded")
+
+    def _decode(self, container: Any, stream: Any, mark: Mark | None) -> Iterator[av.VideoFrame]:
+        stream.thread_type = "AUTO"
+        if mark is None:
+            return decoded(container, stream, self.problems)
+        container.seek(mark.keyframe, stream=stream)
+        return frames_from(mark, decoded(container, stream, self.problems))
+
+    def _rgb(self, frame: av.VideoFrame, number: int) -> ByteArray | None:
+        try:
+            rgb: Any = frame.to_ndarray(format="rgb24")
+            return self._orientation.apply(rgb)
+        except (av.error.FFmpegError, ValueError) as error:
+            self.problems.add(f"frame {number}: {error}")
+            return None
+
+    def _stamp(self, frame: av.VideoFrame) -> int | None:
+        """Presentation time in ticks; for AVI the decode time, as its "pts" are guesses."""
+        return frame.pts if self._has_pts else frame.dts
+
+    def _key(self, number: int, stamp: int | None, time_s: float) -> FrameKey:
+        if not self._phalp_keys:
+            return f"{self.info.name}/{number + 1:06d}.jpg"
+        if stamp is None:
+            stamp = (self._origin or 0) + round(time_s / self._time_base)
+        return str(self._path), stamp
+
+    def _describe(self, name: str, container: Any, stream: Any, frame: av.VideoFrame) -> SourceInfo:
+        fps = frame_rate(stream)
+        duration = None
+        if stream.duration:
+            duration = float(stream.duration * self._time_base)
+        elif container.duration:
+            duration = container.duration / av.time_base
+        swaps = self._orientation.swaps_sides
+        return SourceInfo(
+            name=name,
+            path=self._path,
+            kind="video",
+            width=frame.height if swaps else frame.width,
+            height=frame.width if swaps else frame.height,
+            fps=fps,
+            frame_count=stream.frames or (round(duration * fps) if duration else None),
+            duration_s=duration,
+            rotation_deg=90 * self._orientation.quarter_turns,
+            sample_aspect=Fraction(stream.sample_aspect_ratio or 1),
+            has_audio=bool(container.streams.audio),
+            codec=stream.codec_context.name,
+        )

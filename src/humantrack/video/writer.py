@@ -1,0 +1,232 @@
+"""Writes an H.264 mp4 that browsers play, with the source's times and sound."""
+
+from __future__ import annotations
+
+import logging
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from humantrack.errors import OutputError
+from humantrack.types._check import ByteArray, check_shape
+from humantrack.video.audio import AudioTrack
+
+_log = logging.getLogger(__name__)
+
+_ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "mpeg4")
+"""In order of preference; the wheels of PyAV bring the first."""
+
+_FINEST_TICK = 65535
+"""Ticks per second at most (MPEG-4 part 2 allows no more); times are kept to 1/65535 s."""
+
+_BT709 = 1
+_LIMITED = 1
+"""Values of ISO/IEC 23091-2 for primaries, transfer and matrix, and FFmpeg's for the range."""
+
+
+class VideoWriter:
+    """An mp4 file, written frame by frame under a temporary name and renamed when closed.
+
+    After an error inside the ``with`` block what was written is finished all the same, so that it
+    plays; with no frame at all there is no file.
+
+    Args:
+        path: the mp4; its folder is made.
+        fps: rate of the source; the length of a frame that has no time of its own.
+        width: columns. Odd sizes get one repeated row or column, as H.264 needs even ones.
+        height: rows. Frames of another size are fitted in, on black.
+        audio_from: a video whose sound is added, cut to the times of the frames.
+        start_s: where the first frame lies in that video, for frames without a time.
+        end_s: where the sound ends at the latest.
+        crf: quality of libx264, 0 (lossless) .. 51.
+        preset: speed of libx264.
+
+    Raises:
+        OutputError: here, in ``write`` and in ``close``, if the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        fps: Fraction,
+        width: int,
+        height: int,
+        audio_from: Path | None = None,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        crf: int = 20,
+        preset: str = "veryfast",
+    ) -> None:
+        self._path = Path(path)
+        self._part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        self._size = (width + width % 2, height + height % 2)
+        self._picture = (width, height)
+        self._period, self._time_base = _ticks(fps)
+        self._start_s, self._end_s = start_s, end_s
+        self._origin_s: float | None = None
+        self._last = -1
+        self._is_closed = False
+        self._reformatter = VideoReformatter()
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._container: Any = av.open(
+                str(self._part), "w", format="mp4", options={"movflags": "+faststart"}
+            )
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failed(error) from error
+        self._stream = self._add_stream(1 / (self._period * self._time_base), crf, preset)
+        self._audio = AudioTrack(Path(audio_from), self._container) if audio_from else None
+
+    def write(self, rgb: ByteArray, time_s: float | None = None) -> None:
+        """Add a frame.
+
+        Args:
+            rgb: (H,W,3) uint8.
+            time_s: its time in the source; the first one's becomes 0. Without it, frames follow
+                each other at ``fps``. A time that does not increase is moved just past the last.
+        """
+        check_shape("VideoWriter.write", "rgb", rgb, (None, None, 3))
+        if self._is_closed:
+            raise ValueError("write to a closed VideoWriter")
+        if self._origin_s is None:
+            self._origin_s = self._start_s if time_s is None else time_s
+            if self._audio:
+                self._audio.start(self._origin_s)
+        frame = self._frame(rgb)
+        frame.time_base, frame.pts = self._time_base, self._next_tick(time_s)
+        try:
+            if self._audio:  # first, so that neither stream waits long for the other
+                self._audio.copy_until(self._audible(frame.pts))
+            self._mux(frame)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Finish the file and give it its name. May be called more than once."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            try:
+                if self._origin_s is not None:
+                    self._finish()
+            finally:
+                if self._audio:
+                    self._audio.close()
+                self._container.close()
+            if self._origin_s is None:
+                self._part.unlink(missing_ok=True)
+            else:
+                self._part.replace(self._path)
+        except (av.error.FFmpegError, OSError) as error:
+            self._part.unlink(missing_ok=True)
+            raise self._failed(error) from error
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except OutputError as second:
+            if error is None:
+                raise
+            _log.warning("%s", second)
+
+    def _finish(self) -> None:
+        if self._audio:
+            self._audio.copy_until(self._audible(self._last + self._period))
+        self._mux(None)
+
+    def _audible(self, tick: int) -> float:
+        """A time of the output, or where its sound ends if that comes earlier."""
+        time_s = float(tick * self._time_base)
+        return time_s if self._end_s is None else min(time_s, self._end_s - (self._origin_s or 0))
+
+    def _mux(self, frame: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            if not packet.duration:  # the last one's gives the file its length
+                packet.duration = self._period
+            self._container.mux(packet)
+
+    def _next_tick(self, time_s: float | None) -> int:
+        if time_s is None:
+            tick = 0 if self._last < 0 else self._last + self._period
+        else:
+            tick = round((time_s - (self._origin_s or 0.0)) / self._time_base)
+        self._last = max(tick, self._last + 1)
+        return self._last
+
+    def _frame(self, rgb: ByteArray) -> av.VideoFrame:
+        """The picture at an even size, as limited-range BT.709 yuv420p."""
+        if rgb.shape[:2] != self._picture[::-1]:
+            rgb = _fitted(rgb, self._picture)
+        extra = (self._size[1] - rgb.shape[0], self._size[0] - rgb.shape[1])
+        if any(extra):
+            rgb = np.pad(rgb, ((0, extra[0]), (0, extra[1]), (0, 0)), mode="edge")
+        frame = self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
+        frame.color_primaries = frame.color_trc = frame.colorspace = _BT709
+        frame.color_range = _LIMITED
+        return frame
+
+    def _add_stream(self, fps: Fraction, crf: int, preset: str) -> Any:
+        name = next(name for name in _ENCODERS if name in av.codec.codecs_available)
+        if name != _ENCODERS[0]:
+            _log.warning("this PyAV has no libx264; writing %s with %s", self._path.name, name)
+        stream: Any = self._container.add_stream(name, rate=fps)
+        stream.width, stream.height = self._size
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = self._time_base
+        context.thread_count = 0
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_range = _LIMITED
+        if name == _ENCODERS[0]:
+            stream.options = {"crf": str(crf), "preset": preset}
+        else:
+            context.bit_rate = round(self._size[0] * self._size[1] * fps / 5)
+        return stream
+
+    def _failed(self, error: Exception) -> OutputError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return OutputError("cannot write the video", where=self._path, hint=reason)
+
+
+def _ticks(fps: Fraction) -> tuple[int, Fraction]:
+    """(ticks per frame, seconds per tick) that hold ``fps`` exactly where they can."""
+    period = (1 / Fraction(fps)).limit_denominator(_FINEST_TICK)
+    scale = _FINEST_TICK // period.denominator
+    return period.numerator * scale, Fraction(1, period.denominator * scale)
+
+
+def _fitted(rgb: ByteArray, size: tuple[int, int]) -> ByteArray:
+    """A picture scaled to fit in (W, H), centred on black."""
+    import cv2  # not at import time of the room
+
+    width, height = size
+    scale = min(width / rgb.shape[1], height / rgb.shape[0])
+    inside = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
+    canvas = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inside[0]) // 2, (height - inside[1]) // 2
+    canvas[top : top + inside[1], left : left + inside[0]] = cv2.resize(
+        rgb, inside, interpolation=cv2.INTER_AREA
+    )
+    return canvas
