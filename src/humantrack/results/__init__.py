@@ -1,1 +1,25 @@
 """Records to and from PHALP's keys: streaming pickle writer, safe reader."""
+
+from humantrack.results.meta import RunMeta, meta_path, write_meta
+from humantrack.results.reader import (
+    DEFAULT_MAX_SIZE,
+    TruncatedResultsWarning,
+    iter_results,
+    load_results,
+)
+from humantrack.results.record import record_from_phalp, record_to_phalp
+from humantrack.results.writer import ResultsWriter, partial_path
+
+__all__ = [
+    "DEFAULT_MAX_SIZE",
+    "ResultsWriter",
+    "RunMeta",
+    "TruncatedResultsWarning",
+    "iter_results",
+    "load_results",
+    "meta_path",
+    "partial_path",
+    "record_from_phalp",
+    "record_to_phalp",
+    "write_meta",
+]

@@ -1,0 +1,266 @@
+"""Plain values -> pickle protocol 3, frame by frame, in bytes that every numpy and Python reads.
+
+The pickle module is not used for writing because the bytes must be the same everywhere: it
+spells numpy's functions the way the numpy at hand does, and its memo grows with the file.
+
+A results file is one pickled dict. Python sees only that; this reader also sees the frames::
+
+    header    PROTO 3, EMPTY_DICT, then the string "humantrack results 1", pushed and popped
+    frame     BININT n, POP: the frame's length, pushed and popped; then n bytes:
+              key, value, SETITEM
+    end       STOP
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from humantrack.errors import OutputError
+from humantrack.types import FrameKey
+
+HEADER = b"\x80\x03}X\x14\x00\x00\x00humantrack results 10"
+LENGTH = struct.Struct("<cic")
+"""BININT, the frame's length in bytes, POP."""
+END = b"."
+
+_MULTIARRAY = "numpy.core.multiarray"
+"""Where numpy's reconstruction functions are found by numpy 1 and, by its promise to read old
+pickles, by numpy 2 (without a warning); ``numpy._core`` is unknown before 1.26."""
+
+_MEMO_TEXT = 256
+"""Longer strings (masks) are hardly ever repeated within a frame."""
+
+
+def encode_frame(key: FrameKey, value: Any) -> bytes:
+    """One entry of the results as opcodes that leave the dict on the stack as they found it.
+
+    The same values give the same bytes. Strings, dtypes and function names are memoised within
+    the frame only, so that frames stand alone and memory stays bounded.
+
+    Args:
+        key: the frame's key.
+        value: None, numbers, strings, bytes, lists, tuples, sets, dicts and numpy arrays and
+            scalars (no objects), nested in any way; subclasses are stored as what they extend.
+
+    Raises:
+        OutputError: if a value is of another type, or the frame is larger than 2 GiB.
+    """
+    encoder = _Encoder()
+    try:
+        encoder.put(key)
+        encoder.put(value)
+    except (TypeError, ValueError, RecursionError, struct.error) as error:
+        raise OutputError(
+            f"cannot store a frame: {error}",
+            where=key,
+            hint="results hold numbers, strings, lists, dicts and numpy arrays",
+        ) from error
+    body = b"".join(encoder.out) + b"s"
+    if len(body) >= 2**31:
+        raise OutputError("a frame is larger than 2 GiB", where=key)
+    return LENGTH.pack(b"J", len(body), b"0") + body
+
+
+class _Encoder:
+    """Collects opcodes in ``out``."""
+
+    def __init__(self) -> None:
+        self.out: list[bytes] = []
+        self._memo: dict[tuple[str, str], bytes] = {}
+        self._heads: dict[tuple[np.dtype[Any], tuple[int, ...]], bytes] = {}
+        """Opcodes before the data of an array like one that came earlier in the frame."""
+
+    def put(self, value: Any) -> None:
+        """Push a value of any allowed type."""
+        encode = _BY_TYPE.get(type(value))
+        if encode is None:
+            encode = next((f for kind, f in _BY_BASE if isinstance(value, kind)), None)
+            if encode is None:
+                kind = type(value)
+                raise TypeError(f"no place for a {kind.__module__}.{kind.__qualname__}")
+        encode(self, value)
+
+    def _remembered(self, kind: str, name: str) -> bool:
+        """Push what is in the memo under this name; False if nothing is."""
+        known = self._memo.get((kind, name))
+        if known is not None:
+            self.out.append(known)
+        return known is not None
+
+    def _remember(self, kind: str, name: str) -> None:
+        index = len(self._memo)
+        put, get, number = (
+            (b"q", b"h", bytes([index])) if index < 256 else (b"r", b"j", struct.pack("<I", index))
+        )
+        self.out.append(put + number)
+        self._memo[kind, name] = get + number
+
+    def _none(self, _: None) -> None:
+        self.out.append(b"N")
+
+    def _bool(self, value: bool) -> None:
+        self.out.append(b"\x88" if value else b"\x89")
+
+    def _int(self, value: int) -> None:
+        if 0 <= value < 256:
+            self.out.append(b"K" + bytes([value]))
+        elif -(2**31) <= value < 2**31:
+            self.out.append(struct.pack("<ci", b"J", value))
+        else:
+            data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+            short = len(data) < 256
+            self.out.append(struct.pack("<cB" if short else "<ci", *_long_head(data)) + data)
+
+    def _float(self, value: float) -> None:
+        self.out.append(struct.pack(">cd", b"G", value))
+
+    def _str(self, value: str) -> None:
+        if self._remembered("text", value):
+            return
+        data = value.encode("utf-8", "surrogatepass")
+        self.out.append(struct.pack("<cI", b"X", len(data)) + data)
+        if len(value) <= _MEMO_TEXT:
+            self._remember("text", value)
+
+    def _bytes(self, value: bytes | bytearray) -> None:
+        if len(value) < 256:
+            self.out.append(b"C" + bytes([len(value)]) + value)
+        else:
+            self.out.append(struct.pack("<cI", b"B", len(value)) + value)
+
+    def _list(self, value: list[Any]) -> None:
+        self.out.append(b"](")
+        for item in value:
+            self.put(item)
+        self.out.append(b"e")
+
+    def _tuple(self, value: tuple[Any, ...]) -> None:
+        close = {0: b")", 1: b"\x85", 2: b"\x86", 3: b"\x87"}.get(len(value))
+        if close is None:
+            self.out.append(b"(")
+            close = b"t"
+        for item in value:
+            self.put(item)
+        self.out.append(close)
+
+    def _dict(self, value: dict[Any, Any]) -> None:
+        self.out.append(b"}(")
+        for key, item in value.items():
+            self.put(key)
+            self.put(item)
+        self.out.append(b"u")
+
+    def _set(self, value: set[Any] | frozenset[Any]) -> None:
+        # Sets have no order of their own, but the bytes must.
+        self._global("builtins", "frozenset" if isinstance(value, frozenset) else "set")
+        self._list(sorted(value, key=lambda item: (type(item).__name__, repr(item))))
+        self.out.append(b"\x85R")
+
+    def _global(self, module: str, name: str) -> None:
+        if not self._remembered(module, name):
+            self.out.append(f"c{module}\n{name}\n".encode())
+            self._remember(module, name)
+
+    def _array(self, value: npt.NDArray[Any]) -> None:
+        """``_reconstruct(ndarray, (0,), b'b')``, then its state: version, shape, dtype, data."""
+        head = self._heads.get((value.dtype, value.shape))
+        if head is None:
+            value = _little_endian(value)
+            self._array_head(value)
+            mark = len(self.out)
+            self._array_head(value)  # once more, now that all names are in the memo
+            head = self._heads[value.dtype, value.shape] = b"".join(self.out[mark:])
+            del self.out[mark:]
+        else:
+            self.out.append(head)
+        self.out += (value.tobytes(), b"tb")
+
+    def _array_head(self, value: npt.NDArray[Any]) -> None:
+        """All opcodes of an array up to its data."""
+        self._global(_MULTIARRAY, "_reconstruct")
+        if not self._remembered("", "empty array"):
+            self._global("numpy", "ndarray")
+            self.out.append(b"K\x00\x85C\x01b\x87")
+            self._remember("", "empty array")
+        self.out.append(b"R(K\x01")
+        self._tuple(value.shape)
+        self._dtype(value.dtype)
+        self.out.append(struct.pack("<ccI", b"\x89", b"B", value.nbytes))
+
+    def _scalar(self, value: np.generic) -> None:
+        self._global(_MULTIARRAY, "scalar")
+        array = _little_endian(np.asarray(value))
+        self._dtype(array.dtype)
+        self._bytes(array.tobytes())
+        self.out.append(b"\x86R")
+
+    def _dtype(self, dtype: np.dtype[Any]) -> None:
+        if self._remembered("dtype", dtype.str):
+            return
+        sized = dtype.kind in "SU"
+        extent = (-1, -1, 0)
+        if sized:
+            extent = (dtype.itemsize, dtype.alignment, 8 if dtype.kind == "U" else 0)
+        self._global("numpy", "dtype")
+        self._tuple((f"{dtype.kind}{dtype.str[2:]}", False, True))
+        self.out.append(b"R")
+        self._tuple((3, dtype.str[0], None, None, None, *extent))
+        self.out.append(b"b")
+        self._remember("dtype", dtype.str)
+
+
+def _little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A plain array in the byte order of the file.
+
+    Raises:
+        TypeError: for arrays of objects, records, dates and numbers that only some machines have.
+    """
+    dtype = array.dtype
+    widest = {"f": 8, "c": 16}.get(dtype.kind, dtype.itemsize)
+    if dtype.kind not in "biufcSU" or dtype.itemsize > widest:
+        raise TypeError(f"no place for a numpy array of {dtype}")
+    # Naming the type anew also drops metadata, which the file has no place for.
+    return np.asarray(array).astype(np.dtype(dtype.str).newbyteorder("<"), copy=False)
+
+
+def _long_head(data: bytes) -> tuple[bytes, int]:
+    return (b"\x8a" if len(data) < 256 else b"\x8b"), len(data)
+
+
+_Encode = Callable[[_Encoder, Any], None]
+
+_BY_TYPE: dict[type, _Encode] = {
+    type(None): _Encoder._none,
+    bool: _Encoder._bool,
+    int: _Encoder._int,
+    float: _Encoder._float,
+    str: _Encoder._str,
+    bytes: _Encoder._bytes,
+    list: _Encoder._list,
+    tuple: _Encoder._tuple,
+    dict: _Encoder._dict,
+    np.ndarray: _Encoder._array,
+}
+
+# In this order: numpy's strings and bytes are Python's too, its other scalars stay numpy's.
+_BY_BASE: tuple[tuple[type, _Encode], ...] = (
+    (str, lambda encoder, value: encoder._str(str.__str__(value))),
+    (bytes, lambda encoder, value: encoder._bytes(bytes(value))),
+    (bytearray, _Encoder._bytes),
+    (np.generic, _Encoder._scalar),
+    (np.ndarray, _Encoder._array),
+    (int, lambda encoder, value: encoder._int(int(value))),
+    (float, lambda encoder, value: encoder._float(float(value))),
+    (list, _Encoder._list),
+    (tuple, _Encoder._tuple),
+    (dict, _Encoder._dict),
+    (set, _Encoder._set),
+    (frozenset, _Encoder._set),
+    (PurePath, lambda encoder, value: encoder._str(value.as_posix())),
+)

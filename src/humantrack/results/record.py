@@ -1,0 +1,204 @@
+"""A frame's record to and from PHALP's keys (docs/results.md lists them all)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from humantrack.errors import ResultsError
+from humantrack.geometry.boxes import (
+    NETWORK_ASPECT,
+    centre_and_side,
+    xywh_to_xyxy,
+    xyxy_to_xywh,
+)
+from humantrack.types import (
+    CODE_SIZE,
+    FrameKey,
+    FrameRecord,
+    Observation,
+    RleMask,
+    TrackedPerson,
+)
+
+FEATURE_KEYS = ("appe", "loca", "pose")
+"""Keys of the tracker's own vectors, which may be left out to save space."""
+
+PERSON_KEYS = (
+    *FEATURE_KEYS,
+    "center",
+    "scale",
+    "size",
+    "img_path",
+    "img_name",
+    "class_name",
+    "conf",
+    "annotations",
+    "smpl",
+    "camera",
+    "camera_bbox",
+    "3d_joints",
+    "2d_joints",
+    "mask",
+    "extra_data",
+)
+"""Keys of an observation, in PHALP's order; each holds a list with one entry per track."""
+
+Float32 = npt.NDArray[np.float32]
+
+
+def record_to_phalp(record: FrameRecord, *, features: bool = True) -> dict[str, Any]:
+    """A frame under PHALP's keys, in PHALP's order, with ``time_s`` added at the end.
+
+    Args:
+        record: the frame. Of a missed track the values are those of its last observation.
+        features: whether ``appe``, ``loca`` and ``pose`` are there.
+
+    Returns:
+        Lists with one entry per track, in the record's order; ``tracked_ids`` and
+        ``tracked_bbox`` only hold the tracks seen in this frame.
+    """
+    entries = [_to_entry(person.observation) for person in record.people]
+    boxes = [_float32(xyxy_to_xywh(person.observation.xyxy_px)) for person in record.people]
+    seen = [i for i, person in enumerate(record.people) if person.missed == 0]
+    ids = [int(person.track_id) for person in record.people]
+    frame: dict[str, Any] = {
+        "time": int(record.index),
+        "shot": int(record.is_shot_start),
+        "frame_path": record.key,
+        "tracked_ids": [ids[i] for i in seen],
+        "tracked_bbox": [boxes[i] for i in seen],
+        "tid": ids,
+        "bbox": boxes,
+        "tracked_time": [int(person.missed) for person in record.people],
+    }
+    for key in PERSON_KEYS:
+        if features or key not in FEATURE_KEYS:
+            frame[key] = [entry[key] for entry in entries]
+    frame["time_s"] = float(record.time_s)
+    return frame
+
+
+def record_from_phalp(key: FrameKey, frame: Mapping[str, Any]) -> FrameRecord:
+    """Read a frame back, from a file of humantrack or of PHALP, as far as the keys hold it.
+
+    What no key holds: ``source_index`` becomes ``index``; the padded box is rebuilt from
+    ``center`` and ``scale`` with the networks' 3:4; a frame without people has ``image_size``
+    (0, 0); a missing ``time_s`` becomes NaN, a missing ``appe`` zeros, missing ``loca`` and
+    ``pose`` are put together from the other keys.
+
+    Args:
+        key: the frame's key in the results.
+        frame: its value.
+
+    Raises:
+        ResultsError: if a key is missing or has the wrong shape.
+    """
+    try:
+        index = int(frame["time"])
+        people = tuple(
+            TrackedPerson(
+                track_id=int(frame["tid"][i]),
+                missed=int(frame["tracked_time"][i]),
+                observation=_from_entry(frame, i, index),
+            )
+            for i in range(len(frame["tid"]))
+        )
+        return FrameRecord(
+            index=index,
+            source_index=index,
+            key=key,
+            time_s=float(frame.get("time_s", float("nan"))),
+            is_shot_start=bool(frame["shot"]),
+            image_size=people[0].observation.image_size if people else (0, 0),
+            people=people,
+        )
+    except KeyError as error:
+        raise ResultsError(f"a frame of the results lacks {error}", where=key) from error
+    except (IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ResultsError(f"a frame of the results is malformed ({error})", where=key) from error
+
+
+def _to_entry(seen: Observation) -> dict[str, Any]:
+    """One person's values under PHALP's names."""
+    centre, side = centre_and_side(seen.padded_xyxy_px)
+    return {
+        "appe": _float32(seen.code),
+        "loca": _float32(seen.location_vector),
+        "pose": _float32(seen.pose_vector),
+        "center": centre,
+        "scale": float(side) / max(seen.image_size),
+        "size": [int(length) for length in seen.image_size],
+        "img_path": seen.frame_key,
+        # Only a path has a file name; PHALP's streaming keys, which are tuples, have None.
+        "img_name": seen.frame_key.split("/")[-1] if isinstance(seen.frame_key, str) else None,
+        "class_name": np.int64(seen.class_id),
+        "conf": np.float32(seen.score),
+        "annotations": [] if seen.annotation is None else seen.annotation,
+        "smpl": {
+            "global_orient": _float32(seen.global_orient),
+            "body_pose": _float32(seen.body_pose),
+            "betas": _float32(seen.betas),
+        },
+        "camera": _float32(seen.cam_t),
+        "camera_bbox": _float32(seen.cam_crop),
+        "3d_joints": _float32(seen.joints_3d),
+        "2d_joints": _float32(seen.joints_2d).reshape(90),
+        "mask": [] if seen.mask is None else [dict(seen.mask)],
+        "extra_data": seen.extra,
+    }
+
+
+def _from_entry(frame: Mapping[str, Any], i: int, index: int) -> Observation:
+    """The i-th person of a frame."""
+    height, width = (int(length) for length in frame["size"][i])
+    smpl = frame["smpl"][i]
+    cam_t = _float32(frame["camera"][i])
+    joints_2d = _float32(frame["2d_joints"][i]).reshape(45, 2)
+    body = [_float32(smpl[name]) for name in ("global_orient", "body_pose", "betas")]
+    masks = frame["mask"][i]
+    return Observation(
+        # PHALP marks what its smoothing filled in with -1: not a missed frame.
+        frame_index=index - max(int(frame["tracked_time"][i]), 0),
+        frame_key=frame["img_path"][i],
+        image_size=(height, width),
+        xyxy_px=_float32(xywh_to_xyxy(_float32(frame["bbox"][i]))),
+        padded_xyxy_px=_padded_box(frame["center"][i], frame["scale"][i] * max(height, width)),
+        score=float(frame["conf"][i]),
+        class_id=int(frame["class_name"][i]),
+        global_orient=body[0],
+        body_pose=body[1],
+        betas=body[2],
+        cam_crop=_float32(frame["camera_bbox"][i]),
+        cam_t=cam_t,
+        joints_3d=_float32(frame["3d_joints"][i]),
+        joints_2d=joints_2d,
+        code=_float32(frame["appe"][i]) if "appe" in frame else np.zeros(CODE_SIZE, np.float32),
+        pose_vector=_float32(
+            frame["pose"][i]
+            if "pose" in frame
+            else np.concatenate([*(part.ravel() for part in body), cam_t / (1, 1, 200)])
+        ),
+        location_vector=_float32(
+            frame["loca"][i]
+            if "loca" in frame
+            else np.concatenate([joints_2d.ravel(), np.tile(cam_t, 3)])
+        ),
+        mask=RleMask(size=list(masks[0]["size"]), counts=masks[0]["counts"]) if masks else None,
+        annotation=frame["annotations"][i],
+        extra=frame["extra_data"][i],
+    )
+
+
+def _padded_box(centre: Any, side: float) -> npt.NDArray[np.float64]:
+    """(4,) the 3:4 box with this centre and longer side, in pixels."""
+    half = np.asarray(NETWORK_ASPECT, float) / max(NETWORK_ASPECT) * side / 2
+    return np.concatenate([np.asarray(centre, float) - half, np.asarray(centre, float) + half])
+
+
+def _float32(values: Any) -> Float32:
+    """The values as a float32 array."""
+    return np.asarray(values, np.float32)

@@ -1,0 +1,156 @@
+"""Writes results frame by frame, as they become final, in a file that joblib.load reads."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from humantrack.atomic import cannot_write, replace
+from humantrack.errors import OutputError
+from humantrack.results.encode import END, HEADER, encode_frame
+from humantrack.results.record import record_to_phalp
+from humantrack.types import Frame, FrameKey, FrameRecord
+
+
+def partial_path(path: str | os.PathLike[str]) -> Path:
+    """Where results are while they are being written, and stay if the run does not finish."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+class ResultsWriter:
+    """A sink that pickles each frame into one zlib stream; a context manager.
+
+    The file is written as ``<stem>.partial.pkl`` and takes its name when all frames are in it. A
+    run that ends with an error leaves the partial file, closed properly, with every frame that
+    was written; a killed one leaves it cut short, but ``load_results`` and ``iter_results`` read
+    all its whole frames. With not one frame written nothing is left. The same frames give the
+    same bytes. Memory does not grow with the number of frames.
+
+    Args:
+        path: the final name; missing folders are made. An earlier file of that name is replaced
+            at the end, an earlier partial file at once.
+        features: whether to store ``appe``, ``loca`` and ``pose``.
+        compress: zlib's level, 1 to 9; 3 as in PHALP.
+
+    Raises:
+        ValueError: if ``compress`` is out of range.
+        OutputError: on entering, writing or leaving, if the file cannot be written; it says what
+            was kept.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        features: bool = True,
+        compress: int = 3,
+    ) -> None:
+        if not 1 <= compress <= 9:
+            raise ValueError(f"compress must be 1 to 9, not {compress}")
+        self.path = Path(path)
+        self.partial_path = partial_path(path)
+        self.frame_count = 0
+        """Frames written so far; after an error, frames in the partial file."""
+        self._features = features
+        self._zlib = zlib.compressobj(compress)
+        self._file: BinaryIO | None = None
+        # Where to go back to when the disk refuses: position and state of the stream.
+        self._flushed = 0, self._zlib
+
+    def __enter__(self) -> ResultsWriter:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: what cannot be written must not wait in a buffer to fail again.
+            self._file = self.partial_path.open("wb", buffering=0)
+            self._append(HEADER)
+        except OSError as error:
+            self._close()
+            raise cannot_write(self.partial_path, error) from error
+        return self
+
+    def write(self, frame: Frame | None, record: FrameRecord) -> None:
+        """Append a frame; the picture is not looked at."""
+        self.write_frame(record.key, record_to_phalp(record, features=self._features))
+
+    def write_frame(self, key: FrameKey, value: Mapping[str, Any]) -> None:
+        """Append a frame that has PHALP's keys already.
+
+        Raises:
+            OutputError: if a value cannot be stored (the file is as before), or the disk is full.
+        """
+        data = encode_frame(key, dict(value))
+        try:
+            self._append(data)
+        except OSError as error:
+            raise self._failed(error) from error
+        self.frame_count += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is None:  # the disk refused, and what could be kept has been
+            return
+        try:
+            self._finish()
+            if kind is None:
+                replace(self.partial_path, self.path)
+            elif self.frame_count == 0:
+                self.partial_path.unlink(missing_ok=True)
+        except OSError as refused:
+            failure = self._failed(refused)
+            if kind is None:
+                raise failure from refused
+
+    def _append(self, data: bytes) -> None:
+        """Compress and write, up to where a reader finds it after a crash.
+
+        Flushing the compressor after every frame costs nothing: frames resemble each other less
+        than the parts of a frame, so the files even get some percent smaller.
+        """
+        self._put(self._zlib.compress(data) + self._zlib.flush(zlib.Z_SYNC_FLUSH))
+        if self._file is not None:
+            self._flushed = self._file.tell(), self._zlib.copy()
+
+    def _put(self, data: bytes) -> None:
+        """Write all of these bytes."""
+        if self._file is None:
+            raise ValueError("the results file is not open")
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def _finish(self) -> None:
+        """End the pickle and the stream, and see the file onto the disk."""
+        self._put(self._zlib.compress(END) + self._zlib.flush())
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+        self._close()
+
+    def _failed(self, error: OSError) -> OutputError:
+        """Keep what was written before the disk refused, and say so."""
+        if self._file is not None:
+            # Going back frees more room than the few bytes that end the stream need.
+            position, self._zlib = self._flushed
+            with suppress(OSError):
+                self._file.seek(position)
+                self._file.truncate()
+                self._finish()
+            self._close()
+        return cannot_write(
+            self.path, error, hint=f"{self.frame_count} frames are kept in {self.partial_path}"
+        )
+
+    def _close(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
