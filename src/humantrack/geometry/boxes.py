@@ -57,7 +57,7 @@ def expand_to_aspect(boxes: Array, shape: tuple[int, int] | None = NETWORK_ASPEC
     """Grow boxes about their centre until they have the aspect ``shape`` = (width, height).
 
     Args:
-        boxes: (N,4).
+        boxes: (N,4); whole numbers become float64.
         shape: target width and height; None leaves the boxes as they are.
 
     Returns:
@@ -65,6 +65,8 @@ def expand_to_aspect(boxes: Array, shape: tuple[int, int] | None = NETWORK_ASPEC
     """
     if shape is None:
         return boxes.copy()
+    if not np.issubdtype(boxes.dtype, np.floating):
+        boxes = boxes.astype(np.float64)
     aspect = shape[1] / shape[0]
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
     width, height = np.moveaxis(boxes[..., 2:] - boxes[..., :2], -1, 0)
