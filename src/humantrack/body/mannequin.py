@@ -1,0 +1,265 @@
+"""The shipped 24-joint body: shape, forward kinematics, skinning and PHALP's 45 joints in numpy.
+
+The body's own axes are y up, x to its left, z forward, pelvis at the origin, metres. Rotations
+follow SMPL: relative to the parent, from the T pose. ``global_orient`` also turns the body's axes
+into the camera's (x right, y down, z away), so what comes out is in camera axes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from humantrack.body.joints import SMPL_PARENTS
+from humantrack.errors import MissingWeightsError, WeightsError
+from humantrack.types import BodyBatch
+
+Array = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+
+_JOINTS = 24
+
+
+def _levels() -> list[tuple[IntArray, IntArray]]:
+    """Joints by their depth below the root, each with their parents: one product per depth."""
+    depth = [0] * _JOINTS
+    for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
+        depth[joint] = depth[parent] + 1
+    joints = [np.flatnonzero(np.array(depth) == d) for d in range(1, max(depth) + 1)]
+    return [(j, np.array(SMPL_PARENTS)[j]) for j in joints]
+
+
+_LEVELS = _levels()
+_PARENTS = np.array(SMPL_PARENTS)
+
+
+class Mannequin:
+    """A body model with 10 shape numbers, 24 joints and a surface; betas 0 is a mean adult.
+
+    Implements ``BodyModel``. Linear blend skinning from a bind pose with the arms half down;
+    no pose-dependent correctives.
+
+    Args:
+        file: an open ``.npz`` with the arrays of the shipped ``models/body24.npz``.
+
+    Raises:
+        WeightsError: if the file is damaged or holds another model.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                self._read({name: arrays[name] for name in arrays.files})
+        except (ValueError, KeyError, EOFError, OSError) as error:
+            raise WeightsError(
+                f"not the body model that belongs to this version ({error})",
+                where=getattr(file, "name", None),
+                hint="install the package again",
+            ) from error
+
+    def _read(self, a: dict[str, npt.NDArray[Any]]) -> None:
+        """Keep the arrays in the types and layouts that the functions below need."""
+        if tuple(a["parents"].tolist()) != SMPL_PARENTS:
+            raise ValueError("the joints' parents are not SMPL's")
+        count = len(a["v_template"])
+        self.faces: IntArray = a["faces"].astype(np.int32)
+        """(F,3) int32 vertex indices, counter-clockwise from outside."""
+        self.parents: IntArray = _PARENTS
+        """(24,) parent of each joint, -1 for the root."""
+        self.part: IntArray = a["part"]
+        """(V,) uint8, the joint with the largest weight."""
+        self.region: IntArray = a["region"]
+        """(V,) uint8, index into ``region_names``."""
+        self.region_names: tuple[str, ...] = tuple(a["region_names"].tolist())
+        """What a region is: hair_scalp, face, eyes, neck, torso, ..."""
+        self.uv: Array = a["vt"]
+        """(T,2) float32 texture coordinates, 0..1, v up."""
+        self.uv_faces: IntArray = a["ft"].astype(np.int32)
+        """(F,3) int32 indices into ``uv``, one triangle per face."""
+
+        weights = np.zeros((count, _JOINTS), np.float32)
+        np.add.at(weights, (np.arange(count)[:, None], a["skin_index"]), a["skin_weight"])
+        self.weights: Array = weights
+        """(V,24) float32 skinning weights, rows sum to 1."""
+
+        self._joints_rest = _Shaped(a["joints_rest"], a["joints_rest_dirs"], np.float64)
+        self._joints_bind = _Shaped(a["joints_bind"], a["joints_bind_dirs"], np.float64)
+        self._bind_rotations = a["bind_rotations"].astype(np.float64)
+        self._surface = _Skin(a["v_template"], a["shape_dirs"], weights)
+        # The joints need no more than these few vertices of the surface.
+        picked = np.unique(np.concatenate([a["extra21_vertex"], a["extra19_vertex"].ravel()]))
+        self._picked = _Skin(a["v_template"][picked], a["shape_dirs"][:, picked], weights[picked])
+        self._regressor = _regressor(a, picked)
+
+    def rest_joints(self, betas: Array | None = None) -> Array:
+        """Joints of the T pose in the body's own axes.
+
+        Args:
+            betas: (N,10) shapes; None = the mean adult.
+
+        Returns:
+            (N,24,3) float64 metres, or (24,3) without betas.
+        """
+        return self._joints_rest.base if betas is None else self._joints_rest(betas)
+
+    def forward_kinematics(
+        self, global_orient: Array, body_pose: Array, betas: Array
+    ) -> tuple[Array, Array]:
+        """Where the joints go.
+
+        G_0 = R_0, J_0 = rest_0; for a joint j with parent p: G_j = G_p R_j and
+        J_j = J_p + G_p (rest_j - rest_p).
+
+        Args:
+            global_orient: (N,3,3) or (N,1,3,3).
+            body_pose: (N,23,3,3) relative to the parent.
+            betas: (N,10).
+
+        Returns:
+            Global rotations (N,24,3,3) and joints (N,24,3), float64, metres, camera axes.
+        """
+        n = len(body_pose)
+        local = np.empty((n, _JOINTS, 3, 3))
+        local[:, 0] = np.reshape(global_orient, (n, 3, 3))
+        local[:, 1:] = body_pose
+        rest = self._joints_rest(betas)
+        offset = rest[:, 1:] - rest[:, _PARENTS[1:]]
+        turned, joints = local.copy(), rest.copy()
+        for level, parents in _LEVELS:
+            above = turned[:, parents]
+            turned[:, level] = above @ local[:, level]
+            joints[:, level] = joints[:, parents] + (above @ offset[:, level - 1, :, None])[..., 0]
+        return turned, joints
+
+    def vertices(self, bodies: BodyBatch) -> Array:
+        """(N,V,3) float32 surface, metres, camera axes, without translation."""
+        pose = self.forward_kinematics(bodies.global_orient, bodies.body_pose, bodies.betas)
+        return self._surface.posed(self._transforms(*pose, bodies.betas), bodies.betas)
+
+    def joints(self, bodies: BodyBatch) -> Array:
+        """(N,45,3) float32 PHALP's joints, metres, camera axes, without translation."""
+        pose = self.forward_kinematics(bodies.global_orient, bodies.body_pose, bodies.betas)
+        return self.phalp_joints(*pose, bodies.betas)
+
+    def phalp_joints(self, turned: Array, joints: Array, betas: Array) -> Array:
+        """PHALP's 45 joints of a pose that :meth:`forward_kinematics` has worked out.
+
+        Args:
+            turned: (N,24,3,3) global rotations.
+            joints: (N,24,3).
+            betas: (N,10).
+
+        Returns:
+            (N,45,3) float32: OpenPose's 25, the 19 (approximated by a few joints and vertices,
+            as this surface is not SMPL's) and a zero row.
+        """
+        picked = self._picked.posed(self._transforms(turned, joints, betas), betas)
+        points = np.concatenate([joints.astype(np.float32), picked], axis=1)
+        return np.asarray(self._regressor @ points)
+
+    def _transforms(self, turned: Array, joints: Array, betas: Array) -> Array:
+        """(N,24,3,4) float32: what each joint does to a point of the bind pose."""
+        out = np.empty((*turned.shape[:2], 3, 4), np.float32)
+        rotation = turned @ self._bind_rotations
+        out[..., :3] = rotation
+        out[..., 3] = joints - (rotation @ self._joints_bind(betas)[..., None])[..., 0]
+        return out
+
+
+class _Shaped:
+    """Points that move linearly with the betas."""
+
+    def __init__(self, base: Array, directions: Array, kind: type[np.floating[Any]]) -> None:
+        self.base = base.astype(kind)
+        self._directions = directions.astype(kind).reshape(len(directions), -1)
+
+    def __call__(self, betas: Array) -> Array:
+        """(N,10) -> (N, *base)."""
+        betas = np.asarray(betas, self.base.dtype)
+        if not betas.any():
+            return np.repeat(self.base[None], len(betas), axis=0)
+        moved = np.einsum("nk,kv->nv", betas, self._directions)  # not BLAS: see _Skin
+        return np.asarray(self.base + moved.reshape(-1, *self.base.shape))
+
+
+class _Skin:
+    """Vertices of the bind pose with their weights, as one sparse matrix (V,96).
+
+    Row v holds w_j (x, y, z, 1) for each of its joints, 1.6 on average; times the joints' stacked
+    transforms it gives the posed vertices of all people at once. Sparse beats dense, and unlike
+    BLAS it starts no threads that would fight with those of the networks.
+    """
+
+    def __init__(self, template: Array, directions: Array, weights: Array) -> None:
+        self._bind = _Shaped(template, directions, np.float32)
+        self._vertex, joint = np.nonzero(weights)
+        self._weight = weights[self._vertex, joint, None]
+        self._column = (4 * joint[:, None] + np.arange(4)).ravel().astype(np.int32)
+        count = np.bincount(self._vertex, minlength=len(weights))
+        self._start = np.concatenate([[0], 4 * np.cumsum(count)]).astype(np.int32)
+        self._mean_adult = self._matrix(self._bind.base)
+
+    def posed(self, transforms: Array, betas: Array) -> Array:
+        """(N,24,3,4), (N,10) -> (N,V,3) float32."""
+        if not np.any(betas):
+            return self._product(self._mean_adult, transforms)
+        shapes = self._bind(betas)
+        people = [
+            self._product(self._matrix(shape), transform[None])
+            for shape, transform in zip(shapes, transforms, strict=True)
+        ]
+        return np.concatenate(people)
+
+    def _matrix(self, points: Array) -> csr_matrix:
+        homogeneous = np.ones((len(points), 4), np.float32)
+        homogeneous[:, :3] = points
+        values = (self._weight * homogeneous[self._vertex]).ravel()
+        shape = (len(points), 4 * _JOINTS)
+        return csr_matrix((values, self._column, self._start), shape=shape)
+
+    @staticmethod
+    def _product(matrix: csr_matrix, transforms: Array) -> Array:
+        n = len(transforms)
+        stacked = transforms.transpose(1, 3, 0, 2).reshape(4 * _JOINTS, 3 * n)
+        posed = (matrix @ stacked).reshape(matrix.shape[0], n, 3)
+        return np.ascontiguousarray(posed.transpose(1, 0, 2))
+
+
+def _regressor(a: dict[str, npt.NDArray[Any]], picked: IntArray) -> Array:
+    """(45, 24 + picked) float32: PHALP's joints as weighted sums of joints and picked vertices."""
+    column = {int(vertex): _JOINTS + i for i, vertex in enumerate(picked)}
+    extra = [column[int(vertex)] for vertex in a["extra21_vertex"]]
+    sources = [*range(_JOINTS), *extra]
+    matrix = np.zeros((45, _JOINTS + len(picked)), np.float32)
+    for row, source in enumerate(a["openpose25_of_45"]):
+        matrix[row, sources[source]] = 1
+    matrix[25:44, :_JOINTS] = a["extra19_joint_weight"]
+    for row, (vertices, weights) in enumerate(
+        zip(a["extra19_vertex"], a["extra19_vertex_weight"], strict=True), start=25
+    ):
+        for vertex, weight in zip(vertices, weights, strict=True):
+            matrix[row, column[int(vertex)]] += weight
+    return matrix
+
+
+@cache
+def load_mannequin() -> Mannequin:
+    """The shipped body, read once per process.
+
+    Raises:
+        MissingWeightsError: if the package was installed without it.
+        WeightsError: if its file is damaged.
+    """
+    resource = files("humantrack").joinpath("models", "body24.npz")
+    try:
+        with resource.open("rb") as file:
+            return Mannequin(file)  # type: ignore[arg-type]
+    except FileNotFoundError as error:
+        raise MissingWeightsError(
+            "the body model is missing", where=resource, hint="install the package again"
+        ) from error
