@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 
 from humantrack.pipeline.stages import Sink
@@ -30,6 +31,7 @@ class ThreadedSink:
         self._thread = threading.Thread(target=self._run, name=type(sink).__name__, daemon=True)
         self._failure: BaseException | None = None
         self._stop_reason: BaseException | None = None
+        self._ended = False
 
     def __enter__(self) -> ThreadedSink:
         self._thread.start()
@@ -57,7 +59,7 @@ class ThreadedSink:
     def _run(self) -> None:
         try:
             with self._sink:
-                while (item := self._queue.get()) is not None:
+                for item in self._items():
                     self._sink.write(*item)
                 if self._stop_reason is not None:
                     raise _StoppedEarlyError
@@ -65,8 +67,17 @@ class ThreadedSink:
             return
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self._failure = error
-            while self._queue.get() is not None:  # keep the caller from waiting for ever
+            for _ in self._items():  # keep the caller from waiting for ever
                 pass
+
+    def _items(self) -> Iterator[_Item]:
+        """What is queued, until the caller leaves."""
+        while not self._ended:
+            item = self._queue.get()
+            if item is None:
+                self._ended = True
+            else:
+                yield item
 
 
 class _StoppedEarlyError(Exception):
