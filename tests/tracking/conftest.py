@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,32 @@ def _rules():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _normal(key, shape):
+    bits = np.random.PCG64(zlib.crc32(key.encode()))
+    return np.random.Generator(bits).standard_normal(shape).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def normal():
+    """(key, shape) -> standard normal numbers, the rule of the second set of goldens."""
+    return _normal
+
+
+@pytest.fixture(scope="session")
+def hmar_uvs():
+    """(2,4,256,256) texture maps of the second set of goldens."""
+    y, x = np.mgrid[0:256, 0:256].astype(float)
+    n = _normal("golden.hmar.uv", (2, 4, 256, 256))
+    uv = np.zeros((2, 4, 256, 256), np.float32)
+    for b in range(2):
+        inside = (x - 128.0) ** 2 + (y - 100.0 - 40 * b) ** 2 < (60.0 + 20 * b) ** 2
+        for k in range(3):
+            wave = np.sin(2 * np.pi * (x / (31.0 + 8 * k) + y / (47.0 + 11 * b)))
+            uv[b, k] = np.where(inside, 0.2 * wave + 0.05 * n[b, k], 0)
+        uv[b, 3] = np.where(inside, 1, -1)
+    return uv
 
 
 @pytest.fixture(scope="session")

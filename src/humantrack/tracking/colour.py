@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from humantrack.types._check import BoolArray, FloatArray
+from humantrack.types._check import FloatArray
 
 SIGNATURE_SIZE = 192
 """Leading numbers of an appearance code that hold the colours (square roots of histograms)."""
@@ -17,17 +17,18 @@ def colour_distances(a: FloatArray, b: FloatArray) -> FloatArray:
 
     NaN where either person shows no colours (a signature of zeros).
     """
+    s, t = _signatures(a), _signatures(b)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.sqrt(np.maximum(0.0, 1 - _unit(a) @ _unit(b).T)))
+        return np.asarray(np.sqrt(np.maximum(0.0, 1 - s @ t.T / _lengths(s, t))))
 
 
-def _unit(codes: FloatArray) -> FloatArray:
-    signatures = codes[:, :SIGNATURE_SIZE].astype(np.float64)
-    return np.asarray(signatures / np.linalg.norm(signatures, axis=1, keepdims=True))
+def _signatures(codes: FloatArray) -> FloatArray:
+    return codes[:, :SIGNATURE_SIZE].astype(np.float64)
 
 
-def _blank(codes: FloatArray) -> BoolArray:
-    return np.asarray(~np.any(codes[:, :SIGNATURE_SIZE], axis=1))
+def _lengths(s: FloatArray, t: FloatArray) -> FloatArray:
+    """(T,D) products of lengths: 0 where a person shows no colours, NaN where one is broken."""
+    return np.asarray(np.linalg.norm(s, axis=1)[:, None] * np.linalg.norm(t, axis=1))
 
 
 def colour_component(
@@ -40,7 +41,8 @@ def colour_component(
 
     def component(a: FloatArray, b: FloatArray) -> FloatArray:
         d = colour_distances(a, b)
-        d = np.where(_blank(a)[:, None] | _blank(b), max_distance / 2, d)
+        is_blank = _lengths(_signatures(a), _signatures(b)) == 0
+        d = np.where(is_blank, max_distance / 2, d)
         return np.where(d > max_distance, np.inf, weight * d**2)
 
     return component

@@ -53,7 +53,7 @@ class LooksMemory:
             return None
         if observation.uv is None:
             raise StageError(
-                "a person has no texture map to be tracked by",
+                "texture tracking, but a person has no texture map",
                 where=f"frame {observation.frame_index}",
                 hint="use A instead of T in phalp.predict",
             )
