@@ -1,0 +1,199 @@
+"""The estimator stage on HMR2: frames and boxes -> bodies, in batches across people and frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from humantrack.geometry.boxes import expand_to_aspect
+from humantrack.geometry.cameras import PaddedSquare, crop_to_full, project_to_square
+from humantrack.geometry.crops import box_crops, mask_crops, normalise, person_crops
+from humantrack.hmr2.network import Hmr2, Hmr2Output
+from humantrack.types import CODE_SIZE, Appearance, BodyBatch, Detections, Frame, People
+from humantrack.types._check import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CroppedPeople:
+    """N people of one or several frames, on the network's device, as a texture stage needs them."""
+
+    crops: Tensor
+    """(N,4,256,256) float32: normalised RGB, and the mask 0..255 with soft edges"""
+
+    output: Hmr2Output
+    """What the network says of them."""
+
+
+class AppearanceStage(Protocol):
+    """Says what people look like."""
+
+    def describe(self, people: CroppedPeople) -> Appearance:
+        """One entry per person, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """N people as arrays."""
+
+    global_orient: FloatArray
+    body_pose: FloatArray
+    betas: FloatArray
+    cam: FloatArray
+    joints: FloatArray
+    appearance: Appearance
+
+    def rows(self, start: int, stop: int) -> _Result:
+        """Those people."""
+        look = self.appearance
+        cut = slice(start, stop)
+        return _Result(
+            self.global_orient[cut],
+            self.body_pose[cut],
+            self.betas[cut],
+            self.cam[cut],
+            self.joints[cut],
+            Appearance(code=look.code[cut], uv=None if look.uv is None else look.uv[cut]),
+        )
+
+
+class Hmr2Estimator:
+    """Boxes -> bodies. Implements the ``Estimator`` protocol; remembers nothing between frames.
+
+    Args:
+        network: from :func:`humantrack.hmr2.network.load_hmr2`.
+        appearance: what the people look like; without it all codes are zero.
+        batch_size: people that go through the network at once.
+        min_size_px: narrower or lower boxes are dropped (PHALP's ``small_w`` and ``small_h``).
+    """
+
+    def __init__(
+        self,
+        network: Hmr2,
+        *,
+        appearance: AppearanceStage | None = None,
+        batch_size: int = 32,
+        min_size_px: tuple[float, float] = (50, 100),
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        self._network = network
+        self._appearance = appearance
+        self._batch_size = batch_size
+        self._min_size = min_size_px
+        self._device = network.device
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def estimate(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[People]:
+        """One ``People`` per frame; ``source`` names the rows of the boxes that were kept."""
+        rows = [self._large(found) for found in detections]
+        kept = [found[index] for found, index in zip(detections, rows, strict=True)]
+        results = self._run(frames, kept)
+        return [
+            People(
+                detections=found,
+                bodies=_bodies(result, frame, found),
+                appearance=result.appearance,
+                padded_xyxy_px=expand_to_aspect(found.xyxy_px),
+                source=index,
+            )
+            if len(found)
+            else People.empty()
+            for frame, found, index, result in zip(frames, kept, rows, results, strict=True)
+        ]
+
+    def bodies(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[BodyBatch]:
+        """One ``BodyBatch`` per frame, for every box, whatever its size."""
+        results = self._run(frames, detections)
+        return [
+            _bodies(result, frame, found)
+            for frame, found, result in zip(frames, detections, results, strict=True)
+        ]
+
+    def _large(self, found: Detections) -> IntArray:
+        size = found.xyxy_px[:, 2:] - found.xyxy_px[:, :2]
+        return np.flatnonzero((size >= self._min_size).all(axis=1))
+
+    @torch.inference_mode()
+    def _run(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[_Result]:
+        """All people in batches, put back by frame."""
+        counts = [len(found) for found in detections]
+        people = [(frame, row) for frame, count in enumerate(counts) for row in range(count)]
+        size = self._batch_size
+        batches = [
+            self._batch(frames, detections, people[i : i + size])
+            for i in range(0, max(len(people), 1), size)
+        ]
+        everyone = _joined(batches)
+        ends = np.cumsum(counts)
+        return [everyone.rows(end - count, end) for end, count in zip(ends, counts, strict=True)]
+
+    def _batch(
+        self,
+        frames: Sequence[Frame],
+        detections: Sequence[Detections],
+        people: Sequence[tuple[int, int]],
+    ) -> _Result:
+        """People given as (frame, row of its detections)."""
+        crops = [torch.zeros(0, 4, 256, 256, device=self._device)]
+        for frame in sorted({frame for frame, _ in people}):
+            rows = [row for owner, row in people if owner == frame]
+            crops.append(self._cut(frames[frame], detections[frame][rows]))
+        joined = torch.cat(crops)
+        output = self._network(joined[:, :3])
+        if self._appearance is None:
+            appearance = Appearance(code=np.zeros((len(people), CODE_SIZE), np.float32))
+        else:
+            appearance = self._appearance.describe(CroppedPeople(crops=joined, output=output))
+        parts = (output.global_orient, output.body_pose, output.betas, output.cam)
+        orient, pose, betas, cam = (part.cpu().numpy() for part in parts)
+        return _Result(orient, pose, betas, cam, output.keypoints_3d.cpu().numpy(), appearance)
+
+    def _cut(self, frame: Frame, found: Detections) -> Tensor:
+        """(N,4,256,256) crops of one frame; a detector without masks gets the box as mask."""
+        padded = expand_to_aspect(found.xyxy_px)
+        rgb = normalise(person_crops(torch.tensor(frame.rgb, device=self._device), padded))
+        if found.mask is None:
+            mask = box_crops(found.xyxy_px, padded, device=self._device)
+        else:
+            mask = mask_crops(torch.tensor(found.mask, device=self._device), padded)
+        return torch.cat([rgb, mask], dim=1)
+
+
+def _joined(batches: Sequence[_Result]) -> _Result:
+    """Results one after another."""
+    looks = [batch.appearance for batch in batches]
+    maps = [look.uv for look in looks if look.uv is not None]
+    return _Result(
+        np.concatenate([batch.global_orient for batch in batches]),
+        np.concatenate([batch.body_pose for batch in batches]),
+        np.concatenate([batch.betas for batch in batches]),
+        np.concatenate([batch.cam for batch in batches]),
+        np.concatenate([batch.joints for batch in batches]),
+        Appearance(
+            code=np.concatenate([look.code for look in looks]),
+            uv=np.concatenate(maps) if len(maps) == len(looks) else None,
+        ),
+    )
+
+
+def _bodies(result: _Result, frame: Frame, found: Detections) -> BodyBatch:
+    """The people of one frame, their cameras moved from the crops to its padded square."""
+    square = PaddedSquare(frame.height, frame.width)
+    cam_t = crop_to_full(result.cam, expand_to_aspect(found.xyxy_px), square).astype(np.float32)
+    joints = np.pad(result.joints, ((0, 0), (0, 1), (0, 0)))  # the 45th is the root's place
+    return BodyBatch(
+        global_orient=result.global_orient,
+        body_pose=result.body_pose,
+        betas=result.betas,
+        cam_crop=result.cam,
+        cam_t=cam_t,
+        joints_3d=joints,
+        joints_2d=project_to_square(joints, cam_t).astype(np.float32),
+    )

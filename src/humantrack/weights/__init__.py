@@ -1,0 +1,1 @@
+"""Model files: the catalogue, the caches, fetching, and loading that runs nothing in them."""

@@ -1,0 +1,105 @@
+"""The SMPL layer against golden bodies, and as the pipeline's body model."""
+
+import numpy as np
+import pytest
+import torch
+from golden_rule import GOLDEN, smpl_arrays
+
+from humantrack.body.smpl import JOINTS_44, OPENPOSE_FROM_SMPL, Smpl
+from humantrack.body.smpl_file import SmplArrays
+from humantrack.geometry.cameras import project_to_square
+from humantrack.pipeline.stages import BodyModel
+from humantrack.types import BodyBatch
+
+
+def build(**options):
+    arrays = smpl_arrays()
+    parents = arrays["kintree_table"][0].astype(np.int64)
+    parents[0] = -1
+    model = SmplArrays(
+        v_template=arrays["v_template"],
+        shapedirs=arrays["shapedirs"],
+        posedirs=arrays["posedirs"],
+        j_regressor=arrays["J_regressor"],
+        weights=arrays["weights"],
+        parents=parents,
+        faces=arrays["f"].astype(np.int64),
+    )
+    return Smpl(model, arrays["J_regressor_extra"], **options)
+
+
+@pytest.fixture(scope="module")
+def smpl():
+    return build()
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(GOLDEN / "smpl_golden.npz") as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="module")
+def pose(golden):
+    rotations = torch.from_numpy(golden["rotmats"])
+    return rotations[:, :1], rotations[:, 1:], torch.from_numpy(golden["betas"])
+
+
+def test_surface(smpl, golden, pose):
+    vertices, _ = smpl(*pose)
+    assert np.allclose(vertices[:, ::5], golden["vertices"], atol=1e-5)
+    assert np.allclose(vertices.double().sum(dim=(1, 2)), golden["vertices_sum"], atol=0.05)
+
+
+def test_joints(smpl, golden, pose):
+    assert np.allclose(smpl.skin(*pose)[1], golden["joints45"], atol=1e-5)
+    assert np.allclose(smpl(*pose)[1], golden["joints44"], atol=1e-5)
+
+
+def test_updated_hips(golden, pose):
+    assert np.allclose(build(update_hips=True)(*pose)[1], golden["joints44_update_hips"], atol=1e-5)
+
+
+def test_projection(golden):
+    translation = np.tile(np.array([[0.1, 0.2, 40]]), (3, 1))
+    got = project_to_square(golden["joints44"], translation) - 0.5
+    assert np.allclose(got, golden["joints44_projected"], atol=1e-5)
+
+
+def test_index_buffers(smpl, golden):
+    assert (
+        smpl.vertex_joint_selector.extra_joints_idxs.numpy() == golden["extra_joints_idxs"]
+    ).all()
+    assert (smpl.joint_map.numpy() == golden["joint_map"]).all()
+    assert (smpl.parents.numpy() == golden["parents"]).all()
+    assert tuple(golden["joint_map"]) == OPENPOSE_FROM_SMPL
+
+
+def test_it_says_nothing(capsys):
+    build()
+    assert capsys.readouterr().out == ""
+
+
+def test_it_is_a_body_model(smpl, golden):
+    n = len(golden["betas"])
+    bodies = BodyBatch(
+        global_orient=golden["rotmats"][:, :1],
+        body_pose=golden["rotmats"][:, 1:],
+        betas=golden["betas"],
+        cam_crop=np.zeros((n, 3)),
+        cam_t=np.zeros((n, 3)),
+        joints_3d=np.zeros((n, 45, 3)),
+        joints_2d=np.zeros((n, 45, 2)),
+    )
+    assert isinstance(smpl, BodyModel)
+    assert smpl.faces.shape == (13776, 3)
+    vertices, joints = smpl.vertices(bodies), smpl.joints(bodies)
+    assert vertices.dtype == joints.dtype == np.float32
+    assert np.allclose(vertices[:, ::5], golden["vertices"], atol=1e-5)
+    assert np.allclose(joints[:, :JOINTS_44], golden["joints44"], atol=1e-5)
+    assert not joints[:, JOINTS_44:].any()
+
+
+def test_nobody(smpl):
+    assert smpl.vertices(BodyBatch.empty()).shape == (0, 6890, 3)
+    assert smpl.joints(BodyBatch.empty()).shape == (0, 45, 3)
