@@ -1,1 +1,78 @@
-"""humantrack reconstructs and tracks every person of a video in 3D."""
+"""humantrack reconstructs and tracks every person of a video in 3D.
+
+This module is the whole public face; everything else may change between versions.
+"""
+
+from humantrack._version import __version__
+from humantrack.config import load_config
+from humantrack.errors import (
+    ConfigError,
+    DependencyError,
+    EmptySourceError,
+    HumantrackError,
+    InterruptedRunError,
+    MissingWeightsError,
+    OutputError,
+    ResultsError,
+    SourceError,
+    SourceNotFoundError,
+    StageError,
+    UnreadableSourceError,
+    UnsafePickleError,
+    WeightsError,
+)
+from humantrack.phalp import PHALP, Defaults
+from humantrack.pipeline.summary import RunSummary
+from humantrack.results import iter_results, load_results
+from humantrack.track import BlazePose_4dhuman
+from humantrack.types import (
+    Appearance,
+    BackFill,
+    BodyBatch,
+    Detections,
+    Frame,
+    FrameRecord,
+    FrameUpdate,
+    Observation,
+    People,
+    SourceInfo,
+    TrackedPerson,
+)
+from humantrack.video import open_source
+
+__all__ = [
+    "PHALP",
+    "Appearance",
+    "BackFill",
+    "BlazePose_4dhuman",
+    "BodyBatch",
+    "ConfigError",
+    "Defaults",
+    "DependencyError",
+    "Detections",
+    "EmptySourceError",
+    "Frame",
+    "FrameRecord",
+    "FrameUpdate",
+    "HumantrackError",
+    "InterruptedRunError",
+    "MissingWeightsError",
+    "Observation",
+    "OutputError",
+    "People",
+    "ResultsError",
+    "RunSummary",
+    "SourceError",
+    "SourceInfo",
+    "SourceNotFoundError",
+    "StageError",
+    "TrackedPerson",
+    "UnreadableSourceError",
+    "UnsafePickleError",
+    "WeightsError",
+    "__version__",
+    "iter_results",
+    "load_config",
+    "load_results",
+    "open_source",
+]

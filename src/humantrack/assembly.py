@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import platform
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from humantrack import video
-from humantrack._version import __version__
 from humantrack.errors import ConfigError, OutputError
 from humantrack.pipeline.progress import ProgressSink
 from humantrack.pipeline.stages import Detector, Sink
 from humantrack.pipeline.summary import RunSummary, TrackCounter
 from humantrack.pipeline.threads import ThreadedSink
+from humantrack.results import ResultsWriter, RunMeta, load_results
+from humantrack.results import write_meta as save_meta
 from humantrack.types import Frame, SourceInfo
 
 
@@ -144,7 +145,6 @@ def load_given_boxes(cfg: Any) -> Mapping[str, Any] | None:
         ResultsError: if the file cannot be read.
     """
     from humantrack.detect import given
-    from humantrack.results import load_pickle
 
     source = cfg.video.source or ""
     path = cfg.video.boxes or (source if source.lower().endswith(".pkl") else None)
@@ -156,7 +156,7 @@ def load_given_boxes(cfg: Any) -> Mapping[str, Any] | None:
             )
         return None
     if str(path).lower().endswith(".pkl"):
-        return given.check_mapping(load_pickle(path), where=path)
+        return given.check_mapping(load_results(path), where=path)
     return given.read_text(path)
 
 
@@ -235,29 +235,15 @@ def frames_of(source: video.FrameSource, cfg: Any, paths: OutputPaths) -> Iterat
 
 def make_sinks(
     cfg: Any, info: SourceInfo, paths: OutputPaths, visualizer: Any | None
-) -> list[Sink]:
-    """Overlay, results and progress.
+) -> tuple[list[Sink], ResultsWriter]:
+    """All sinks, and among them the one that writes the results.
 
-    The overlay is entered first and so left last: its failure cannot spoil results that are whole.
+    The overlay comes first and so is left last: its failure cannot spoil results that are whole.
     """
-    from humantrack.render import OverlaySink
-    from humantrack.results import ResultsWriter
-
     sinks: list[Sink] = []
     if visualizer is not None:
-        fps = Fraction(cfg.render.fps).limit_denominator(1001) if cfg.render.fps else info.fps
-
-        def writer(width: int, height: int) -> video.VideoWriter:
-            return video.VideoWriter(
-                paths.overlay,
-                fps=fps,
-                width=width,
-                height=height,
-                audio_from=info.path if info.has_audio and not cfg.render.fps else None,
-            )
-
-        sink = OverlaySink(visualizer, writer, constant_rate=bool(cfg.render.fps))
-        sinks.append(ThreadedSink(sink, optional=True))
+        overlay = _overlay_sink(cfg, info, paths, visualizer)
+        sinks.append(ThreadedSink(overlay, optional=True))
     results = ResultsWriter(paths.results, features=cfg.results.features)
     sinks.append(ThreadedSink(results))
     console = Console(stderr=True)
@@ -266,13 +252,55 @@ def make_sinks(
             info.name, info.frame_count, console, bar=console.is_terminal and not cfg.debug
         )
     )
-    return sinks
+    return sinks, results
+
+
+def _overlay_sink(cfg: Any, info: SourceInfo, paths: OutputPaths, visualizer: Any) -> Sink:
+    from humantrack.render import OverlaySink
+
+    fixed_rate = cfg.render.fps is not None
+    fps = Fraction(cfg.render.fps).limit_denominator(1001) if fixed_rate else info.fps
+
+    def writer(width: int, height: int, start_s: float) -> video.VideoWriter:
+        return video.VideoWriter(
+            paths.overlay,
+            fps=fps,
+            width=width,
+            height=height,
+            audio_from=info.path if info.has_audio and not fixed_rate else None,
+            start_s=start_s,
+        )
+
+    return OverlaySink(visualizer, writer, timed=not fixed_rate)
 
 
 def write_meta(
-    cfg: Any, tracker: str, info: SourceInfo, paths: OutputPaths, summary: RunSummary
+    cfg: Any,
+    source: video.FrameSource,
+    paths: OutputPaths,
+    *,
+    results: ResultsWriter,
+    counter: TrackCounter,
+    model: Mapping[str, Any],
+    timings_s: Mapping[str, float],
+    error: BaseException | None,
 ) -> None:
-    """Write the .meta.json beside the results."""
-    from humantrack.results import write_meta as write
+    """Write the .meta.json beside the results, whole or partial.
 
-    raise NotImplementedError((platform.python_version(), __version__, write))
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    partial = results.partial_path.exists()
+    meta = RunMeta(
+        status="partial" if partial else "complete",
+        source=source.info,
+        frame_count=results.frame_count,
+        track_count=len(counter.track_ids),
+        results=(results.partial_path if partial else results.path).name,
+        model=model,
+        config=OmegaConf.to_container(cfg, resolve=True),
+        timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
+        decode_errors=source.decode_messages,
+        error=None if error is None else str(error),
+    )
+    save_meta(paths.meta, meta)

@@ -176,7 +176,7 @@ class Config:
     track_dataset: str = key("demo", "Prefix of the results file.")
     base_tracker: str = key("PHALP", "Prefix of the overlay file.")
     debug: bool = key(False, "Show tracebacks, and plain lines instead of a progress bar.")
-    verbose: bool = key(False, "Say more on the way.")
+    verbose: bool = key(False, "Declared by PHALP, for its evaluations.", inert=True)
     batch_frames: int = key(8, "Frames that the networks see at once; changes no result.")
     read_ahead: int = key(8, "Frames decoded ahead; changes no result.")
     expand_bbox_shape: list[int] | None = key(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from threading import Event
 from typing import Any, ClassVar
@@ -11,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from humantrack import assembly, video
-from humantrack.errors import ConfigError, InterruptedRunError
+from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError
 from humantrack.pipeline.observe import observations
 from humantrack.pipeline.stages import BodyModel, Detector, Estimator, Tracker
 from humantrack.pipeline.street import feed, walk
-from humantrack.pipeline.summary import RunSummary, TrackCounter
+from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
+from humantrack.results import ResultsWriter
 from humantrack.types import Detections, Frame, FrameRecord, Observation, People
 
 
@@ -180,38 +180,59 @@ class PHALP:
             StageError: if a hook fails; frames that were final are kept.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
-        started = time.perf_counter()
         assembly.seed_everything(self.cfg.seed)
         with assembly.open_source(self.cfg, self.given_boxes) as source:
-            info = source.info
-            paths = assembly.OutputPaths.of(self.cfg, info.name)
+            paths = assembly.OutputPaths.of(self.cfg, source.info.name)
             if not self.cfg.overwrite and paths.results.exists():
-                return paths.summary_of_finished(info.name)
+                return paths.summary_of_finished(source.info.name)
             paths.make_folders()
-            self.detector.reset()
-            self.estimator.reset()
-            self.tracker.reset()
-            counter = TrackCounter()
-            frames = assembly.frames_of(source, self.cfg, paths)
-            final = walk(
-                _until(stop, self.get_list_of_shots(frames)),
-                self.observe,
-                self.tracker,
-                chunk=self.cfg.batch_frames,
-                window=self.cfg.phalp.n_init,
+            for stage in (self.detector, self.estimator, self.tracker):
+                stage.reset()
+            return self._walk(source, paths, stop)
+
+    def _walk(
+        self, source: video.FrameSource, paths: assembly.OutputPaths, stop: Event | None
+    ) -> RunSummary:
+        """Walk the street, and write down how it went even if it ends early."""
+        counter, watch = TrackCounter(), Stopwatch()
+        sinks, results = assembly.make_sinks(self.cfg, source.info, paths, self.visualizer)
+        frames = self.get_list_of_shots(assembly.frames_of(source, self.cfg, paths))
+        final = walk(
+            _until(stop, frames),
+            lambda some: self._timed_observe(some, watch),
+            self.tracker,
+            chunk=self.cfg.batch_frames,
+            window=self.cfg.phalp.n_init,
+        )
+        error: BaseException | None = None
+        try:
+            feed(_counted(final, counter), sinks)
+        except BaseException as failure:
+            error = failure
+            if isinstance(failure, HumantrackError):
+                _say_what_is_kept(failure, results)
+            raise
+        finally:
+            assembly.write_meta(
+                self.cfg,
+                source,
+                paths,
+                results=results,
+                counter=counter,
+                model={"tracker": type(self).__name__, "device": self.device},
+                timings_s=watch.seconds(),
+                error=error,
             )
-            feed(
-                _counted(final, counter),
-                assembly.make_sinks(self.cfg, info, paths, self.visualizer),
-            )
-            summary = paths.summary(
-                info.name,
-                counter,
-                seconds=time.perf_counter() - started,
-                decode_errors=source.decode_errors,
-            )
-        assembly.write_meta(self.cfg, type(self).__name__, info, paths, summary)
-        return summary
+        return paths.summary(
+            source.info.name,
+            counter,
+            seconds=watch.total_s,
+            decode_errors=source.decode_errors,
+        )
+
+    def _timed_observe(self, frames: Sequence[Frame], watch: Stopwatch) -> list[list[Observation]]:
+        with watch.measure("finding people"):
+            return self.observe(frames)
 
 
 def _large_enough(found: Detections, width: int, height: int) -> np.ndarray:
@@ -224,6 +245,17 @@ def _renumbered(people: People, kept: np.ndarray) -> People:
     """``source`` in terms of all detections, where the estimator saw only those kept."""
     source = np.array([kept[s] if s >= 0 else -1 for s in people.source], np.int64)
     return dataclasses.replace(people, source=source)
+
+
+def _say_what_is_kept(failure: HumantrackError, results: ResultsWriter) -> None:
+    """Add to the error's line where the finished frames lie."""
+    if (
+        results.frame_count
+        and results.partial_path.exists()
+        and results.partial_path.name not in (failure.hint or "")
+    ):
+        kept = f"{results.frame_count} finished frames are kept in {results.partial_path}"
+        failure.hint = f"{failure.hint}; {kept}" if failure.hint else kept
 
 
 def _until(stop: Event | None, frames: Iterable[Frame]) -> Iterator[Frame]:

@@ -68,9 +68,9 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
     def setup_hmr(self) -> None:
         """Set the shipped body and the landmark network."""
         from humantrack.blazepose import BlazePoseEstimator
-        from humantrack.body import Mannequin
+        from humantrack.body import load_mannequin
 
-        self.body = Mannequin.load()
+        self.body = load_mannequin()
         self.estimator = BlazePoseEstimator(self.body)
 
     def tracker_options(self) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +32,32 @@ class TrackCounter:
         self.seen += len(seen)
         self.most_at_once = max(self.most_at_once, len(seen))
         self.track_ids.update(seen)
+
+
+class Stopwatch:
+    """Adds up the time spent in parts of a run."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._parts: dict[str, float] = {}
+
+    @property
+    def total_s(self) -> float:
+        """Seconds since it was made."""
+        return time.perf_counter() - self._start
+
+    @contextmanager
+    def measure(self, part: str) -> Iterator[None]:
+        """Count what happens inside towards ``part``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._parts[part] = self._parts.get(part, 0.0) + time.perf_counter() - start
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds by part, and in ``total``."""
+        return {**self._parts, "total": self.total_s}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,5 @@
+"""``python -m humantrack`` is the same as ``humantrack``."""
+
+from humantrack.track import main
+
+main()
