@@ -88,7 +88,8 @@ def record_from_phalp(key: FrameKey, frame: Mapping[str, Any]) -> FrameRecord:
     What no key holds: ``source_index`` becomes ``index``; the padded box is rebuilt from
     ``center`` and ``scale`` with the networks' 3:4; a frame without people has ``image_size``
     (0, 0); a missing ``time_s`` becomes NaN, a missing ``appe`` zeros, missing ``loca`` and
-    ``pose`` are put together from the other keys.
+    ``pose`` are put together from the other keys. Boxes come back as float64, so that writing
+    them again gives the same numbers.
 
     Args:
         key: the frame's key in the results.
@@ -165,7 +166,7 @@ def _from_entry(frame: Mapping[str, Any], i: int, index: int) -> Observation:
         frame_index=index - max(int(frame["tracked_time"][i]), 0),
         frame_key=frame["img_path"][i],
         image_size=(height, width),
-        xyxy_px=_float32(xywh_to_xyxy(_float32(frame["bbox"][i]))),
+        xyxy_px=xywh_to_xyxy(np.asarray(frame["bbox"][i], np.float64)),
         padded_xyxy_px=_padded_box(frame["center"][i], frame["scale"][i] * max(height, width)),
         score=float(frame["conf"][i]),
         class_id=int(frame["class_name"][i]),

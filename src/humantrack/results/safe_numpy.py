@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ import numpy.typing as npt
 from humantrack.errors import UnsafePickleError
 
 Array = npt.NDArray[Any]
+
+_MOST_EMPTY = 1 << 16
+"""Items without a size need no data, so that data does not bound how many there are."""
 
 _DTYPE = re.compile(r"[<>|=]?([biufcSU])(\d{1,9})")
 
@@ -61,6 +65,7 @@ class JoblibArray:
 
     def array(self, data: bytes) -> Array:
         """The array these bytes make, in the machine's byte order."""
+        _check_text(data, self.dtype)
         flat = np.frombuffer(data, self.dtype)
         array = flat.reshape(self.shape, order="F" if self.order == "F" else "C")
         return array.astype(self.dtype.newbyteorder("="))
@@ -95,10 +100,21 @@ def set_array_state(array: Array, state: tuple[Any, ...]) -> None:
     shape = _shape(shape)
     if not isinstance(data, bytes) or len(data) != math.prod(shape) * dtype.itemsize:
         raise ValueError("an array's data does not fit its shape")
+    if not dtype.itemsize and math.prod(shape) > _MOST_EMPTY:
+        raise ValueError("an array of empty text is too large")
     if version != 1 or array.size or array.base is not None:
         raise ValueError("an array's state is not one that numpy writes")
+    _check_text(data, dtype)
     # The stubs ask for a numpy bool; numpy itself refuses one.
     array.__setstate__((1, shape, dtype, bool(is_fortran), data))  # type: ignore[arg-type]
+
+
+def _check_text(data: bytes, dtype: np.dtype[Any]) -> None:
+    """Refuse numbers that are no characters, which numpy would choke on only when they are used."""
+    if dtype.kind == "U" and dtype.itemsize:
+        points = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+        if points.max(initial=0) > sys.maxunicode:
+            raise ValueError("an array of text holds what is no text")
 
 
 def _cell(value: object) -> DtypeCell:
@@ -108,7 +124,7 @@ def _cell(value: object) -> DtypeCell:
 
 
 def _shape(value: object) -> tuple[int, ...]:
-    """A shape whose product cannot outgrow its data even where an item has no size."""
+    """A tuple of lengths that numpy can multiply without overflow."""
     if not isinstance(value, tuple) or not all(type(n) is int and n >= 0 for n in value):
         raise ValueError("an array's shape must be a tuple of lengths")
     if len(value) > 32 or math.prod(value) >= 2**40:
@@ -136,6 +152,7 @@ def _make_scalar(cell: object, data: bytes = b"") -> Any:
     dtype = _cell(cell).dtype
     if dtype.itemsize == 0:
         return dtype.type()
+    _check_text(data, dtype)
     (value,) = np.frombuffer(data, dtype).astype(dtype.newbyteorder("="))
     return value
 
@@ -143,6 +160,7 @@ def _make_scalar(cell: object, data: bytes = b"") -> Any:
 def _from_buffer(data: bytes, cell: object, shape: object, order: str, *_: object) -> Array:
     """``numpy.core.numeric._frombuffer``, which pickle protocol 5 uses."""
     dtype = _cell(cell).dtype
+    _check_text(data, dtype)
     flat = np.frombuffer(data, dtype) if dtype.itemsize else np.empty(0, dtype)
     return flat.reshape(_shape(shape), order="F" if order == "F" else "C").copy(order="K")
 
