@@ -46,7 +46,9 @@ def npm_archive(name: str, version: str, folder: Path) -> Path:
 def pip_wheel(name: str, version: str, folder: Path, *options: str) -> Path:
     """Fetch a wheel without its dependencies into ``folder``; its path."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    _run([*command, "--only-binary", ":all:", *options, "--dest", str(folder), f"{name}=={version}"])
+    _run(
+        [*command, "--only-binary", ":all:", *options, "--dest", str(folder), f"{name}=={version}"]
+    )
     return _only_file(folder, "*.whl")
 
 

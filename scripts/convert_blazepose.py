@@ -8,7 +8,6 @@ the five outputs get names.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,9 @@ class Converter:
             return
         name = self._name(operator.output)
         pads = np.array([0, channels[0], 0, 0, 0, channels[1], 0, 0], np.int64)
-        self.graph.node("Pad", [self._name(source), self.graph.constant(f"{name}_pads", pads)], name)
+        self.graph.node(
+            "Pad", [self._name(source), self.graph.constant(f"{name}_pads", pads)], name
+        )
 
     def _conv(self, operator: Operator) -> None:
         tensor, *parameters = operator.inputs
