@@ -201,7 +201,7 @@ def open_source(cfg: Any, boxes: Mapping[str, Any] | None) -> video.FrameSource:
         end_frame=end,
         start_time_s=video.parse_time(keys.start_time),
         end_time_s=video.parse_time(keys.end_time),
-        keys=cfg.results.keys,
+        keys=cfg.results["keys"],
         fps=cfg.render.fps,
         read_ahead=cfg.read_ahead,
     )
@@ -226,7 +226,7 @@ def _from_start(value: int | None) -> int | None:
 def frames_of(source: video.FrameSource, cfg: Any, paths: OutputPaths) -> Iterator[Frame]:
     """The frames, through JPEG files if ``video.extract_video`` is on."""
     if cfg.video.extract_video and source.info.kind == "video":
-        return video.extracting(source, paths.frames, keys=cfg.results.keys)
+        return video.extracting(source, paths.frames, keys=cfg.results["keys"])
     return iter(source)
 
 

@@ -114,11 +114,11 @@ class PHALP:
 
     def setup_visualizer(self) -> None:
         """Set ``self.visualizer``, which draws people over a frame; None draws nothing."""
-        from humantrack.render import Overlay
-
         render = self.cfg.render
         self.visualizer = None
         if render.enable:
+            from humantrack.render import Overlay
+
             self.visualizer = Overlay(
                 self.body,
                 kind=render.type,
