@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 BITS = 6
+SOUND_RATE = 48000
 CODECS = {
     ".mp4": "libx264",
     ".mov": "libx264",
@@ -39,11 +40,15 @@ def number_of(rgb: np.ndarray) -> int:
     return sum(1 << i for i, value in enumerate(bits) if value > 127)
 
 
-def encode_sound(container: Any, stream: Any, seconds: float, rate: int = 44100) -> None:
+def encode_sound(container: Any, stream: Any, seconds: float) -> None:
     """A 440 Hz tone."""
+    rate = SOUND_RATE
     samples = np.sin(np.arange(int(seconds * rate)) * 2 * np.pi * 440 / rate).astype(np.float32)
     resampler = av.AudioResampler(
-        format=stream.codec_context.format, layout="mono", rate=rate, frame_size=1024
+        format=stream.codec_context.format,
+        layout="mono",
+        rate=rate,
+        frame_size=stream.codec_context.frame_size or 1024,
     )
     frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
@@ -84,7 +89,7 @@ def write_clip(
             if not hasattr(stream, "set_display_rotation"):
                 pytest.skip("this PyAV cannot write a display matrix")
             stream.set_display_rotation(rotation_ccw, hflip=is_mirrored)
-        sound_stream: Any = container.add_stream(sound, rate=44100) if sound else None
+        sound_stream: Any = container.add_stream(sound, rate=SOUND_RATE) if sound else None
         if sound_stream is not None:
             sound_stream.codec_context.layout = "mono"
         for number in range(frames):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_every_frame_comes_once_in_order_with_its_number(whole, number):
 def test_time_starts_at_zero_and_increases(source, whole):
     times = [f.time_s for f in whole]
     assert times[0] == 0.0
-    assert all(a < b for a, b in zip(times, times[1:], strict=False))
+    assert all(a < b for a, b in pairwise(times))
     rate = 30 if not str(source).endswith(("mp4", "mkv", "MOV", "avi", "ts", "webm")) else 25
     assert times == pytest.approx(np.arange(FRAMES) / rate, abs=1e-3)
 

@@ -122,7 +122,7 @@ def test_the_display_matrix_is_applied(make_clip, ccw, mirrored):
 
 
 @pytest.mark.parametrize(
-    ("file", "codec", "size", "pix_fmt"),
+    "stored",
     [
         ("odd.mkv", "ffv1", (101, 57), "yuv444p"),
         ("odd420.mkv", "ffv1", (101, 57), "yuv420p"),
@@ -133,7 +133,8 @@ def test_the_display_matrix_is_applied(make_clip, ccw, mirrored):
         ("old.mpg", "mpeg1video", (96, 64), "yuv420p"),
     ],
 )
-def test_odd_sizes_and_depths_open(make_clip, number, file, codec, size, pix_fmt):
+def test_odd_sizes_and_depths_open(make_clip, number, stored):
+    file, codec, size, pix_fmt = stored
     clip = make_clip(file, frames=9, codec=codec, size=size, pix_fmt=pix_fmt)
     frames = read(clip)
     assert [number(f.rgb) for f in frames] == list(range(9))

@@ -13,7 +13,7 @@ import av
 import av.error
 
 from humantrack.errors import SourceError
-from humantrack.video.container import first_frame, open_video
+from humantrack.video.container import INDEXED_FORMATS, first_frame, open_video
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +21,12 @@ _COPIED = frozenset({"aac", "mp3", "mp3float"})
 """Codecs that mp4 holds and browsers play; others become AAC."""
 
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
+_EARLIER_S = 1
+"""Sound may lie this long before the pictures of its time."""
+
+_GAP_S = 0.1
+"""A longer silence between two packets is kept; a shorter one is rounding."""
+
 _AAC_FRAME = 1024
 """Samples in a packet of AAC."""
 
@@ -52,10 +58,7 @@ class AudioTrack:
         if self._out is None:
             return
         zero = self._video_origin + Fraction(at_s)
-        try:
-            self._in.container.seek(max(0, int(zero / self._in.time_base)), stream=self._in)
-        except av.error.FFmpegError as error:
-            _log.debug("no seek in %s: %s", self._path, error)  # reads from the beginning instead
+        self._seek(zero - _EARLIER_S)
         self._packets = self._encoded(zero) if self._is_encoded else self._copied(zero)
         self._advance()
 
@@ -103,6 +106,15 @@ class AudioTrack:
         else:
             self._out = self._output.add_stream_from_template(self._in)
 
+    def _seek(self, time_s: Fraction) -> None:
+        """Skip ahead where the container has an index; elsewhere read from the beginning."""
+        if time_s <= 0 or not self._in.container.format.name.startswith(INDEXED_FORMATS):
+            return
+        try:
+            self._in.container.seek(int(time_s / self._in.time_base), stream=self._in)
+        except av.error.FFmpegError as error:
+            _log.debug("no seek in %s: %s", self._path, error)
+
     def _copied(self, zero: Fraction) -> Iterator[tuple[float, Any]]:
         offset = round(zero / self._in.time_base)
         for packet in self._in.container.demux(self._in):
@@ -115,15 +127,20 @@ class AudioTrack:
 
     def _encoded(self, zero: Fraction) -> Iterator[tuple[float, Any]]:
         encoder = self._out.codec_context
-        resampler = av.AudioResampler(
+        resampler: Any = av.AudioResampler(
             format="fltp", layout=encoder.layout, rate=encoder.sample_rate, frame_size=_AAC_FRAME
         )
-        offset = round(zero * encoder.sample_rate)
+        rate = encoder.sample_rate
+        position = 0  # counted in samples, since containers round the times of packets
         for sound in self._decoded():
             for frame in resampler.resample(sound):
-                if frame.pts is None or frame.pts < offset:
+                told = position if frame.pts is None else _samples(frame, rate, zero)
+                if told < 0:
                     continue
-                frame.pts -= offset
+                if told > position + rate * _GAP_S or position == 0:
+                    position = told
+                frame.pts, frame.time_base = position, Fraction(1, rate)
+                position += frame.samples
                 yield from self._timed(encoder.encode(frame))
         yield from self._timed(encoder.encode(None))
 
@@ -150,3 +167,7 @@ class AudioTrack:
     def _drop(self, error: Exception) -> None:
         _log.warning("the sound of %s is left out: %s", self._path, error)
         self.close()
+
+
+def _samples(frame: Any, rate: int, zero: Fraction) -> int:
+    return round((frame.pts * frame.time_base - zero) * rate)

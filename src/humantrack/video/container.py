@@ -17,6 +17,9 @@ from humantrack.video.problems import Problems
 _FALLBACK_FPS = Fraction(30)
 _HIGHEST_FPS = 1000
 _TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})
+INDEXED_FORMATS = ("mov", "matroska")
+"""Beginnings of FFmpeg's names of containers with exact timestamps and an index to seek by."""
+
 _MOST_THREADS = 64
 """Frames that may still be inside the decoder when the packets end."""
 

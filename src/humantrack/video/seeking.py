@@ -14,9 +14,9 @@ from typing import Any
 
 import av
 
+from humantrack.video.container import INDEXED_FORMATS
 from humantrack.video.span import Span
 
-_FORMATS = ("mov", "matroska")
 _CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "prores"})
 """Codecs of which every packet is one shown frame (VP8, for one, has hidden ones)."""
 
@@ -39,7 +39,9 @@ class Mark:
 
 def is_seekable(container: Any, stream: Any) -> bool:
     """True if packets can be counted in place of frames."""
-    return container.format.name.startswith(_FORMATS) and stream.codec_context.name in _CODECS
+    return (
+        container.format.name.startswith(INDEXED_FORMATS) and stream.codec_context.name in _CODECS
+    )
 
 
 def find_mark(container: Any, stream: Any, span: Span, origin: int) -> Mark | None:
