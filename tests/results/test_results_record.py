@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from pathlib import Path
 
 import joblib
@@ -14,6 +15,7 @@ from humantrack.errors import ResultsError
 from humantrack.results import record_from_phalp, record_to_phalp
 from humantrack.types import CODE_SIZE
 
+DOCS = Path(__file__).parents[2] / "docs" / "results.md"
 SHARED = Path(__file__).parents[3] / "shared" / "golden_tracker"
 
 
@@ -80,6 +82,13 @@ def test_written_frame_has_the_keys_and_types_of_a_drawn_frame_of_phalp(data, ma
     for tracks in (ours, frame):
         tracks["mask"] = [[dict(m[0], counts="")] for m in tracks["mask"]]
     assert shape_of(ours) == shape_of(frame)
+
+
+def test_every_key_is_explained(make_record):
+    text = DOCS.read_text(encoding="utf-8")
+    explained = [name for line in text.splitlines() for name in re.findall(r"^\| `(\w+)`", line)]
+    keys = list(record_to_phalp(make_record(0)))
+    assert {name for name in explained if name in keys} == set(keys)
 
 
 def test_features_can_be_left_out(make_record):
