@@ -170,6 +170,11 @@ class Converter:
         self.graph.node("Reshape", [last, self.graph.constant(f"{name}_rows", rows)], name)
 
 
+def fetch(folder: Path) -> Path:
+    """One platform's wheel, whatever the machine: of this one the checksum is known."""
+    return pip_wheel("mediapipe", "0.10.21", folder, *WHEEL_TAGS)
+
+
 def build(package: Path, out: Path) -> None:
     """Wheel -> ONNX file."""
     converter = Converter(read(read_members(package, CHECKSUMS)[MODEL]))
@@ -178,9 +183,4 @@ def build(package: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-
-    def fetch(folder: Path) -> Path:
-        """The model is the same in every wheel of this version; take one on any machine."""
-        return pip_wheel("mediapipe", "0.10.21", folder, *WHEEL_TAGS)
-
     raise SystemExit(rebuild_model(__doc__, "blazepose_full.onnx", fetch, build))
