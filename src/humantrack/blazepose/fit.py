@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from humantrack.blazepose.camera import translation, weak_camera
+from humantrack.blazepose.hidden import inside, straighten_hidden
 from humantrack.blazepose.inverse_kinematics import (
     END_JOINT,
     MIDDLE_JOINT,
@@ -16,7 +17,6 @@ from humantrack.blazepose.inverse_kinematics import (
 from humantrack.blazepose.lift import LIMBS, lift, raise_hips, weights
 from humantrack.body import Mannequin
 from humantrack.geometry.cameras import PaddedSquare, full_to_crop, project_to_square
-from humantrack.geometry.rotations import geodesic_angle
 from humantrack.types import BodyBatch
 from humantrack.types._check import FloatArray
 
@@ -26,17 +26,8 @@ LIMB_JOINTS = (
 )
 """The body's joints that the 12 landmarks ``LIMBS`` show, in the same order."""
 
-MIRROR = (
-    *(0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15),
-    *(18, 17, 20, 19, 22, 21, 24, 23, 26, 25, 28, 27, 30, 29, 32, 31),
-)
-"""The same landmark on the other side of the body."""
-
 _TALLEST_M = 4.0
 """Nobody is seen so small that his box would be this large: bounds the scale from below."""
-
-_MAX_TURN = np.deg2rad(90)
-"""Nobody turns further from one frame to the next."""
 
 
 def fit_bodies(  # noqa: PLR0917
@@ -47,8 +38,6 @@ def fit_bodies(  # noqa: PLR0917
     height: int,
     width: int,
     body: Mannequin,
-    *,
-    previous: FloatArray | None = None,
 ) -> BodyBatch:
     """Bodies of N people of one frame; betas are 0, the mean adult.
 
@@ -60,8 +49,6 @@ def fit_bodies(  # noqa: PLR0917
         height: rows of the image.
         width: columns of the image.
         body: the body model.
-        previous: (N,3,3) rotations of the roots in the frame before, NaN for new people; a turn
-            of more than 90 degrees since then is taken for a mix-up of left and right.
 
     Returns:
         The bodies, float32; rotations are proper whatever the landmarks are (if finite).
@@ -75,19 +62,16 @@ def fit_bodies(  # noqa: PLR0917
     least_scale = side / _TALLEST_M
 
     xy = np.asarray(xy_px, np.float64)
-    points, _ = lift(xy, world, visibility, least_scale)
+    points, scale = lift(xy, world, visibility, least_scale)
+    trust = inside(xy, scale, height, width)
     points, seen = raise_hips(points), raise_hips(xy)
-    rotations = solve(points)
-    if previous is not None:
-        mixed_up = np.flatnonzero(geodesic_angle(previous, rotations[:, 0]) > _MAX_TURN)
-        if len(mixed_up):
-            rotations[mixed_up] = solve(points[mixed_up][:, MIRROR])
-            seen[mixed_up] = seen[mixed_up][:, MIRROR]
+    rotations = solve(straighten_hidden(points, trust, visibility))
 
     orient, pose, betas = rotations[:, :1], rotations[:, 1:], np.zeros((n, 10))
     turned, joints = body.forward_kinematics(orient, pose, betas)
     joints_3d = body.phalp_joints(turned, joints, betas)
-    camera = weak_camera(joints[:, LIMB_JOINTS], seen[:, LIMBS], weights(visibility), least_scale)
+    weight = weights(visibility * trust)
+    camera = weak_camera(joints[:, LIMB_JOINTS], seen[:, LIMBS], weight, least_scale)
     cam_t = translation(*camera, square)
     f32 = np.float32
     return BodyBatch(

@@ -80,7 +80,7 @@ def full_to_crop(cam_t: Array, padded_xyxy_px: Array, square: PaddedSquare) -> A
     centre, side = _crop_in_square(padded_xyxy_px, square)
     z = cam_t[:, 2]
     shift = (centre - SQUARE_PX / 2) * z[:, None] / FOCAL_PX
-    scale = 2 * FOCAL_PX / (z * side)
+    scale = 2 * FOCAL_PX / np.maximum(z * side, 1e-9)  # finite for boxes without area
     return np.concatenate([scale[:, None], cam_t[:, :2] - shift], axis=1)
 
 
