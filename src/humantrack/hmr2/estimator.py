@@ -147,7 +147,7 @@ class Hmr2Estimator:
             crops.append(self._cut(frames[frame], detections[frame][rows]))
         joined = torch.cat(crops)
         output = self._network(joined[:, :3])
-        if self._appearance is None:
+        if self._appearance is None or not people:
             appearance = Appearance(code=np.zeros((len(people), CODE_SIZE), np.float32))
         else:
             appearance = self._appearance.describe(CroppedPeople(crops=joined, output=output))
