@@ -1,0 +1,135 @@
+"""Whom the estimator saw in the last frames: where to look next and what to smooth with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from humantrack.blazepose import colours
+from humantrack.blazepose.smoothing import LandmarkFilter
+from humantrack.blazepose.turn_guard import TurnGuard
+from humantrack.geometry.boxes import iou
+from humantrack.types._check import FloatArray, IntArray
+
+FRAMES = 15
+"""A person is forgotten after this many frames without being seen."""
+
+HELD_FRAMES = 8
+"""A person who lost his box is looked for, where he should be, for this many frames."""
+
+HELD_HITS = 4
+"""... provided he was seen in as many."""
+
+OVERLAP = 0.5
+"""IoU above which a box continues a remembered person's."""
+
+_NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
+_GATE = 1.0
+_MAX_LOOK = 0.75  # a larger colour distance is another person
+
+
+@dataclass(slots=True)
+class Remembered:
+    """One person; changes in place and never leaves the estimator."""
+
+    box: FloatArray
+    """(4,) last box, px."""
+
+    region: FloatArray
+    """(4,) where to look in the next frame."""
+
+    flag: float
+    look: FloatArray
+    """(192,) colour signature, slowly renewed."""
+
+    speed: FloatArray = field(default_factory=lambda: np.zeros(2))
+    """(2,) px per frame."""
+
+    missed: int = 0
+    """Frames since the person was last seen; 0 = seen in the last frame."""
+
+    hits: int = 1
+    guard: TurnGuard = field(default_factory=TurnGuard)
+    smoother: LandmarkFilter = field(default_factory=LandmarkFilter)
+
+    def expected_box(self) -> FloatArray:
+        """(4,) where the box should be in the coming frame."""
+        return self.box + np.tile(self._way(), 2)
+
+    def expected_region(self) -> FloatArray:
+        """(4,) where the region should be in the coming frame."""
+        return self.region + np.array([*self._way(), 0.0, 0.0])
+
+    def _way(self) -> FloatArray:
+        """(2,) movement since the last sighting; a speed is not to be trusted for longer."""
+        return np.multiply(self.speed, min(self.missed + 1, HELD_FRAMES))
+
+    def see(self, box: FloatArray, region: FloatArray, flag: float, look: FloatArray) -> None:
+        """Take what the coming frame shows of this person."""
+        move = (box - self.box).reshape(2, 2).mean(axis=0) / (self.missed + 1)
+        self.speed = (1 - _NEW_SPEED) * self.speed + _NEW_SPEED * move
+        self.look = colours.blend(self.look, look)
+        self.box, self.region, self.flag = box, region, flag
+        self.missed = 0
+        self.hits += 1
+
+    def is_waiting(self) -> bool:
+        """True if it is worth looking for this person where no box is."""
+        return self.hits >= HELD_HITS and self.missed < HELD_FRAMES
+
+
+class Memory:
+    """The people seen lately, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.people: list[Remembered] = []
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        self.people = []
+
+    def expected_boxes(self) -> FloatArray:
+        """(M,4) boxes in the coming frame."""
+        return np.array([p.expected_box() for p in self.people]).reshape(-1, 4)
+
+    def continued_by(self, boxes: FloatArray) -> IntArray:
+        """(N,) number of the remembered person whom each box continues, or -1; one to one."""
+        overlap = iou(boxes, self.expected_boxes())
+        out = np.full(len(boxes), -1)
+        for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
+            if overlap[row, column] > OVERLAP:
+                out[row] = column
+        return out
+
+    def recognise(self, boxes: FloatArray, looks: FloatArray) -> IntArray:
+        """(N,) number of the remembered person each one is, or -1; one to one.
+
+        Unlike :meth:`continued_by` it weighs colours and size, so it holds where people cross.
+        """
+        out = np.full(len(boxes), -1)
+        if not self.people or not len(boxes):
+            return out
+        expected = self.expected_boxes()
+        look = colours.distance(looks[:, None], np.array([p.look for p in self.people])[None])
+        height = np.maximum(boxes[:, 3] - boxes[:, 1], 1)
+        known = np.maximum(expected[:, 3] - expected[:, 1], 1)
+        size = np.abs(np.log(height[:, None] / known[None]))
+        cost = 0.5 * (1 - iou(boxes, expected)) + 0.75 * look + 0.3 * size
+        cost[look > _MAX_LOOK] = np.inf
+        cost = np.minimum(cost, 10 * _GATE)
+        for row, column in zip(*linear_sum_assignment(cost), strict=True):
+            if cost[row, column] < _GATE:
+                out[row] = column
+        return out
+
+    def after_frame(self, seen: Sequence[Remembered]) -> None:
+        """Age those who were not ``seen``, forget the old and add the new."""
+        here = {id(person) for person in seen}
+        for person in self.people:
+            person.missed += id(person) not in here
+        known = {id(person) for person in self.people}
+        self.people = [p for p in self.people if p.missed < FRAMES]
+        self.people += [p for p in seen if id(p) not in known]

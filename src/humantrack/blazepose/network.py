@@ -1,0 +1,180 @@
+"""The BlazePose landmark network: crops in, 33 landmarks of every person out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from humantrack import models
+from humantrack.blazepose import regions
+from humantrack.blazepose.regions import CROP_PX, Cropper
+from humantrack.types._check import ByteArray, FloatArray, IntArray
+
+BODY_POINTS = 33
+_ALL_POINTS = 39  # 33 and 34 place the next region, the rest is unused
+_CENTRE, _RIM = 33, 34
+_OUTPUTS = ("landmarks", "flag", "segmentation", "heatmap", "world")
+_REACH = 3  # the refinement looks at 7 x 7 heat-map cells
+_PEAK = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landmarks:
+    """What the network says of N regions. Order of the points: MediaPipe's 33."""
+
+    xy_px: FloatArray
+    """(N,33,2) image pixels."""
+
+    z_px: FloatArray
+    """(N,33) depth in image pixels, relative to the hips, away from the viewer."""
+
+    visibility: FloatArray
+    """(N,33) 0..1; can be high for hidden limbs."""
+
+    presence: FloatArray
+    """(N,33) 0..1, inside the picture."""
+
+    world: FloatArray
+    """(N,33,3) metres from the middle of the hips, camera axes."""
+
+    flag: FloatArray
+    """(N,) probability that there is a person."""
+
+    region: FloatArray
+    """(N,4) where it looked."""
+
+    next_region: FloatArray
+    """(N,4) where to look in the next frame."""
+
+    segmentation: FloatArray
+    """(N,256,256) logits of the person's silhouette, on the crop's pixels."""
+
+    def __len__(self) -> int:
+        return len(self.flag)
+
+    def __getitem__(self, index: Sequence[int] | IntArray) -> Landmarks:
+        """The people picked by an index array."""
+        keep = np.asarray(index, np.intp)
+        return Landmarks(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+
+    @staticmethod
+    def concatenate(parts: Sequence[Landmarks]) -> Landmarks:
+        """All people of all parts, of which there must be one."""
+        return Landmarks(
+            **{
+                f.name: np.concatenate([getattr(part, f.name) for part in parts])
+                for f in fields(Landmarks)
+            }
+        )
+
+
+class LandmarkNetwork:
+    """Runs the network; the session is made on first use.
+
+    Args:
+        threads: see :func:`humantrack.models.session`.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads
+
+    def __call__(self, cropper: Cropper, at: FloatArray) -> Landmarks:
+        """Landmarks in (N,4) regions of an image, all in one run."""
+        if not len(at):
+            return _nobody()
+        session = models.session(models.BLAZEPOSE, self._threads)
+        raw = session.run(_OUTPUTS, {"input": network_input(cropper.crops(at))})
+        return decode(*raw, at=np.asarray(at, np.float64))
+
+
+def network_input(crops: ByteArray) -> FloatArray:
+    """(N,256,256,3) uint8 -> (N,3,256,256) float32, RGB 0..1."""
+    out = np.empty((len(crops), 3, CROP_PX, CROP_PX), np.float32)
+    for channel in range(3):
+        np.multiply(crops[..., channel], np.float32(1 / 255), out=out[:, channel])
+    return out
+
+
+def decode(
+    landmarks: FloatArray,
+    flag: FloatArray,
+    segmentation: FloatArray,
+    heatmap: FloatArray,
+    world: FloatArray,
+    *,
+    at: FloatArray,
+) -> Landmarks:
+    """The network's raw outputs for (N,4) regions -> image pixels and metres."""
+    n = len(at)
+    rows = landmarks.reshape(n, _ALL_POINTS, 5).astype(np.float64)
+    matrix = regions.matrices(at)
+    xy = refine(rows[..., :2], heatmap) @ matrix[:, :, :2].swapaxes(1, 2) + matrix[:, None, :, 2]
+    metres = world.reshape(n, _ALL_POINTS, 3)[:, :BODY_POINTS].astype(np.float64)
+    cos, sin = np.cos(at[:, 3]), np.sin(at[:, 3])
+    turn = np.moveaxis(np.array([[cos, -sin], [sin, cos]]), -1, 0)
+    metres[..., :2] = metres[..., :2] @ turn.swapaxes(1, 2)
+    body = rows[:, :BODY_POINTS]
+    return Landmarks(
+        xy_px=xy[:, :BODY_POINTS],
+        z_px=body[..., 2] * (at[:, 2:3] / CROP_PX),
+        visibility=_sigmoid(body[..., 3]),
+        presence=_sigmoid(body[..., 4]),
+        world=metres,
+        flag=flag.reshape(n).astype(np.float64),  # a probability already
+        region=at,
+        next_region=regions.from_circles(xy[:, _CENTRE], xy[:, _RIM]),
+        segmentation=segmentation.reshape(n, CROP_PX, CROP_PX),
+    )
+
+
+def refine(xy: FloatArray, heatmap: FloatArray) -> FloatArray:
+    """Move landmarks to the centre of mass of the heat map round them.
+
+    Args:
+        xy: (N,K,2) pixels of the crop.
+        heatmap: (N,K,h,w) logits.
+
+    Returns:
+        (N,K,2); a landmark whose 7 x 7 cells have no peak of 0.5 stays where it is.
+    """
+    n, k, h, w = heatmap.shape
+    per_cell = np.array([CROP_PX / w, CROP_PX / h])
+    cell = np.trunc(xy / per_cell).astype(np.intp)
+    inside = np.all((cell >= 0) & (cell < [w, h]), axis=-1)
+    offsets = np.arange(-_REACH, _REACH + 1)
+    cols, rows = cell[..., 0, None] + offsets, cell[..., 1, None] + offsets
+    valid = ((rows >= 0) & (rows < h))[..., :, None] & ((cols >= 0) & (cols < w))[..., None, :]
+    window = heatmap[
+        np.arange(n)[:, None, None, None],
+        np.arange(k)[None, :, None, None],
+        np.clip(rows, 0, h - 1)[..., :, None],
+        np.clip(cols, 0, w - 1)[..., None, :],
+    ]
+    weight = np.where(valid, _sigmoid(window), 0)
+    total = weight.sum(axis=(-2, -1))
+    good = inside & (weight.max(axis=(-2, -1)) >= _PEAK)
+    total = np.where(good, total, 1)
+    x = (weight.sum(axis=-2) * cols).sum(axis=-1) / total
+    y = (weight.sum(axis=-1) * rows).sum(axis=-1) / total
+    return np.where(good[..., None], np.stack([x, y], axis=-1) * per_cell, xy)
+
+
+def _sigmoid(x: FloatArray) -> FloatArray:
+    return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
+
+
+def _nobody() -> Landmarks:
+    empty = np.zeros
+    return Landmarks(
+        xy_px=empty((0, BODY_POINTS, 2)),
+        z_px=empty((0, BODY_POINTS)),
+        visibility=empty((0, BODY_POINTS)),
+        presence=empty((0, BODY_POINTS)),
+        world=empty((0, BODY_POINTS, 3)),
+        flag=empty(0),
+        region=empty((0, 4)),
+        next_region=empty((0, 4)),
+        segmentation=empty((0, CROP_PX, CROP_PX), np.float32),
+    )

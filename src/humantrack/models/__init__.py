@@ -1,0 +1,96 @@
+"""The models shipped inside the package: where they lie, that they are whole, how to run them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from humantrack.errors import DependencyError, MissingWeightsError, WeightsError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+NANODET = "nanodet_person.onnx"
+BLAZEPOSE = "blazepose_full.onnx"
+BODY24 = "body24.npz"
+
+SHA256 = {
+    NANODET: "122ed85b85c5c04927742e393629c2faaa8ef625e598bfec33964786e88e5dc2",
+    BLAZEPOSE: "e9d483d5dd0334271336e784ee6f0d45646cdaca3eab87b1ec3aa489f4560027",
+    BODY24: "7c6a4d3a7d4c2cbe69f8df408d5650dfdef19af3db609498a83397d79eae3d5d",
+}
+"""Checksums of the shipped files; a truncated or edited file is refused before it is parsed."""
+
+FOLDER = Path(__file__).parent
+
+_REINSTALL = "reinstall humantrack"
+
+
+def read(name: str, folder: Path = FOLDER) -> bytes:
+    """The bytes of a shipped model.
+
+    Raises:
+        MissingWeightsError: if the file is not there.
+        WeightsError: if it cannot be read or its checksum is wrong.
+    """
+    path = folder / name
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MissingWeightsError(
+            "A shipped model is missing", where=path, hint=_REINSTALL
+        ) from error
+    except OSError as error:
+        raise WeightsError(
+            f"A shipped model cannot be read ({error.strerror})", where=path
+        ) from error
+    if hashlib.sha256(data).hexdigest() != SHA256[name]:
+        raise WeightsError("A shipped model is damaged", where=path, hint=_REINSTALL)
+    return data
+
+
+def session(name: str, threads: int | None = None) -> InferenceSession:
+    """The one session of this process for a shipped ONNX network, on the CPU.
+
+    Args:
+        name: ``NANODET`` or ``BLAZEPOSE``.
+        threads: threads inside an operator; None = the cores given to this process. Only the
+            first call for a model decides.
+
+    Raises:
+        MissingWeightsError, WeightsError: see :func:`read`.
+        DependencyError: if onnxruntime cannot be imported.
+    """
+    if name not in _sessions:
+        _sessions[name] = _new_session(read(name), threads or available_cores())
+    return _sessions[name]
+
+
+_sessions: dict[str, InferenceSession] = {}
+
+
+def _new_session(model: bytes, threads: int) -> InferenceSession:
+    try:
+        import onnxruntime  # takes 0.3 s, which only those who run a network should pay
+    except ImportError as error:
+        raise DependencyError(
+            f"onnxruntime cannot be imported ({error})", hint="reinstall onnxruntime"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # warnings on odd CPUs are not the user's business
+    # Spinning threads of two sessions and the decoder steal the cores from each other.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+@functools.cache
+def available_cores() -> int:
+    """Cores this process may use (the affinity mask where the system has one)."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
