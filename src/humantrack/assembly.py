@@ -144,7 +144,7 @@ def load_given_boxes(cfg: Any) -> Mapping[str, Any] | None:
         ConfigError: if ``use_gt`` is on and no boxes are named.
         ResultsError: if the file cannot be read.
     """
-    from humantrack.detect import given
+    from humantrack.detect import given_files
 
     source = cfg.video.source or ""
     path = cfg.video.boxes or (source if source.lower().endswith(".pkl") else None)
@@ -156,8 +156,8 @@ def load_given_boxes(cfg: Any) -> Mapping[str, Any] | None:
             )
         return None
     if str(path).lower().endswith(".pkl"):
-        return given.check_mapping(load_results(path), where=path)
-    return given.read_text(path)
+        return given_files.check_mapping(load_results(path), where=path)
+    return given_files.read_text(path)
 
 
 def make_detector(name: str, cfg: Any, boxes: Mapping[str, Any] | None) -> Detector:
