@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from humantrack.types import Frame, Observation
+
+# A busy machine is no failure, so no example has a time limit.
+settings.register_profile("humantrack", deadline=None)
+settings.load_profile("humantrack")
 
 DATA = Path(__file__).parent / "data"
 

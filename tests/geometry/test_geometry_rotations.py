@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
@@ -117,6 +117,7 @@ def test_frame_of_parallel_directions_is_a_rotation(first: tuple[float, ...]) ->
 
 
 @pytest.mark.parametrize("order", ORDERS)
+@settings(max_examples=25)
 @given(vector=rotation_vectors())
 def test_euler_angles_return(order: str, vector: np.ndarray) -> None:
     matrix = rot.axis_angle_to_matrix(vector)

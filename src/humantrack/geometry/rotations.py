@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.floating[Any]]
 
+_YZX, _ZXY = np.array([1, 2, 0]), np.array([2, 0, 1])
 _TINY = 1e-12
 _GIMBAL = 1e-7
 """Below this cosine (or sine) of the middle angle the outer two Euler angles are one."""
@@ -28,14 +29,10 @@ def dot(a: Array, b: Array) -> Array:
 
 def cross(a: Array, b: Array) -> Array:
     """Cross products of vectors (...,3); several times faster than ``np.cross`` on few vectors."""
-    a, b = np.broadcast_arrays(a, b)
-    out = np.empty(a.shape, np.result_type(a, b))
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    out[..., 0] = ay * bz - az * by
-    out[..., 1] = az * bx - ax * bz
-    out[..., 2] = ax * by - ay * bx
-    return out
+    return np.asarray(
+        a.take(_YZX, axis=-1) * b.take(_ZXY, axis=-1)
+        - a.take(_ZXY, axis=-1) * b.take(_YZX, axis=-1)
+    )
 
 
 def norm(v: Array) -> Array:
@@ -65,18 +62,22 @@ def frame(first: Array, second: Array) -> Array:
         (...,3,3), a rotation always: where a direction has no length or the two are parallel, an
         arbitrary one (x, then the axis farthest from the first) takes its place.
     """
-    x = np.asarray(unit(np.asarray(first, np.float64)))
-    x = np.where(norm(x) > 0.5, x, np.array([1.0, 0.0, 0.0]))
+    x = unit(np.asarray(first, np.float64))
+    none = dot(x, x) < 0.5
+    if none.any():
+        x = np.where(none, np.array([1.0, 0.0, 0.0]), x)
     second = unit(np.asarray(second, np.float64))
     y = second - dot(second, x) * x
     length = norm(y)
-    weak = length[..., 0] < _PARALLEL
+    weak = length < _PARALLEL
     if weak.any():
         spare = np.eye(3)[np.abs(x).argmin(axis=-1)]
-        y = np.where(weak[..., None], spare - dot(spare, x) * x, y)
+        y = np.where(weak, spare - dot(spare, x) * x, y)
         length = norm(y)
     y = y / length
-    return np.stack(np.broadcast_arrays(x, y, cross(x, y)), axis=-1)
+    out = np.empty((*y.shape, 3))
+    out[..., 0], out[..., 1], out[..., 2] = x, y, cross(x, y)
+    return out
 
 
 def axis_angle_to_matrix(rotation_vector: Array) -> Array:
