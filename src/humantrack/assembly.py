@@ -137,7 +137,7 @@ def seed_everything(seed: int) -> None:
 # -- reading ------------------------------------------------------------------------------------
 
 
-def load_given_boxes(cfg: Any) -> Mapping[str, Any] | None:
+def load_given_boxes(cfg: Any) -> Mapping[Any, Any] | None:
     """The boxes of ``video.boxes``, or of ``video.source`` if that is a .pkl; None if neither.
 
     Raises:
@@ -155,12 +155,13 @@ def load_given_boxes(cfg: Any) -> Mapping[str, Any] | None:
                 hint="give a .pkl as video.source with video.base_path, or set video.boxes=FILE",
             )
         return None
+    box_format = cfg.video.box_format
     if str(path).lower().endswith(".pkl"):
-        return given_files.check_mapping(load_results(path), where=path)
-    return given_files.read_text(path)
+        return given_files.check_mapping(load_results(path), where=path, box_format=box_format)
+    return given_files.read_text(path, box_format=box_format)
 
 
-def make_detector(name: str, cfg: Any, boxes: Mapping[str, Any] | None) -> Detector:
+def make_detector(name: str, cfg: Any, boxes: Mapping[Any, Any] | None) -> Detector:
     """The detector called ``name``.
 
     Raises:
@@ -177,7 +178,7 @@ def make_detector(name: str, cfg: Any, boxes: Mapping[str, Any] | None) -> Detec
     )
 
 
-def open_source(cfg: Any, boxes: Mapping[str, Any] | None) -> video.FrameSource:
+def open_source(cfg: Any, boxes: Mapping[Any, Any] | None) -> video.FrameSource:
     """Open ``video.source`` from its start to its end as configured."""
     keys = cfg.video
     if not keys.source:

@@ -54,6 +54,9 @@ class VideoConfig:
     boxes: str | None = key(
         None, "Given boxes (.pkl, .json or MOT .txt) to use on video.source in place of a detector."
     )
+    box_format: str = key(
+        "xywh", "Given boxes are xywh (as PHALP reads them) or xyxy (as its README has them)."
+    )
     start_frame: int | None = key(None, "First frame, from 0; null or -1 = the beginning.")
     end_frame: int | None = key(
         None, "Frame to stop before; null or -1 = the end (PHALP stops at 1300)."
