@@ -98,7 +98,7 @@ def read_extra_regressor(path: Path) -> FloatArray:
     if array is None or array.shape != (19, VERTICES):
         got = "no array" if array is None else f"shape {array.shape}"
         raise WeightsError(f"the joint regressor must be (19, {VERTICES}), got {got}", where=path)
-    return array.astype(np.float32)
+    return np.asarray(array, np.float32)
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
