@@ -167,6 +167,7 @@ def changed(arrays, **changes):
         ({"v_template": np.full((6890, 3), np.nan)}, "no numbers"),
         ({"f": np.full((13776, 3), 6890)}, "vertices that do not exist"),
         ({"kintree_table": np.full((2, 24), 30)}, "no tree"),
+        ({"f": np.full((13776, 3), "a")}, "no numbers"),
         ({"weights": "text"}, "not known"),
         ({"J_regressor": np.array([None] * 3)}, "instead of"),
     ],
@@ -226,7 +227,7 @@ def test_the_extra_regressor(tmp_path):
     assert np.array_equal(
         read_extra_regressor(write(tmp_path / "SMPL_to_J19.pkl", want)), want.astype(np.float32)
     )
-    with pytest.raises(WeightsError, match=r"\(19, 6890\), got shape \(3,\)"):
+    with pytest.raises(WeightsError, match=r"\(19, 6890\), got float64 of shape \(3,\)"):
         read_extra_regressor(write(tmp_path / "SMPL_to_J19.pkl", np.zeros(3)))
     with pytest.raises(WeightsError, match="no array"):
         read_extra_regressor(write(tmp_path / "SMPL_to_J19.pkl", {"a": 1}))

@@ -95,8 +95,8 @@ def read_extra_regressor(path: Path) -> FloatArray:
     if not path.is_file():
         raise MissingWeightsError("no joint regressor", where=path, hint="fetch SMPL_to_J19.pkl")
     array = _dense(safe_pickle.load_file(path))
-    if array is None or array.shape != (19, VERTICES):
-        got = "no array" if array is None else f"shape {array.shape}"
+    if array is None or array.shape != (19, VERTICES) or array.dtype.kind not in "fiu":
+        got = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
         raise WeightsError(f"the joint regressor must be (19, {VERTICES}), got {got}", where=path)
     return np.asarray(array, np.float32)
 
@@ -138,6 +138,9 @@ def _checked(content: Mapping[str, Any], path: Path) -> SmplArrays:
     if shapedirs.ndim != 3 or shapedirs.shape[:2] != (VERTICES, 3) or shapedirs.shape[2] < BETAS:
         what = f"SMPL's 'shapedirs' has shape {shapedirs.shape} instead of ({VERTICES}, 3, {BETAS})"
         raise WeightsError(what, where=path)
+    for key, array in found.items():
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise WeightsError(f"SMPL's {key!r} has entries that are no numbers", where=path)
     parents = found["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # files have 2**32 - 1
     if (parents[1:] < 0).any() or (parents[1:] >= np.arange(1, JOINTS)).any():
@@ -152,9 +155,6 @@ def _checked(content: Mapping[str, Any], path: Path) -> SmplArrays:
         "j_regressor": found["J_regressor"],
         "weights": found["weights"],
     }
-    for name, array in real.items():
-        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            raise WeightsError(f"SMPL's {name!r} has entries that are no numbers", where=path)
     arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in real.items()}
     return SmplArrays(**arrays, parents=parents, faces=faces)
 
