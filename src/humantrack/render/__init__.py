@@ -1,1 +1,8 @@
 """Bodies drawn over frames: mesh rasteriser, overlay, palette."""
+
+from humantrack.render.kind import RenderKind
+from humantrack.render.overlay import Overlay
+from humantrack.render.palette import identity_colour
+from humantrack.render.sink import OverlaySink
+
+__all__ = ["Overlay", "OverlaySink", "RenderKind", "identity_colour"]

@@ -1,0 +1,68 @@
+"""The overlay video as a sink of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from humantrack.render.overlay import Overlay
+from humantrack.types import Frame, FrameRecord
+
+
+class Writer(Protocol):
+    """What is needed of a video writer: a context manager that takes pictures."""
+
+    def __enter__(self) -> Any: ...
+
+    def write(self, rgb: npt.NDArray[np.uint8], time_s: float | None = None) -> None:
+        """Append a picture."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+OpenWriter = Callable[[int, int, float], Writer]
+"""(width, height, time of the first frame in seconds) -> a writer."""
+
+
+class OverlaySink:
+    """Draws each final frame and hands it to a video writer, opened at the first frame.
+
+    Args:
+        overlay: draws.
+        open_writer: makes the writer once the size is known.
+        timed: pass the frames' own times on; otherwise the writer's rate decides.
+    """
+
+    def __init__(self, overlay: Overlay, open_writer: OpenWriter, *, timed: bool = True) -> None:
+        self._overlay, self._open_writer, self._timed = overlay, open_writer, timed
+        self._writer: Writer | None = None
+
+    def __enter__(self) -> OverlaySink:
+        return self
+
+    def write(self, frame: Frame, record: FrameRecord) -> None:
+        """Draw one frame."""
+        picture = self._overlay.draw(frame, record)
+        if self._writer is None:
+            height, width = picture.shape[:2]
+            self._writer = self._open_writer(width, height, frame.time_s)
+            self._writer.__enter__()
+        self._writer.write(picture, frame.time_s if self._timed else None)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.__exit__(kind, error, trace)
