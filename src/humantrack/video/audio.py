@@ -170,4 +170,6 @@ class AudioTrack:
 
 
 def _samples(frame: Any, rate: int, zero: Fraction) -> int:
-    return round((frame.pts * frame.time_base - zero) * rate)
+    """Samples from zero to a frame of sound."""
+    ticks: Fraction = frame.pts * frame.time_base - zero
+    return round(ticks * rate)
