@@ -83,7 +83,7 @@ class InverseKinematics:
         self._chest = transpose(frame(up, _X))
         self._upper_frame = transpose(frame(self._upper, _HINGE))
         self._lower_frame = transpose(frame(lower, _HINGE))
-        self._tip_frame = transpose(frame(tip, [_Z, _Z, _X, _X]))
+        self._tip_frame = transpose(frame(tip, np.array([_Z, _Z, _X, _X])))
         sine, cosine = np.sin(_NOSE_LOW), np.cos(_NOSE_LOW)
         self._face = np.array([[1, 0, 0], [0, -sine, cosine], [0, -cosine, -sine]])
 
@@ -151,7 +151,7 @@ class InverseKinematics:
         """(N,2,3) axes of the elbows if the arm swings with the chest and does not twist."""
         chest = chest[:, None]
         hanging = (chest @ self._upper[:2, :, None])[..., 0]
-        return (between(hanging, upper) @ chest @ _HINGE[:2, :, None])[..., 0]
+        return np.asarray((between(hanging, upper) @ chest @ _HINGE[:2, :, None])[..., 0])
 
     def _tips(self, p: FloatArray, lower: FloatArray) -> FloatArray:
         """Hands and feet (N,4,3,3), before their turn is limited."""
@@ -168,4 +168,4 @@ def _knee_default(p: FloatArray, shin: FloatArray, pelvis: FloatArray) -> FloatA
     side = pelvis[:, None, :, 0]
     foot = cross(p[:, TOES] - p[:, HEELS], shin)
     foot = np.where(norm(foot) > 10 * _SHORTEST, unit(foot), side)
-    return np.where(dot(foot, side) > 0, unit(foot + side), side)
+    return np.asarray(np.where(dot(foot, side) > 0, unit(foot + side), side))

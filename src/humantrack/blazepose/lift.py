@@ -24,7 +24,7 @@ _LEAST_WEIGHT = 0.05
 def weights(visibility: FloatArray) -> FloatArray:
     """(N,12,1) weights of the 12 limb landmarks in fits, summing to 1 per person."""
     w = np.clip(visibility[:, LIMBS], _LEAST_WEIGHT, 1)[..., None]
-    return w / w.sum(axis=1, keepdims=True)
+    return np.asarray(w / w.sum(axis=1, keepdims=True))
 
 
 def fit_scale(source: FloatArray, target: FloatArray, weight: FloatArray) -> FloatArray:
@@ -36,7 +36,8 @@ def fit_scale(source: FloatArray, target: FloatArray, weight: FloatArray) -> Flo
     a = source - (source * weight).sum(axis=1, keepdims=True)
     b = target - (target * weight).sum(axis=1, keepdims=True)
     spread = (a * a * weight).sum(axis=(1, 2))
-    return (a * b * weight).sum(axis=(1, 2)) / np.where(spread > 1e-12, spread, np.inf)
+    common = (a * b * weight).sum(axis=(1, 2))
+    return np.asarray(common / np.where(spread > 1e-12, spread, np.inf))
 
 
 def lift(

@@ -258,8 +258,8 @@ def between(a: Array, b: Array) -> Array:
     return quaternion_to_matrix(np.where(real, q, np.array([1.0, 0.0, 0.0, 0.0])))
 
 
-def limit_angle(rotation_vector: Array, max_angle: float) -> Array:
-    """Axis times angle (...,3) with the angle cut at ``max_angle``."""
+def limit_angle(rotation_vector: Array, max_angle: Array | float) -> Array:
+    """Axis times angle (...,3) with the angle cut at ``max_angle``, a number or (...,1)."""
     return rotation_vector * (max_angle / np.maximum(norm(rotation_vector), max_angle))
 
 
