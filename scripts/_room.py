@@ -29,7 +29,8 @@ def draw_room(camera: Camera, room: Room) -> np.ndarray:
     floor = ray * np.where(on_floor, to_floor, 0)[..., None]
     image = _wall(wall[..., 0], wall[..., 1], room)
     image[on_floor] = _boards(floor[..., 0], floor[..., 2], room)[on_floor]
-    return np.clip(image + _noise(camera, room), 0, 255).astype(np.uint8)
+    image += _noise(camera, room)
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def _wall(x: np.ndarray, y: np.ndarray, room: Room) -> np.ndarray:
