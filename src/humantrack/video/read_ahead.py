@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+_WAKE_S = 0.5
+
 
 class ReadAhead(Iterator[T]):
     """The items of ``items``, made up to ``depth`` ahead in a thread of their own.
@@ -83,7 +85,8 @@ class _Mailbox(Generic[T]):
     def take(self) -> T:
         """Wait for the next item; raises the producer's error, or StopIteration at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._finished or bool(self._items))
+            while not self._changed.wait_for(self._has_news, timeout=_WAKE_S):
+                pass  # wakes now and then, since Windows cannot interrupt an endless wait
             if self._closed:
                 raise StopIteration
             if self._items:
@@ -94,6 +97,9 @@ class _Mailbox(Generic[T]):
             if error is not None:
                 raise error
             raise StopIteration
+
+    def _has_news(self) -> bool:
+        return self._closed or self._finished or bool(self._items)
 
     def close(self) -> None:
         """Drop what is inside and let both sides go."""
