@@ -3,7 +3,7 @@
 The caches of 4D-Humans and PHALP (``~/.cache/4DHumans`` and ``~/.cache/phalp``) are used as they
 are, so that files are shared with the genuine packages; ``HUMANTRACK_CACHE`` names another folder
 in place of ``~/.cache``. The addresses are those of PHALP's ``trackers/PHALP.py``, 4D-Humans'
-``models/__init__.py`` and detectron2's ``model_zoo.py``.
+``models/__init__.py``, detectron2's ``model_zoo.py`` and torchvision's ``mask_rcnn.py``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _PHALP = "https://www.cs.utexas.edu/~pavlakos/phalp"
 _DETECTRON2 = "https://dl.fbaipublicfiles.com/detectron2"
 _MIT = "MIT (4D-Humans and PHALP)"
 _APACHE = "Apache-2.0 (detectron2)"
+_BSD = "BSD-3-Clause (torchvision)"
 _SMPL = "SMPL's own: research only, registration needed"
 
 
@@ -166,9 +167,17 @@ FILES: tuple[ModelFile, ...] = (
         "detector=vitdet",
         "ViTDet/COCO/cascade_mask_rcnn_vitdet_h/f328730692/model_final_f05665.pkl",
     ),
+    ModelFile(
+        name="maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+        group="detector",
+        purpose="detector=maskrcnn",
+        places=("torch/hub/checkpoints/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",),
+        licence=_BSD,
+        url="https://download.pytorch.org/models/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+    ),
     _detector(
         "mask_rcnn_regnety_4gf.pkl",
-        "detector=maskrcnn",
+        "PHALP's own detector=maskrcnn",
         "new_baselines/mask_rcnn_regnety_4gf_dds_FPN_400ep_LSJ/42045954/model_final_ef3a80.pkl",
     ),
     _detector(
