@@ -1,4 +1,4 @@
-"""Bodies drawn over frames: mesh rasteriser, overlay, palette."""
+"""Bodies drawn over frames: mesh painter, overlay, palette."""
 
 from humantrack.render.kind import RenderKind
 from humantrack.render.overlay import Overlay

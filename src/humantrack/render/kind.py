@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from humantrack.errors import ConfigError
 from humantrack.types import TrackedPerson
 
@@ -24,7 +26,7 @@ class RenderKind:
     """Only this track."""
 
     ghosts: bool = False
-    """Also people who are not seen in the frame, where they were last."""
+    """Also people not seen in the frame, however long ago they were."""
 
     @staticmethod
     def parse(text: str) -> RenderKind:
@@ -38,16 +40,22 @@ class RenderKind:
             raise ConfigError(
                 "unknown render.type",
                 where=text,
-                hint="known are HUMAN_MESH, HUMAN_MASK, HUMAN_BBOX, SKELETON and TRACKID_<n>_MESH",
+                hint="known are HUMAN_MESH, HUMAN_MASK, HUMAN_BBOX, SKELETON, TRACKID_<n>_MESH "
+                "and GHOST_MESH",
             )
         who, number, style = match.groups()
         return RenderKind(style, None if number is None else int(number), who == "GHOST")
 
-    def pick(self, people: Sequence[TrackedPerson]) -> list[TrackedPerson]:
-        """The people to draw, farthest first."""
+    def pick(self, people: Sequence[TrackedPerson], max_missed: int = 0) -> list[TrackedPerson]:
+        """The people to draw, farthest first: those missed for at most so many frames."""
         picked = [
             p
             for p in people
-            if (p.missed == 0 or self.ghosts) and self.track_id in (None, p.track_id)
+            if (p.missed <= max_missed or self.ghosts) and self.track_id in {None, p.track_id}
         ]
-        return sorted(picked, key=lambda p: -float(p.observation.cam_t[2]))
+        return sorted(picked, key=_depth, reverse=True)
+
+
+def _depth(person: TrackedPerson) -> float:
+    """Metres; a number even where the camera is none."""
+    return float(np.nan_to_num(person.observation.cam_t[2]))

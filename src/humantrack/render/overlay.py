@@ -1,8 +1,7 @@
-"""People drawn over a frame, in the way ``render.type`` asks for."""
+"""Draws the tracked people of a frame over its picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -10,154 +9,114 @@ import numpy as np
 import numpy.typing as npt
 
 from humantrack.geometry.cameras import PaddedSquare
+from humantrack.render import marks
 from humantrack.render.kind import RenderKind
-from humantrack.render.mesh import Body, MeshPainter
-from humantrack.render.palette import Rgb, identity_colour
+from humantrack.render.mesh import ALPHA, Camera, MeshPainter, Paint
+from humantrack.render.palette import identity_colour
 from humantrack.types import Frame, FrameRecord, TrackedPerson
 
-Image = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.floating[Any]]
+Array = npt.NDArray[np.floating[Any]]
+ByteArray = npt.NDArray[np.uint8]
 
-MASK_OPACITY = 0.5
-LEFT, RIGHT, MIDDLE = (250, 120, 60), (60, 150, 250), (120, 220, 120)
+GHOST_FRAMES = 6
+"""A person missed for at most so many frames is drawn faintly where he was last seen."""
 
-# The first 25 of the 45 joints are in OpenPose's order (golden ARCHITECTURE.md section 4).
-BONES: tuple[tuple[int, int, Rgb], ...] = (
-    *((a, b, MIDDLE) for a, b in ((0, 1), (1, 8))),
-    *((a, b, RIGHT) for a, b in ((1, 2), (2, 3), (3, 4), (8, 9), (9, 10), (10, 11))),
-    *((a, b, RIGHT) for a, b in ((11, 22), (11, 24), (0, 15), (15, 17))),
-    *((a, b, LEFT) for a, b in ((1, 5), (5, 6), (6, 7), (8, 12), (12, 13), (13, 14))),
-    *((a, b, LEFT) for a, b in ((14, 19), (14, 21), (0, 16), (16, 18))),
-)
+_GHOST_OPACITY = 0.45
+_NOSE, _NECK = 0, 1
 
 
 class Overlay:
-    """Draws the people of a record over their frame.
+    """Draws people over frames. The same frame and record give the same picture.
 
     Args:
-        body: the body model the people were estimated with.
-        kind: ``render.type``.
-        output_resolution: cap on the longer side of the picture in pixels; never enlarges.
-        head_mask: leave the head undrawn, if the body knows which faces those are.
+        body: a ``BodyModel``, the one whose parameters the records hold.
+        kind: PHALP's ``render.type``, see :class:`humantrack.render.RenderKind`.
+        output_resolution: cap on the longer side in px, 0 = none; pictures are never enlarged.
+        head_mask: leave the heads of meshes undrawn, so that faces stay visible.
+        show_ghosts: draw people who were missed for a few frames, faintly.
         device: where meshes are drawn.
 
     Raises:
-        ConfigError: for an unknown ``kind``.
+        ConfigError: if ``kind`` is unknown or ``head_mask`` is not possible with this body.
     """
 
     def __init__(
         self,
-        body: Body,
+        body: Any,
         *,
         kind: str = "HUMAN_MESH",
         output_resolution: int = 1440,
         head_mask: bool = False,
+        show_ghosts: bool = True,
         device: str = "cpu",
     ) -> None:
         self._kind = RenderKind.parse(kind)
         self._cap = output_resolution
-        hidden = getattr(body, "head_faces", None) if head_mask else None
-        self._mesh = MeshPainter(body, hidden_faces=hidden, device=device)
+        self._max_missed = GHOST_FRAMES if show_ghosts else 0
+        self._mesh: MeshPainter | None = None
+        if self._kind.style == "MESH":
+            self._mesh = MeshPainter(body, head_mask=head_mask, device=device)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) of the picture drawn for a frame of this size."""
-        shrink = min(1.0, self._cap / max(height, width)) if self._cap > 0 else 1.0
-        return max(1, round(height * shrink)), max(1, round(width * shrink))
+        """(H, W) of what is drawn for frames of a size; even where it is reduced."""
+        longer = max(height, width)
+        if longer <= self._cap or self._cap <= 0:
+            return height, width
+        return (
+            max(2, 2 * round(height * self._cap / longer / 2)),
+            max(2, 2 * round(width * self._cap / longer / 2)),
+        )
 
-    def draw(self, frame: Frame, record: FrameRecord) -> Image:
-        """The frame with its people, (h,w,3) uint8 RGB of :meth:`size`."""
+    def draw(self, frame: Frame, record: FrameRecord) -> ByteArray:
+        """A new (H,W,3) uint8 RGB picture, H and W as :meth:`size` says."""
         height, width = self.size(frame.height, frame.width)
-        if (height, width) == (frame.height, frame.width):
-            image = frame.rgb.copy()
+        picture = np.array(frame.rgb, order="C")
+        if picture.shape[:2] != (height, width):
+            resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+            picture = np.asarray(resized, np.uint8)
+        scale = np.array([width / frame.width, height / frame.height])
+        square = PaddedSquare(frame.height, frame.width)
+        people = self._kind.pick(record.people, self._max_missed)
+        if self._mesh is not None:
+            self._mesh.draw(
+                picture,
+                [p.observation for p in people],
+                [Paint(identity_colour(p.track_id), ALPHA * _opacity(p)) for p in people],
+                Camera(square.focal_px * float(scale.mean()), tuple(square.centre_px * scale)),
+            )
+        for person in people:  # the nearest comes last, so his marks lie on top
+            self._mark(picture, person, square, scale)
+        return picture
+
+    def _mark(
+        self, picture: ByteArray, person: TrackedPerson, square: PaddedSquare, scale: Array
+    ) -> None:
+        """Draw what is not a mesh, and the id."""
+        seen, style = person.observation, self._kind.style
+        colour, opacity = identity_colour(person.track_id), _opacity(person)
+        with np.errstate(all="ignore"):
+            joints_px = square.to_image(np.asarray(seen.joints_2d, float)) * scale
+            box_px = np.asarray(seen.xyxy_px, float) * np.tile(scale, 2)
+        label_at = np.array([box_px[[0, 2]].mean(), box_px[1]])
+        if style == "MASK" and seen.mask is not None:
+            marks.draw_mask(picture, seen.mask, colour, opacity)
+        elif style in {"MASK", "BBOX"}:
+            marks.draw_box(picture, box_px, colour, opacity)
         else:
-            small = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA)
-            image = np.asarray(small, np.uint8)
-        people = self._kind.pick(record.people)
-        paint = {
-            "MESH": self._paint_meshes,
-            "MASK": _paint_masks,
-            "BBOX": _paint_boxes,
-            "SKELETON": _paint_skeletons,
-        }[self._kind.style]
-        paint(image, people)
-        for person in people:
-            _paint_label(image, person)
-        return image
-
-    def _paint_meshes(self, image: Image, people: Sequence[TrackedPerson]) -> None:
-        self._mesh.paint(
-            image,
-            [p.observation for p in people],
-            [identity_colour(p.track_id) for p in people],
-        )
+            if style == "SKELETON":
+                marks.draw_skeleton(picture, joints_px, colour, opacity)
+            label_at = _above_head(joints_px, label_at)
+        marks.draw_label(picture, str(person.track_id), label_at, colour, opacity)
 
 
-def _paint_masks(image: Image, people: Sequence[TrackedPerson]) -> None:
-    from pycocotools import mask as coco_mask
-
-    height, width = image.shape[:2]
-    for person in people:
-        if person.observation.mask is None:
-            continue
-        mask = coco_mask.decode(person.observation.mask)
-        mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
-        colour = np.array(identity_colour(person.track_id))
-        inside = mask > 0
-        image[inside] = (image[inside] * (1 - MASK_OPACITY) + colour * MASK_OPACITY).astype(
-            np.uint8
-        )
-        edges, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        cv2.drawContours(image, edges, -1, identity_colour(person.track_id), _stroke(image))
+def _opacity(person: TrackedPerson) -> float:
+    """1 for people seen, less for ghosts."""
+    return 1.0 if person.missed == 0 else _GHOST_OPACITY
 
 
-def _paint_boxes(image: Image, people: Sequence[TrackedPerson]) -> None:
-    for person in people:
-        x0, y0, x1, y1 = _box(image, person)
-        colour = identity_colour(person.track_id)
-        cv2.rectangle(image, (x0, y0), (x1, y1), colour, _stroke(image) + 1)
-
-
-def _paint_skeletons(image: Image, people: Sequence[TrackedPerson]) -> None:
-    square = PaddedSquare(*image.shape[:2])
-    stroke = _stroke(image) + 1
-    for person in people:
-        joints = _whole(square.to_image(person.observation.joints_2d))
-        for a, b, colour in BONES:
-            cv2.line(image, joints[a], joints[b], colour, stroke, cv2.LINE_AA)
-        for joint in joints[:25]:
-            cv2.circle(image, joint, stroke, identity_colour(person.track_id), -1, cv2.LINE_AA)
-
-
-def _paint_label(image: Image, person: TrackedPerson) -> None:
-    """The track's number above the box, white on its colour."""
-    x0, y0, x1, _ = _box(image, person)
-    scale = max(0.45, max(image.shape[:2]) / 1500)
-    thick = max(1, round(2 * scale))
-    words = str(person.track_id)
-    (width, height), base = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
-    left = (x0 + x1 - width) // 2
-    bottom = max(y0 - base, height + base)
-    pad = max(2, height // 3)
-    corner = (left - pad, bottom - height - pad), (left + width + pad, bottom + pad)
-    cv2.rectangle(image, *corner, identity_colour(person.track_id), -1)
-    at = (left, bottom)
-    cv2.putText(
-        image, words, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), thick, cv2.LINE_AA
-    )
-
-
-def _box(image: Image, person: TrackedPerson) -> tuple[int, int, int, int]:
-    """The person's box in pixels of the picture, which may be smaller than the frame."""
-    shrink = max(image.shape[:2]) / max(person.observation.image_size)
-    corners = _whole((person.observation.xyxy_px * shrink).reshape(2, 2))
-    return (*corners[0], *corners[1])
-
-
-def _whole(points: Floats) -> list[tuple[int, int]]:
-    """Points as whole pixels that OpenCV can take; what is not finite lands far outside."""
-    rounded = np.clip(np.nan_to_num(points, nan=-1e4, posinf=1e4, neginf=-1e4), -1e4, 1e4)
-    return [(int(x), int(y)) for x, y in np.round(rounded)]
-
-
-def _stroke(image: Image) -> int:
-    return max(1, round(float(max(image.shape[:2])) / 700))
+def _above_head(joints_px: Array, otherwise: Array) -> Array:
+    """A point (2,) px over the head, or another one where the joints are no numbers."""
+    nose, neck = joints_px[_NOSE], joints_px[_NECK]
+    with np.errstate(all="ignore"):
+        at = nose - [0.0, 1.2 * np.hypot(*(nose - neck))]
+    return at if np.isfinite(at).all() else otherwise

@@ -1,32 +1,40 @@
-"""Colours that tell identities apart, also for most colour-blind eyes."""
+"""A colour for every identity, told apart by most colour-blind people."""
 
 from __future__ import annotations
 
-import colorsys
+import numpy as np
 
-Rgb = tuple[int, int, int]
+Colour = tuple[int, int, int]
 
-# Okabe and Ito, "Color Universal Design" (2008), without black, in an order that keeps neighbours
-# apart.
-_FIRST: tuple[Rgb, ...] = (
-    (0, 114, 178),
-    (230, 159, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (86, 180, 233),
-    (213, 94, 0),
-    (240, 228, 66),
+PALETTE: tuple[Colour, ...] = (
+    (86, 160, 222),  # sky
+    (240, 140, 40),  # orange
+    (60, 175, 125),  # green
+    (216, 112, 172),  # pink
+    (242, 208, 70),  # yellow
+    (122, 106, 205),  # violet
+    (226, 90, 70),  # vermilion
+    (120, 205, 215),  # cyan
+    (165, 130, 90),  # tan
+    (190, 215, 120),  # lime
+    (60, 105, 190),  # blue
+    (200, 190, 215),  # lilac
 )
-_GOLDEN_ANGLE = 0.381966
+"""RGB. Neighbours differ in hue and in lightness, as ids that meet are often consecutive; light
+enough for shading to show."""
+
+LEFT: Colour = (60, 130, 230)
+RIGHT: Colour = (240, 130, 40)
+MIDDLE: Colour = (235, 235, 235)
+"""Limbs of a skeleton: the person's left, right, and the trunk."""
 
 
-def identity_colour(track_id: int) -> Rgb:
-    """The colour of a track, the same in every run.
+def identity_colour(track_id: int) -> Colour:
+    """The colour of an identity, the same in every frame; ids start at 1."""
+    return PALETTE[(track_id - 1) % len(PALETTE)]
 
-    The first seven are a published set; later ones step round the colour wheel by the golden
-    angle, which never comes close to a recent colour.
-    """
-    if 1 <= track_id <= len(_FIRST):
-        return _FIRST[track_id - 1]
-    red, green, blue = colorsys.hsv_to_rgb((track_id * _GOLDEN_ANGLE) % 1.0, 0.65, 0.9)
-    return round(255 * red), round(255 * green), round(255 * blue)
+
+def text_on(colour: Colour) -> Colour:
+    """Black or white, whichever reads better on a colour (luma of ITU-R BT.601)."""
+    luma = float(np.dot(colour, (0.299, 0.587, 0.114)))
+    return (0, 0, 0) if luma > 130 else (255, 255, 255)
