@@ -28,6 +28,7 @@ OVERLAP = 0.5
 
 _NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
 _GATE = 1.0
+_REACH, _MORE_REACH = 0.5, 0.1  # heights that somebody may be off, and per frame missed
 _MAX_LOOK = 0.75  # a larger colour distance is another person
 
 
@@ -61,11 +62,11 @@ class Remembered:
 
     def expected_region(self) -> FloatArray:
         """(4,) where the region should be in the coming frame."""
-        return self.region + np.array([*self._way(), 0.0, 0.0])
+        return np.asarray(self.region + np.array([*self._way(), 0.0, 0.0]))
 
     def _way(self) -> FloatArray:
         """(2,) movement since the last sighting; a speed is not to be trusted for longer."""
-        return np.multiply(self.speed, min(self.missed + 1, HELD_FRAMES))
+        return np.asarray(self.speed * min(self.missed + 1, HELD_FRAMES))
 
     def see(self, box: FloatArray, region: FloatArray, flag: float, look: FloatArray) -> None:
         """Take what the coming frame shows of this person."""
@@ -118,8 +119,10 @@ class Memory:
         known = np.maximum(expected[:, 3] - expected[:, 1], 1)
         size = np.abs(np.log(height[:, None] / known[None]))
         cost = 0.5 * (1 - iou(boxes, expected)) + 0.75 * look + 0.3 * size
-        cost[look > _MAX_LOOK] = np.inf
-        cost = np.minimum(cost, 10 * _GATE)
+        way = (boxes[:, None] - expected[None]).reshape(*cost.shape, 2, 2).mean(axis=2)
+        reach = [_REACH + _MORE_REACH * p.missed for p in self.people] * known
+        strangers = (look > _MAX_LOOK) | (np.linalg.norm(way, axis=-1) > reach)
+        cost[strangers] = 10 * _GATE
         for row, column in zip(*linear_sum_assignment(cost), strict=True):
             if cost[row, column] < _GATE:
                 out[row] = column
