@@ -128,6 +128,27 @@ def box_crops(tight: Array, padded: Array, *, device: Any = "cpu") -> Tensor:
     return torch.from_numpy(mask[:, None].astype(np.float32) * 255).to(device)
 
 
+def crops_with_masks(rgb: Tensor, tight: Array, masks: Tensor | None) -> Tensor:
+    """What the networks take of N people of one picture.
+
+    Args:
+        rgb: (H,W,3) uint8 on the device.
+        tight: (N,4) boxes as detected, xyxy pixels.
+        masks: (N,H,W) bool on the device; None: the boxes are filled.
+
+    Returns:
+        (N,4,256,256) float32, normalised RGB and the mask 0..255.
+    """
+    import torch
+
+    padded = expand_to_aspect(tight)
+    if masks is None:
+        mask = box_crops(tight, padded, device=rgb.device)
+    else:
+        mask = mask_crops(masks, padded)
+    return torch.cat([normalise(person_crops(rgb, padded)), mask], dim=1)
+
+
 def normalise(rgb: Tensor) -> Tensor:
     """Levels 0..255 (N,3,...) -> what the networks expect; black outside becomes -mean/std."""
     mean, std = (rgb.new_tensor(values)[:, None, None] for values in (MEAN_255, STD_255))

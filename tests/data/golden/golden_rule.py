@@ -93,3 +93,85 @@ def crop_mask(box: np.ndarray) -> np.ndarray:
     x0, y0, x1, y1 = box
     centre, radius = ((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2)
     return ((x - centre[0]) / radius[0]) ** 2 + ((y - centre[1]) / radius[1]) ** 2 < 0.9
+
+
+def hmar_state(shapes: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """HMAR weights for a list key -> {shape, dtype}; ``smpl.*`` left out.
+
+    The vectors of spectral norms are one power iteration from a random start.
+    """
+    with np.load(GOLDEN / "smpl_mean_params_synthetic.npz") as file:
+        means = {
+            "init_body_pose": file["pose"],
+            "init_betas": file["shape"],
+            "init_cam": file["cam"],
+        }
+    state = {}
+    for key, entry in shapes.items():
+        owner, _, leaf = key.rpartition(".")
+        shape = tuple(entry["shape"])
+        if owner.startswith("smpl.") or owner == "smpl" or leaf == "weight_v":
+            continue
+        if leaf == "weight_u":
+            u = normal(key, shape).astype(np.float64)
+            u /= np.linalg.norm(u)
+            v = state[f"{owner}.weight_orig"].reshape(len(u), -1).T.astype(np.float64) @ u
+            state[key] = u.astype(np.float32)
+            state[f"{owner}.weight_v"] = (v / np.linalg.norm(v)).astype(np.float32)
+        elif leaf == "num_batches_tracked":
+            state[key] = np.zeros(shape, np.int64)
+        elif leaf in means:
+            state[key] = means[leaf].reshape(shape)
+        else:
+            state[key] = rule(key, shape)
+    return state
+
+
+def hmar_uv() -> np.ndarray:
+    """The two texture maps of the HMAR golden file, (2,4,256,256) float32."""
+    noise = normal("golden.hmar.uv", (2, 4, 256, 256))
+    y, x = np.mgrid[0:256, 0:256].astype(float)
+    maps = np.zeros((2, 4, 256, 256), np.float32)
+    for b in range(2):
+        inside = (x - 128.0) ** 2 + (y - 100.0 - 40 * b) ** 2 < (60.0 + 20 * b) ** 2
+        for k in range(3):
+            wave = 0.2 * np.sin(2 * np.pi * (x / (31.0 + 8 * k) + y / (47.0 + 11 * b)))
+            maps[b, k] = np.where(inside, wave + 0.05 * noise[b, k], 0)
+        maps[b, 3] = np.where(inside, 1, -1)
+    return maps
+
+
+def hmar_crops() -> np.ndarray:
+    """The two crops with mask of the HMAR golden file, (2,4,256,256) float32."""
+    noise = normal("golden.hmar.crop", (2, 4, 256, 256))
+    y, x = np.mgrid[0:256, 0:256].astype(float)
+    crops = np.zeros((2, 4, 256, 256), np.float32)
+    for b in range(2):
+        for k in range(3):
+            wave = 1.2 * np.sin(2 * np.pi * (x / (41.0 + 7 * k) + y / (59.0 + 13 * b)))
+            crops[b, k] = wave + 0.2 * noise[b, k]
+        ellipse = ((x - 128.0) / (50 + 10 * b)) ** 2 + ((y - 128.0) / 110.0) ** 2
+        crops[b, 3] = 255.0 * (ellipse < 1)
+    return crops
+
+
+def texture_crops() -> np.ndarray:
+    """The three crops with mask of the texture golden file, (3,4,256,256) float32."""
+    noise = normal("golden.tex.img", (3, 3, 256, 256))
+    y, x = np.mgrid[0:256, 0:256].astype(float)
+    crops = np.zeros((3, 4, 256, 256), np.float32)
+    for b in range(3):
+        for k in range(3):
+            wave = 1.5 * np.sin(2 * np.pi * (x / (37.0 + 9 * k) + y / (53.0 + 7 * b)))
+            crops[b, k] = wave + 0.1 * noise[b, k]
+        crops[b, 3] = 255 * (((x - 128) / 110) ** 2 + ((y - 128) / 120) ** 2 < 1)
+    crops[:, 3, 100:110, 90:100] = 0.4
+    return crops
+
+
+def texture_atlas() -> tuple[np.ndarray, np.ndarray]:
+    """An atlas by formula: barycentrics (256,256,3) and faces (256,256), -1 where there is none."""
+    row, column = np.mgrid[0:256, 0:256]
+    cell = (row // 2) * 128 + column // 2
+    corners = np.array([[0.6, 0.3, 0.1], [0.1, 0.6, 0.3], [0.3, 0.1, 0.6], [1 / 3, 1 / 3, 1 / 3]])
+    return corners[(row % 2) * 2 + column % 2], np.where(cell < 13776, cell, -1)

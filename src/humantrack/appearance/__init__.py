@@ -1,0 +1,1 @@
+"""Looks: mesh and crop -> UV texture, texture -> code, and HMAR, the network that does both."""
