@@ -85,7 +85,7 @@ def rasterize(
                 bits = depth.view(torch.int32).to(torch.int64) << 32
                 _keep_nearest(key, pixel + first_pixel, bits | (face + (first_face + start)))
 
-    halves = key.view(torch.int32).view(pictures, height, width, 2)
+    halves = key.view(pictures, height, width, 1).view(torch.int32)
     face = halves[..., 0]
     return Raster(
         depth=halves[..., 1].view(torch.float32).to(device),
@@ -178,10 +178,13 @@ def _set_up(
     face = torch.nonzero(drawn).squeeze(1)
 
     z0, z1, z2 = (screen[2].index_select(0, i.index_select(0, face)) for i in corners)
-    # 1/z inside is a mean of the corners', so the others cannot pass the depth test.
+    # 1/z inside is a mean of the corners'. So the others cannot pass the depth test; a face that
+    # reaches behind the camera can, even if its corners before it are nearer than near.
     z_low = torch.minimum(torch.minimum(z0, z1), z2)
     z_high = torch.maximum(torch.maximum(z0, z1), z2)
-    possible = torch.nonzero((z_high > near_far[0]) & (z_low < near_far[1])).squeeze(1)
+    near, far = near_far
+    straddles = (z_low < 0) & (z_high > 0)
+    possible = torch.nonzero(((z_high > near) | straddles) & (z_low < far)).squeeze(1)
     z = _pick((z0, z1, z2), possible)
     face = face.index_select(0, possible)
 
@@ -302,13 +305,14 @@ def _weights(screens: Sequence[Tensor], faces: Tensor, face: Tensor, scene: bool
     _, height, width = face.shape
     flat = face.reshape(-1)
     weights = torch.from_numpy(np.zeros((len(flat), 3), np.float32)).to(face.device)
-    points = torch.cat([*screens], 1)
+    points = torch.cat([torch.zeros(3, 0, device=face.device), *screens], 1)
+    corner_count = points.shape[1] // max(len(screens), 1)
     size = _block_size(flat.device)
     for start in range(0, len(flat), size):
         pixel = torch.nonzero(flat[start : start + size] >= 0).squeeze(1) + start
         number = flat.index_select(0, pixel).to(torch.int64)
         mesh = number // len(faces) if scene else pixel // (height * width)
-        corners = faces.index_select(0, number % len(faces)).T + mesh * screens[0].shape[1]
+        corners = faces.index_select(0, number % len(faces)).T + mesh * corner_count
         x, y, z = (torch.stack([a.index_select(0, i) for i in corners]) for a in points)
         px, py = pixel % width + 0.5, pixel // width % height + 0.5
         w = _edges(x, y, px, py)[:3] / z

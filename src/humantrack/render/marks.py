@@ -83,13 +83,12 @@ def draw_mask(picture: ByteArray, mask: RleMask, colour: Colour, opacity: float)
     height, width = picture.shape[:2]
     if seen.shape != (height, width):
         seen = cv2.resize(seen, (width, height), interpolation=cv2.INTER_NEAREST)
+    drawn = picture.copy()
     inside = seen.astype(bool)
-    tinted = picture[inside] * (1 - _MASK_ALPHA * opacity)
-    picture[inside] = (tinted + np.array(colour, np.float32) * (_MASK_ALPHA * opacity)).astype(
-        np.uint8
-    )
+    drawn[inside] = drawn[inside] * (1 - _MASK_ALPHA) + np.array(colour) * _MASK_ALPHA
     outlines, _ = cv2.findContours(seen, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    cv2.drawContours(picture, outlines, -1, colour, thickness_px(picture), cv2.LINE_AA)
+    cv2.drawContours(drawn, outlines, -1, colour, thickness_px(picture), cv2.LINE_AA)
+    cv2.addWeighted(drawn, opacity, picture, 1 - opacity, 0, picture)
 
 
 def draw_skeleton(picture: ByteArray, joints_px: Array, colour: Colour, opacity: float) -> None:
