@@ -83,7 +83,7 @@ class PHALPConfig:
     distance_type: str = key("EQ_019", "Association cost: EQ_019, EQ_010, A0, P0, L0, ...")
     alpha: float = key(0.1, "How fast a track's texture follows its detections, 0..1.")
     low_th_c: float | None = key(
-        None, "Lowest detection score that may start a track. null = 0.8 with hmr2, 0.4 embedded."
+        None, "Lowest detection score that may start a track. null = 0.4 with nanodet, else 0.8."
     )
     hungarian_th: float = key(100.0, "A pair that costs more than this is never matched.")
     track_history: int = key(7, "Past observations a forecast looks at.")
@@ -112,16 +112,34 @@ class PHALPConfig:
 class PosePredictorConfig:
     """Files of the pose predictor (tracker=hmr2)."""
 
-    config_path: str | None = key(None, "pose_predictor.yaml; null = the cache.", inert=True)
-    weights_path: str | None = key(None, "pose_predictor.pth; null = the cache.", inert=True)
-    mean_std: str | None = key(None, "mean_std.npy; null = the cache.", inert=True)
+    config_path: str | None = key(None, "pose_predictor.yaml; null = the cache.")
+    weights_path: str | None = key(None, "pose_predictor.pth; null = the cache.")
+    mean_std: str | None = key(None, "mean_std.npy; null = the cache.")
 
 
 @dataclass
 class HMRConfig:
-    """Files of HMAR (tracker=hmr2)."""
+    """The body network (tracker=hmr2)."""
 
-    hmar_path: str | None = key(None, "hmar_v2_weights.pth; null = the cache.", inert=True)
+    checkpoint: str | None = key(None, "HMR2's checkpoint; null = the cache.")
+    hmar_path: str | None = key(None, "hmar_v2_weights.pth; null = the cache.")
+    precision: str = key("auto", "fp32, bf16, fp16 or auto (bf16 on a GPU that has it).")
+    compile: bool = key(False, "Compile the network on its first run (torch.compile).")
+    batch_size: int = key(32, "People that go through the network at once.")
+
+
+@dataclass
+class SMPLConfig:
+    """The SMPL body model (tracker=hmr2)."""
+
+    MODEL_PATH: str | None = key(
+        None, "The model file (.pkl, .npz), or the folder of SMPL_NEUTRAL.pkl; null = the cache."
+    )
+    JOINT_REGRESSOR_EXTRA: str | None = key(None, "SMPL_to_J19.pkl; null = the cache.")
+    GENDER: str = key("neutral", "PHALP uses the neutral model.", inert=True)
+    MODEL_TYPE: str = key("smpl", "PHALP uses SMPL.", inert=True)
+    NUM_BODY_JOINTS: int = key(23, "SMPL has 23.", inert=True)
+    TEXTURE: str | None = key(None, "PHALP's texture.npz affects no output.", inert=True)
 
 
 @dataclass
@@ -170,7 +188,11 @@ class EmbeddedConfig:
 class Config:
     """All keys."""
 
-    tracker: str = key("auto", "embedded (ships with the package) or auto, the best there is.")
+    tracker: str = key(
+        "auto",
+        "hmr2 (4D-Humans, needs the official files), embedded (ships with the package), or auto: "
+        "hmr2 if all its files are there.",
+    )
     seed: int = key(42, "Seed of all random numbers.")
     device: str = key("auto", "auto (cuda, mps, cpu: the first there is), cpu, cuda, cuda:1, mps.")
     detect_shots: bool = key(False, "Find cuts, and track people across them.")
@@ -185,7 +207,9 @@ class Config:
     expand_bbox_shape: list[int] | None = key(
         [192, 256], "Aspect (width, height) boxes are grown to before a body is estimated."
     )
-    hmr_type: str = key("hmr2018", "Body network of PHALP without 4D-Humans.", inert=True)
+    hmr_type: str | None = key(
+        None, "hmr2018: bodies by HMAR, as PHALP without 4D-Humans (tracker=hmr2)."
+    )
     train: bool = key(False, "Training is not part of this program.", inert=True)
     task_id: int = key(-1, "PHALP's slicing of data sets.", inert=True)
     num_tasks: int = key(100, "PHALP's slicing of data sets.", inert=True)
@@ -194,7 +218,8 @@ class Config:
     video: VideoConfig = key(VideoConfig, "What is read, and where results go.")
     phalp: PHALPConfig = key(PHALPConfig, "The tracker.")
     pose_predictor: PosePredictorConfig = key(PosePredictorConfig, "Files of the pose predictor.")
-    hmr: HMRConfig = key(HMRConfig, "Files of HMAR.")
+    hmr: HMRConfig = key(HMRConfig, "The body network.")
+    SMPL: SMPLConfig = key(SMPLConfig, "The SMPL body model.")
     render: RenderConfig = key(RenderConfig, "The overlay video.")
     results: ResultsConfig = key(ResultsConfig, "The results file.")
     embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")

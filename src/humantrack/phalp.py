@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from humantrack import assembly, video
-from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError
+from humantrack.errors import HumantrackError, InterruptedRunError
 from humantrack.pipeline.observe import observations
 from humantrack.pipeline.stages import BodyModel, Detector, Estimator, Tracker
 from humantrack.pipeline.street import feed, walk
@@ -24,10 +24,10 @@ class Defaults:
     """Values of the ``phalp.*`` keys that are null; each body network has its own."""
 
     predict: str
-    low_th_c: float
     small_w: int
     small_h: int
     detector: str
+    """One name, or several with ``|`` between: the first whose package is there."""
 
 
 class PHALP:
@@ -59,7 +59,7 @@ class PHALP:
         self.given_boxes = assembly.load_given_boxes(cfg)
         self.setup_hmr()
         self.setup_predictor()
-        self.setup_detector()
+        self.setup_detectron2()
         self.setup_deepsort()
         self.setup_visualizer()
 
@@ -80,12 +80,13 @@ class PHALP:
 
     def setup_detector(self) -> None:
         """Set ``self.detector``."""
-        name = "given" if self.given_boxes is not None else self.setting("detector")
-        if name == "given" and self.given_boxes is None:
-            raise ConfigError(
-                "no boxes are given", where="phalp.detector=given", hint="set video.boxes=FILE"
-            )
-        self.detector = assembly.make_detector(name, self.cfg, self.given_boxes)
+        self.detector = assembly.make_detector(
+            self._detector_name(), self.cfg, self.given_boxes, self.device, self._least_score()
+        )
+
+    def setup_detectron2(self) -> None:
+        """The genuine class's name for :meth:`setup_detector`."""
+        self.setup_detector()
 
     def setup_deepsort(self) -> None:
         """Set ``self.tracker``."""
@@ -103,7 +104,7 @@ class PHALP:
             past_lookback=keys.past_lookback,
             alpha=keys.alpha,
             pose_forecaster=self.pose_forecaster,
-            start_score=self.setting("low_th_c"),
+            start_score=self._least_score(),
             reference_quirks=keys.reference_quirks,
             **self.tracker_options(),
         )
@@ -126,6 +127,16 @@ class PHALP:
                 head_mask=render.head_mask,
                 device=self.device,
             )
+
+    def _detector_name(self) -> str:
+        if self.given_boxes is not None:
+            return "given"
+        return assembly.first_available(self.setting("detector"))
+
+    def _least_score(self) -> float:
+        """Of a detection that may start a track: as set, or what suits the detector."""
+        value = self.cfg.phalp.low_th_c
+        return assembly.LEAST_SCORE[self._detector_name()] if value is None else float(value)
 
     # -- hooks that walk the street -------------------------------------------------------------
 

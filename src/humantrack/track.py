@@ -21,6 +21,7 @@ from rich.console import Console
 from humantrack._version import __version__
 from humantrack.config import check_overrides, conf_dir, from_hydra, is_readable, register_schema
 from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError, OutputError
+from humantrack.official import OfficialFiles, missing_files, official_files
 from humantrack.phalp import PHALP, Defaults
 
 INTERNAL_ERROR = 70
@@ -61,9 +62,7 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
     Its rotations follow SMPL's conventions, its betas and vertices do not (docs/embedded.md).
     """
 
-    defaults: ClassVar[Defaults] = Defaults(
-        predict="APL", low_th_c=0.4, small_w=0, small_h=0, detector="nanodet"
-    )
+    defaults: ClassVar[Defaults] = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
 
     def setup_hmr(self) -> None:
         """Set the shipped body and the landmark network."""
@@ -78,16 +77,107 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
         return {"appearance": "colour"}
 
 
-def choose_tracker(name: str) -> type[PHALP]:
-    """The class that ``tracker=<name>`` stands for.
+class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
+    """4D-Humans: HMR2.0 bodies, PHALP's textures, pose predictor and tracker, all our own code.
+
+    Needs the official files (``humantrack-weights list``). ``vit`` and ``decoder`` are the sizes of
+    the network, None for those of HMR2.0b.
+    """
+
+    defaults: ClassVar[Defaults] = Defaults(
+        predict="TPL", small_w=50, small_h=100, detector="vitdet|maskrcnn"
+    )
+    vit: ClassVar[Any] = None
+    decoder: ClassVar[Any] = None
+
+    def setup_hmr(self) -> None:
+        """Load SMPL, HMR2 and the texture stages; with ``hmr_type=hmr2018`` HMAR alone."""
+        from humantrack.appearance.encoder import TextureEncoder
+        from humantrack.appearance.hmar import load_encoder
+        from humantrack.appearance.stage import TextureAppearance
+        from humantrack.appearance.texture import TextureSampler
+        from humantrack.body.smpl import Smpl
+        from humantrack.hmr2.estimator import Hmr2Estimator
+        from humantrack.hmr2.network import load_hmr2
+
+        files, device, hmr = official_files(self.cfg), self.device, self.cfg.hmr
+        smpl = Smpl.from_files(files.smpl, files.joint_regressor)
+        self.encoder = load_encoder(files.hmar, device=device)
+        self.body = smpl
+        if self.cfg.hmr_type == "hmr2018":
+            self.estimator = self._hmar_estimator(files, smpl)
+            return
+        network = load_hmr2(
+            files.checkpoint,
+            smpl,
+            device=device,
+            precision=hmr.precision,
+            compiled=hmr.compile,
+            vit=self.vit,
+            decoder=self.decoder,
+        )
+        sampler = TextureSampler.from_files(
+            files.barycentric, files.face_of_texel, smpl.faces, device=device
+        )
+        appearance = TextureAppearance(sampler, TextureEncoder(self.encoder))
+        self.estimator = Hmr2Estimator(
+            network, appearance=appearance, batch_size=hmr.batch_size, min_size_px=(0, 0)
+        )
+
+    def _hmar_estimator(self, files: OfficialFiles, smpl: Any) -> Any:
+        from humantrack.appearance.estimator import HmarEstimator
+        from humantrack.appearance.hmar import load_hmar
+
+        network = load_hmar(files.hmar, smpl, device=self.device)
+        return HmarEstimator(network, batch_size=self.cfg.hmr.batch_size, min_size_px=(0, 0))
+
+    def setup_predictor(self) -> None:
+        """Load the learnt pose forecast."""
+        from humantrack.tracking.predictor import PredictorForecast, load_pose_predictor
+
+        files = official_files(self.cfg)
+        predictor = load_pose_predictor(
+            files.predictor,
+            config=files.predictor_config,
+            mean_std=files.predictor_mean_std,
+            device=self.device,
+        )
+        self.pose_forecaster = PredictorForecast(
+            predictor, reference_quirks=self.cfg.phalp.reference_quirks
+        )
+
+    def tracker_options(self) -> dict[str, Any]:
+        """Textures are compared by HMAR's encoder, all pairs of a frame at once."""
+        from humantrack.appearance.encoder import BatchedEmbedder
+
+        return {"embedder": BatchedEmbedder(self.encoder)}
+
+
+def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
+    """The class that ``tracker`` stands for, and why, in one line.
 
     Raises:
         ConfigError: if there is none of that name.
+        MissingWeightsError: if ``tracker=hmr2`` misses files.
     """
-    if name in ("auto", "embedded"):
-        return BlazePose_4dhuman
-    raise ConfigError(
-        "unknown tracker", where=f"tracker={name}", hint="known are auto and embedded"
+    if cfg.tracker == "embedded":
+        return BlazePose_4dhuman, "embedded, as asked for"
+    if cfg.tracker == "hmr2":
+        official_files(cfg)
+        return HMR2_4dhuman, "hmr2, as asked for"
+    if cfg.tracker != "auto":
+        raise ConfigError(
+            "unknown tracker",
+            where=f"tracker={cfg.tracker}",
+            hint="known are auto, hmr2 and embedded",
+        )
+    missing = missing_files(cfg)
+    if not missing:
+        return HMR2_4dhuman, "hmr2, since all its files are there"
+    what = missing[0] if len(missing) == 1 else f"{len(missing)} files"
+    return (
+        BlazePose_4dhuman,
+        f"embedded, since hmr2 misses {what} (humantrack-weights list)",
     )
 
 
@@ -103,7 +193,9 @@ def _run(cfg: Any) -> None:
     """One job: what Hydra calls once, or once per combination of a sweep."""
     try:
         with _stop_on_signals() as stop:
-            summary = choose_tracker(cfg.tracker)(cfg).track(stop)
+            tracker, why = choose_tracker(cfg)
+            sys.stderr.write(f"tracker: {why}\n")
+            summary = tracker(cfg).track(stop)
         summary.print(Console(stderr=True))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
         _failures.append(error)
