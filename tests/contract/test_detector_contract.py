@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
+import tempfile
 from pathlib import Path
 
 import av
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from humantrack.detect import GivenBoxes, GivenFrame, NanoDet
+from humantrack.detect.vitdet import VitDet
 from humantrack.pipeline.stages import Detector
 from humantrack.types import Detections, Frame
 
@@ -24,10 +27,21 @@ def given_boxes() -> GivenBoxes:
     return GivenBoxes({number: entry for number in range(100) if number % 3})
 
 
+def vitdet_on_a_stand_in() -> Detector:
+    """The adapter; tests/detect/test_maskrcnn.py holds Mask R-CNN, which is slow, to the same."""
+    path = Path(__file__).parents[1] / "detect" / "fake_detectron2.py"
+    spec = importlib.util.spec_from_file_location("fake_detectron2", path)
+    fake = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fake)
+    with fake.installed(), tempfile.TemporaryDirectory() as folder:
+        return VitDet(weights=fake.write_weights(Path(folder) / "model.pkl"))
+
+
 DETECTORS = {
     "nanodet": lambda: NanoDet(size=416),
     "nanodet-auto": NanoDet,
     "given": given_boxes,
+    "vitdet": vitdet_on_a_stand_in,
     "given-with-fallback": lambda: GivenBoxes({}, fallback=NanoDet(size=416)),
 }
 

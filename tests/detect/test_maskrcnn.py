@@ -17,7 +17,7 @@ from humantrack.detect.maskrcnn import MaskRcnn
 from humantrack.errors import DependencyError, MissingWeightsError, WeightsError
 from humantrack.pipeline.stages import Detector
 
-ODD = [(1, 1), (2, 100), (100, 2)]
+ODD = [(1, 1), (2, 100)]
 
 
 def load_shim():
