@@ -149,9 +149,9 @@ def network_input(rgb: ByteArray, long_side: int) -> FloatArray:
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(rgb, (new_w, new_h), interpolation=how)
     out = np.zeros((3, -(-new_h // 32) * 32, -(-new_w // 32) * 32), np.float32)
-    for channel in range(3):
+    for channel, grey in enumerate(reversed(cv2.split(small))):
         plane = out[channel, :new_h, :new_w]
-        np.subtract(small[..., 2 - channel], _MEAN_BGR[channel], out=plane)
+        np.subtract(grey, _MEAN_BGR[channel], out=plane)
         plane /= _STD_BGR[channel]
     return out
 
