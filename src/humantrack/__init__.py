@@ -24,7 +24,7 @@ from humantrack.errors import (
 from humantrack.phalp import PHALP, Defaults
 from humantrack.pipeline.summary import RunSummary
 from humantrack.results import iter_results, load_results
-from humantrack.track import BlazePose_4dhuman
+from humantrack.track import BlazePose_4dhuman, HMR2_4dhuman
 from humantrack.types import (
     Appearance,
     BackFill,
@@ -54,6 +54,7 @@ __all__ = [
     "Frame",
     "FrameRecord",
     "FrameUpdate",
+    "HMR2_4dhuman",
     "HumantrackError",
     "InterruptedRunError",
     "MissingWeightsError",

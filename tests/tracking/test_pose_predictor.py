@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from golden_rule import GOLDEN, normal, rule
+from golden_rule import GOLDEN, normal, predictor_mean_std, predictor_state
 
 from humantrack.errors import MissingWeightsError, StageError, WeightsError
 from humantrack.tracking.pose import PoseForecaster
@@ -35,26 +35,7 @@ def poses_of(key, shape):
 
 def golden_state():
     """The checkpoint's weights, under its own keys."""
-    with np.load(GOLDEN / "smpl_mean_params_synthetic.npz") as file:
-        means = {
-            "init_body_pose": file["pose"],
-            "init_betas": file["shape"],
-            "init_cam": file["cam"],
-        }
-    state = {}
-    for key, entry in SHAPES.items():
-        if key in ("mean", "std"):
-            continue
-        name, shape = key.removeprefix("encoder."), tuple(entry["shape"])
-        leaf = name.split(".")[-1]
-        numbers = means[leaf].reshape(shape) if leaf in means else rule(name, shape)
-        state[key] = torch.from_numpy(np.asarray(numbers, np.float32))
-    return state
-
-
-def golden_mean_std():
-    mean = 0.1 * normal("mean_std.mean", (1, 226))
-    return np.stack([mean, 0.3 + 0.1 * np.abs(normal("mean_std.std", (1, 226)))]).astype(float)
+    return {key: torch.from_numpy(np.asarray(v)) for key, v in predictor_state().items()}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +57,7 @@ def files(tmp_path_factory, state):
     extra = {"encoder.action_head_kinetics.0.weight": torch.ones(2), "train_loss.x": torch.ones(1)}
     torch.save({"state_dict": {**state, **extra}, "epoch": 3}, weights)
     config.write_text(yaml.safe_dump(CONFIG))
-    np.save(mean_std, golden_mean_std())
+    np.save(mean_std, predictor_mean_std())
     return {"weights": weights, "config": config, "mean_std": mean_std}
 
 
@@ -326,14 +307,14 @@ def test_a_checkpoint_of_another_model_is_refused(files, tmp_path):
 
 def object_array():
     pair = np.empty(2, object)
-    pair[:] = list(golden_mean_std())
+    pair[:] = list(predictor_mean_std())
     return pair
 
 
 @pytest.mark.parametrize("form", ["plain", "objects", "numbers as objects", "pickle"])
 def test_mean_and_deviation_are_read_in_every_form(tmp_path, form):
     path = tmp_path / "mean_std.npy"
-    both = golden_mean_std()
+    both = predictor_mean_std()
     if form == "plain":
         np.save(path, both)
     elif form == "objects":
@@ -388,7 +369,7 @@ def test_other_numbers_are_refused(tmp_path, numbers):
 @pytest.mark.parametrize("objects", [False, True])
 def test_a_cut_file_is_refused_wherever_it_is_cut(tmp_path, objects):
     path = tmp_path / "mean_std.npy"
-    np.save(path, object_array() if objects else golden_mean_std(), allow_pickle=True)
+    np.save(path, object_array() if objects else predictor_mean_std(), allow_pickle=True)
     whole = path.read_bytes()
     for length in (0, 5, 7, 60, 127, 130, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,16 @@ def rule(key: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.float32(0.02) * numbers
 
 
+def mean_params() -> dict[str, np.ndarray]:
+    """The synthetic mean pose, shape and camera under the leaves of their keys."""
+    with np.load(GOLDEN / "smpl_mean_params_synthetic.npz") as file:
+        return {
+            "init_body_pose": file["pose"],
+            "init_betas": file["shape"],
+            "init_cam": file["cam"],
+        }
+
+
 def smpl_arrays() -> dict[str, np.ndarray]:
     """The synthetic body under the keys of an SMPL file, and ``J_regressor_extra`` (19,6890)."""
     with np.load(GOLDEN / "smpl_synthetic.npz") as file:
@@ -46,12 +57,7 @@ def smpl_arrays() -> dict[str, np.ndarray]:
 
 def hmr2_state(shapes: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """HMR2 weights for a list key -> {shape, dtype}; ``smpl.*`` and ``initialized`` left out."""
-    with np.load(GOLDEN / "smpl_mean_params_synthetic.npz") as file:
-        means = {
-            "init_body_pose": file["pose"],
-            "init_betas": file["shape"],
-            "init_cam": file["cam"],
-        }
+    means = mean_params()
     state = {}
     for key, entry in shapes.items():
         if key == "initialized" or key.startswith("smpl."):
@@ -100,12 +106,7 @@ def hmar_state(shapes: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
     The vectors of spectral norms are one power iteration from a random start.
     """
-    with np.load(GOLDEN / "smpl_mean_params_synthetic.npz") as file:
-        means = {
-            "init_body_pose": file["pose"],
-            "init_betas": file["shape"],
-            "init_cam": file["cam"],
-        }
+    means = mean_params()
     state = {}
     for key, entry in shapes.items():
         owner, _, leaf = key.rpartition(".")
@@ -125,6 +126,25 @@ def hmar_state(shapes: Mapping[str, Any]) -> dict[str, np.ndarray]:
         else:
             state[key] = rule(key, shape)
     return state
+
+
+def predictor_state() -> dict[str, np.ndarray]:
+    """The pose predictor's weights under its checkpoint's keys."""
+    shapes = json.loads((GOLDEN / "pose_predictor_state_dict.json").read_text())
+    means, state = mean_params(), {}
+    for key, entry in shapes.items():
+        if key in ("mean", "std"):
+            continue
+        name, shape = key.removeprefix("encoder."), tuple(entry["shape"])
+        leaf = name.rsplit(".", 1)[-1]
+        state[key] = means[leaf].reshape(shape) if leaf in means else rule(name, shape)
+    return state
+
+
+def predictor_mean_std() -> np.ndarray:
+    """What ``mean_std.npy`` holds for the goldens, (2,1,226) float64."""
+    mean = 0.1 * normal("mean_std.mean", (1, 226))
+    return np.stack([mean, 0.3 + 0.1 * np.abs(normal("mean_std.std", (1, 226)))]).astype(float)
 
 
 def hmar_uv() -> np.ndarray:

@@ -1,0 +1,154 @@
+"""tracker=hmr2 end to end: files in the official forms, filled with the goldens' weights."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import av
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+import yaml
+from golden_rule import (
+    GOLDEN,
+    hmar_state,
+    hmr2_state,
+    predictor_mean_std,
+    predictor_state,
+    smpl_arrays,
+    texture_atlas,
+)
+
+from humantrack import HMR2_4dhuman, MissingWeightsError, load_config, load_results
+from humantrack.hmr2.decoder import DecoderSizes
+from humantrack.hmr2.vit import VitSizes
+from humantrack.track import choose_tracker, main
+
+FRAMES = 60
+RUN = "4DHumans/logs/train/multiruns/hmr2/0/checkpoints/epoch=35-step=1000000.ckpt"
+
+
+class Tiny(HMR2_4dhuman):
+    """HMR2_4dhuman with a network of the small goldens' sizes."""
+
+    vit = VitSizes(embed_dim=64, depth=2, heads=4)
+    decoder = DecoderSizes(dim=48, depth=2, heads=4, dim_head=16, mlp_dim=96)
+
+
+def tensors(state):
+    return {key: torch.from_numpy(np.asarray(value)) for key, value in state.items()}
+
+
+def write_smpl(folder):
+    arrays = smpl_arrays()
+    model = {name: arrays[name] for name in ("v_template", "shapedirs", "posedirs", "weights", "f")}
+    model["kintree_table"] = arrays["kintree_table"]
+    model["J_regressor"] = scipy.sparse.csc_matrix(arrays["J_regressor"])
+    (folder / "models" / "smpl").mkdir(parents=True)
+    (folder / "models" / "smpl" / "SMPL_NEUTRAL.pkl").write_bytes(pickle.dumps(model, protocol=2))
+    extra = pickle.dumps(arrays["J_regressor_extra"], protocol=2)
+    (folder / "SMPL_to_J19.pkl").write_bytes(extra)
+
+
+def write_predictor(weights, folder):
+    config = json.loads((GOLDEN / "pose_predictor_config_golden.json").read_text())
+    torch.save({"state_dict": tensors(predictor_state())}, weights / "pose_predictor.pth")
+    (weights / "pose_predictor.yaml").write_text(yaml.safe_dump(config))
+    np.save(folder / "mean_std.npy", predictor_mean_std())
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """All official files, in the places of 4D-Humans' and PHALP's caches."""
+    root = tmp_path_factory.mktemp("cache")
+    (root / RUN).parent.mkdir(parents=True)
+    shapes = json.loads((GOLDEN / "hmr2_tiny_state_dict.json").read_text())
+    torch.save({"state_dict": tensors(hmr2_state(shapes)), "epoch": 35}, root / RUN)
+    folder, weights = root / "phalp" / "3D", root / "phalp" / "weights"
+    folder.mkdir(parents=True)
+    weights.mkdir()
+    write_smpl(folder)
+    shapes = json.loads((GOLDEN / "hmar_state_dict.json").read_text())
+    encoder = {k: v for k, v in shapes.items() if k.startswith("encoding_head.")}
+    state = {f"HMAR.{k}": v for k, v in tensors(hmar_state(encoder)).items()}
+    torch.save({"model": state}, weights / "hmar_v2_weights.pth")
+    barycentric, face = texture_atlas()
+    np.save(folder / "bmap_256.npy", barycentric)
+    np.save(folder / "fmap_256.npy", face)
+    write_predictor(weights, folder)
+    return root
+
+
+@pytest.fixture
+def official(cache, monkeypatch):
+    monkeypatch.setenv("HUMANTRACK_CACHE", str(cache))
+    return cache
+
+
+def track(out, clip, *overrides):
+    cfg = load_config(
+        f"video.source='{clip}'",
+        f"video.output_dir='{out}'",
+        "tracker=hmr2",
+        "phalp.detector=nanodet",
+        *overrides,
+    )
+    return Tiny(cfg).track()
+
+
+@pytest.mark.slow
+def test_a_clip_becomes_tracks_results_and_an_overlay(official, tmp_path, data):
+    done = track(tmp_path, data / "demo.mp4", f"video.end_frame={FRAMES}")
+    frames = list(load_results(done.results).values())
+    assert len(frames) == FRAMES
+    assert done.tracks >= 2
+    with av.open(str(done.overlay)) as drawn:
+        assert sum(1 for _ in drawn.decode(video=0)) == FRAMES
+    frame = frames[20]
+    assert len(frame["tid"]) >= 2
+    for smpl, code, pose in zip(frame["smpl"], frame["appe"], frame["pose"], strict=True):
+        turned = smpl["body_pose"] @ smpl["body_pose"].transpose(0, 2, 1)
+        np.testing.assert_allclose(turned, np.tile(np.eye(3), (23, 1, 1)), atol=1e-5)
+        assert np.abs(code).max() > 0
+        np.testing.assert_allclose(pose[:9], smpl["global_orient"].ravel(), atol=1e-6)
+
+
+def test_chunks_change_no_result(official, tmp_path, data):
+    options = ("video.end_frame=10", "render.enable=false")
+    clip = data / "demo.mp4"
+    one = track(tmp_path / "1", clip, *options, "batch_frames=1", "hmr.batch_size=2")
+    many = track(tmp_path / "2", clip, *options, "batch_frames=10")
+    for a, b in zip(*(load_results(r.results).values() for r in (one, many)), strict=True):
+        assert a["tid"] == b["tid"]
+        np.testing.assert_allclose(a["camera"], b["camera"], rtol=1e-4)
+        for x, y in zip(a["smpl"], b["smpl"], strict=True):
+            np.testing.assert_allclose(x["body_pose"], y["body_pose"], atol=1e-4)
+
+
+def test_auto_takes_hmr2_when_every_file_is_there(official):
+    tracker, why = choose_tracker(load_config("video.source=x.mp4"))
+    assert tracker is HMR2_4dhuman
+    assert "hmr2" in why
+
+
+def test_hmr2_lists_every_missing_file_at_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HUMANTRACK_CACHE", str(tmp_path))
+    tracker, why = choose_tracker(load_config("video.source=x.mp4"))
+    assert tracker is not HMR2_4dhuman
+    assert "9 files" in why
+    with pytest.raises(SystemExit) as stop:
+        main(["video.source=x.mp4", "tracker=hmr2", f"video.output_dir={tmp_path}"])
+    assert stop.value.code == MissingWeightsError.exit_code
+    said = capsys.readouterr().err
+    for name in ("SMPL_NEUTRAL.pkl", "hmar_v2_weights.pth", "pose_predictor.yaml", "fmap_256.npy"):
+        assert name in said
+
+
+def test_a_wrong_file_under_a_right_name_is_said_plainly(official, tmp_path):
+    wrong = tmp_path / "SMPL_NEUTRAL.pkl"
+    wrong.write_bytes(b"not a pickle")
+    with pytest.raises(Exception, match="SMPL_NEUTRAL") as caught:
+        Tiny(load_config("video.source=x.mp4", f"SMPL.MODEL_PATH='{tmp_path}'"))
+    assert caught.type.__name__ == "WeightsError"
