@@ -48,13 +48,13 @@ class BatchedEmbedder:
     Args:
         encoder: from :func:`humantrack.appearance.hmar.load_encoder`.
         batch_pairs: most pairs in one forward pass; 20 MiB each. None: 100 on a GPU, which is 2
-            GiB, and 4 on a CPU, whose caches hold no more.
+            GiB, and 2 on a CPU, whose caches hold no more.
     """
 
     def __init__(self, encoder: Encoder, *, batch_pairs: int | None = None) -> None:
         self._encoder = encoder
         on_cpu = encoder.device.type == "cpu"
-        self._batch_pairs = batch_pairs or (4 if on_cpu else 100)
+        self._batch_pairs = batch_pairs or (2 if on_cpu else 100)
 
     @torch.inference_mode()
     def squared_distances(
