@@ -67,7 +67,7 @@ def rasterize(
     device = vertices.device
     # Apple's GPUs have no float64 and no 64-bit minimum.
     work = torch.device("cpu") if device.type == "mps" else device
-    points = vertices.detach().to(work, torch.float64).reshape(-1, *vertices.shape[-2:])
+    points = vertices.detach().to(work).reshape(-1, *vertices.shape[-2:])
     faces = faces.to(work, torch.int64)
     height, width = size
     pictures, pixels = (1 if scene else len(points)), height * width
@@ -112,7 +112,7 @@ def _blocks(faces: Tensor) -> list[tuple[int, Tensor]]:
 
 def _project(mesh: Tensor, focal_px: float, centre_px: Sequence[float]) -> Tensor:
     """(3,V) float64: x, y in pixels and z in metres."""
-    x, y, z = mesh.unbind(1)
+    x, y, z = (axis.to(torch.float64) for axis in mesh.unbind(1))
     scale = focal_px / (z + 1e-9)
     return torch.stack([x * scale + centre_px[0], y * scale + centre_px[1], z])
 
@@ -190,7 +190,7 @@ def _set_up(
 
     x, y = _pick((x0, x1, x2), face), _pick((y0, y1, y2), face)
     area, left, right, top, bottom = _pick((area, left, right, top, bottom), face)
-    edges = _edges(x, y, left + 0.5, top + 0.5) * area.sign()
+    edges = _edges(x, y, left + 0.5, top + 0.5, area.sign())
     return _Triangles(face, left, top, right - left, bottom - top, edges, z)
 
 
@@ -207,11 +207,15 @@ def _floor(x: Tensor) -> Tensor:
     return x.to(torch.int64).to(x.dtype)
 
 
-def _edges(x: Tensor, y: Tensor, px: Tensor, py: Tensor) -> Tensor:
-    """(9,K) as in ``_Triangles.edges`` for corners (3,K), before the sign is made positive."""
-    dx, dy = x.roll(1, 0) - x.roll(-1, 0), y.roll(1, 0) - y.roll(-1, 0)
-    value = dx * (py - y.roll(-1, 0)) - dy * (px - x.roll(-1, 0))
-    return torch.cat([value, -dy, dx])
+def _edges(x: Tensor, y: Tensor, px: Tensor, py: Tensor, sign: Tensor | float = 1) -> Tensor:
+    """(9,K) as in ``_Triangles.edges`` for corners (3,K); ``sign`` (K,) makes them positive."""
+    value, per_column, per_row = [], [], []
+    for i, j in ((1, 2), (2, 0), (0, 1)):
+        dx, dy = (x[j] - x[i]) * sign, (y[j] - y[i]) * sign
+        value.append(dx * (py - y[i]) - dy * (px - x[i]))
+        per_column.append(-dy)
+        per_row.append(dx)
+    return torch.stack([*value, *per_column, *per_row])
 
 
 def _chunks(triangles: _Triangles) -> list[_Triangles]:

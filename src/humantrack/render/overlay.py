@@ -84,29 +84,36 @@ class Overlay:
                 [Paint(identity_colour(p.track_id), ALPHA * _opacity(p)) for p in people],
                 Camera(square.focal_px * float(scale.mean()), tuple(square.centre_px * scale)),
             )
-        for person in people:  # the nearest comes last, so his marks lie on top
-            self._mark(picture, person, square, scale)
+        # The nearest comes last, so his marks lie on top, and all labels over all marks.
+        labels = [self._mark(picture, person, square, scale) for person in people]
+        for person, at in zip(people, labels, strict=True):
+            if at is not None:
+                colour = identity_colour(person.track_id)
+                marks.draw_label(picture, str(person.track_id), at, colour, _opacity(person))
         return picture
 
     def _mark(
         self, picture: ByteArray, person: TrackedPerson, square: PaddedSquare, scale: Array
-    ) -> None:
-        """Draw what is not a mesh, and the id."""
+    ) -> Array | None:
+        """Draw what is not a mesh, and say where the label belongs, (2,) px, if anywhere."""
         seen, style = person.observation, self._kind.style
         colour, opacity = identity_colour(person.track_id), _opacity(person)
         with np.errstate(all="ignore"):
             joints_px = square.to_image(np.asarray(seen.joints_2d, float)) * scale
             box_px = np.asarray(seen.xyxy_px, float) * np.tile(scale, 2)
-        label_at = np.array([box_px[[0, 2]].mean(), box_px[1]])
+        height, width = picture.shape[:2]
+        if not (box_px[:2] < (width, height)).all() or not (box_px[2:] > 0).all():
+            return None
+        above_box = np.array([box_px[[0, 2]].mean(), box_px[1]])
         if style == "MASK" and seen.mask is not None:
             marks.draw_mask(picture, seen.mask, colour, opacity)
-        elif style in {"MASK", "BBOX"}:
+            return above_box
+        if style in {"MASK", "BBOX"}:
             marks.draw_box(picture, box_px, colour, opacity)
-        else:
-            if style == "SKELETON":
-                marks.draw_skeleton(picture, joints_px, colour, opacity)
-            label_at = _above_head(joints_px, label_at)
-        marks.draw_label(picture, str(person.track_id), label_at, colour, opacity)
+            return above_box
+        if style == "SKELETON":
+            marks.draw_skeleton(picture, joints_px, colour, opacity)
+        return _above_head(joints_px, above_box)
 
 
 def _opacity(person: TrackedPerson) -> float:
