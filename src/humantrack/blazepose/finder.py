@@ -77,8 +77,8 @@ def find_people(
         keep = _distinct(seen, score, _agreement(seen, boxes, cropper))
     landmarks, boxes, score, source = seen[keep], boxes[keep], score[keep], rows[keep]
 
-    if not given:
-        waiting = [p for i, p in enumerate(memory.people) if i not in known and p.is_waiting()]
+    waiting = [p for i, p in enumerate(memory.people) if i not in known and p.is_waiting()]
+    if waiting and not given:
         held = _look_at_held(network, cropper, waiting, landmarks)
         landmarks = Landmarks.concatenate([landmarks, held])
         boxes = np.concatenate([boxes, _box_round(held, cropper)])

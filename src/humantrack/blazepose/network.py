@@ -57,11 +57,16 @@ class Landmarks:
     def __getitem__(self, index: Sequence[int] | IntArray) -> Landmarks:
         """The people picked by an index array."""
         keep = np.asarray(index, np.intp)
+        if np.array_equal(keep, np.arange(len(self))):
+            return self
         return Landmarks(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
 
     @staticmethod
     def concatenate(parts: Sequence[Landmarks]) -> Landmarks:
         """All people of all parts, of which there must be one."""
+        parts = [part for part in parts if len(part)] or parts[:1]
+        if len(parts) == 1:
+            return parts[0]
         return Landmarks(
             **{
                 f.name: np.concatenate([getattr(part, f.name) for part in parts])

@@ -107,7 +107,8 @@ class NanoDet:
     def _run(self, images: Sequence[ByteArray]) -> list[Detections]:
         height, width = images[0].shape[:2]
         self._scale = self._size / max(height, width)
-        batch = np.stack([network_input(image, self._size) for image in images])
+        inputs = [network_input(image, self._size) for image in images]
+        batch = inputs[0][None] if len(inputs) == 1 else np.stack(inputs)
         session = models.session(models.NANODET, self._threads)
         raw = session.run(None, {"input": batch})[0]
         grid = cells(*batch.shape[2:])
