@@ -8,7 +8,7 @@ import pytest
 import torch
 from golden_rule import GOLDEN, hmr2_images, hmr2_state, normal, rule
 
-from humantrack.hmr2.decoder import rotations_from_6d
+from humantrack.body.smpl_head import rotations_from_6d
 from humantrack.hmr2.network import Hmr2, pick_dtype
 
 SHARED = Path(__file__).parents[3] / "shared" / "golden"

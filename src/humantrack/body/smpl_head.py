@@ -35,18 +35,18 @@ class IterativeSmplHead(nn.Module):
         self.deccam = nn.Linear(hidden, 3)
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B,F) -> rotations (B,24,3,3), betas (B,10), camera (B,3) = (s,tx,ty)."""
+        """(...,F) -> rotations (...,24,3,3), betas (...,10), camera (...,3) = (s,tx,ty)."""
         pose, betas, cam = (
-            start.expand(len(feature), -1)
+            start[0].expand(*feature.shape[:-1], -1)
             for start in (self.init_body_pose, self.init_betas, self.init_cam)
         )
         for _ in range(ROUNDS):
-            hidden = self.fc1(torch.cat([feature, pose, betas, cam], dim=1)).relu()
+            hidden = self.fc1(torch.cat([feature, pose, betas, cam], dim=-1)).relu()
             hidden = self.fc2(hidden).relu()
             pose = pose + self.decpose(hidden)
             betas = betas + self.decshape(hidden)
             cam = cam + self.deccam(hidden)
-        return rotations_from_6d(pose.view(-1, 24, 6)), betas, cam
+        return rotations_from_6d(pose.view(*pose.shape[:-1], 24, 6)), betas, cam
 
 
 def rotations_from_6d(numbers: Tensor) -> Tensor:

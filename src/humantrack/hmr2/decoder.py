@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from humantrack.body.smpl_head import rotations_from_6d
+from humantrack.nn.transformer import FeedForward, PreNorm
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderSizes:
@@ -69,44 +72,15 @@ def _split(tokens: Tensor, heads: int) -> Tensor:
     return tokens.reshape(batch, count, heads, width // heads).transpose(1, 2)
 
 
-class FeedForward(nn.Module):
-    """Two linear layers with an exact GELU between; the gaps are where training drops out."""
-
-    def __init__(self, sizes: DecoderSizes) -> None:
-        super().__init__()
-        self.net = nn.Sequential(
-            nn.Linear(sizes.dim, sizes.mlp_dim),
-            nn.GELU(),
-            nn.Identity(),
-            nn.Linear(sizes.mlp_dim, sizes.dim),
-        )
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(B,T,D) -> (B,T,D)."""
-        out: Tensor = self.net(tokens)
-        return out
-
-
-class PreNorm(nn.Module):
-    """Normalises the tokens, not the context, and adds what ``fn`` makes of them."""
-
-    def __init__(self, dim: int, fn: nn.Module) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(dim)
-        self.fn = fn
-
-    def forward(self, tokens: Tensor, *context: Tensor) -> Tensor:
-        """(B,T,D) -> (B,T,D)."""
-        out: Tensor = tokens + self.fn(self.norm(tokens), *context)
-        return out
-
-
 class DecoderLayer(nn.Sequential):
     """Self-attention, cross-attention, feed-forward; keys 0, 1, 2."""
 
     def __init__(self, sizes: DecoderSizes, context_dim: int) -> None:
-        parts = (SelfAttention(sizes), CrossAttention(sizes, context_dim), FeedForward(sizes))
-        super().__init__(*(PreNorm(sizes.dim, part) for part in parts))
+        super().__init__(
+            PreNorm(sizes.dim, SelfAttention(sizes)),
+            PreNorm(sizes.dim, CrossAttention(sizes, context_dim)),
+            PreNorm(sizes.dim, FeedForward(sizes.dim, sizes.mlp_dim)),
+        )
 
     def forward(self, tokens: Tensor, context: Tensor) -> Tensor:  # type: ignore[override]
         """(B,T,D), (B,S,C) -> (B,T,D)."""
@@ -169,14 +143,3 @@ class SmplHead(nn.Module):
         betas = self.decshape(token) + self.init_betas
         cam = self.deccam(token) + self.init_cam
         return rotations_from_6d(pose.view(-1, 24, 6)), betas, cam
-
-
-def rotations_from_6d(numbers: Tensor) -> Tensor:
-    """Two consecutive 3-vectors (...,6) -> rotations (...,3,3) whose columns they give.
-
-    The second is made normal to the first; the third column is their cross product.
-    """
-    first, second = numbers[..., :3], numbers[..., 3:]
-    x = functional.normalize(first, dim=-1)
-    y = functional.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
-    return torch.stack([x, y, torch.linalg.cross(x, y, dim=-1)], dim=-1)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from humantrack.body.smpl_head import IterativeSmplHead
+from humantrack.nn.transformer import FeedForward, PreNorm
 
 POSE_SIZE = 229
 """Numbers of a pose vector: 24 rotation matrices, 10 betas, camera (x, y, z/200)."""
@@ -57,7 +59,7 @@ class PoseNetwork(nn.Module):
         self.conv_de = nn.ConvTranspose1d(dim, dim, kernel, sizes.conv_stride, sizes.conv_pad)
         self.transformer2 = _Transformer(sizes, 1)
         copies = range(sizes.readouts)
-        self.smpl_head = nn.ModuleList(_BodyHead(dim) for _ in copies)
+        self.smpl_head = nn.ModuleList(IterativeSmplHead(dim) for _ in copies)
         self.loca_head = nn.ModuleList(_camera_head(dim) for _ in copies)
         self.action_head_ava = nn.ModuleList(
             nn.Sequential(nn.Linear(dim, sizes.action_classes)) for _ in copies
@@ -75,8 +77,9 @@ class PoseNetwork(nn.Module):
 
     def read_poses(self, tokens: Tensor) -> Tensor:
         """(...,D) -> pose vectors (...,229), not normalised."""
-        rotations, betas = self.smpl_head[0](tokens)
-        return torch.cat([rotations, betas, self.loca_head[0](tokens)], dim=-1)
+        # The body head's camera takes part in its rounds, but is read from a head of its own.
+        rotations, betas, _ = self.smpl_head[0](tokens)
+        return torch.cat([rotations.flatten(-3), betas, self.loca_head[0](tokens)], dim=-1)
 
     def read_actions(self, tokens: Tensor) -> Tensor:
         """(...,D) -> logits of AVA's actions (...,C)."""
@@ -102,42 +105,11 @@ class _Layer(nn.Sequential):
     """Self-attention and feed-forward, each added to what it is given; keys 0 and 1."""
 
     def __init__(self, sizes: PredictorSizes) -> None:
-        parts = (_Attention(sizes), _FeedForward(sizes))
-        super().__init__(*(_PreNorm(sizes.dim, part) for part in parts))
+        parts = (_Attention(sizes), FeedForward(sizes.dim, sizes.mlp_dim))
+        super().__init__(*(PreNorm(sizes.dim, part) for part in parts))
 
     def forward(self, tokens: Tensor, hidden: Tensor | None) -> Tensor:  # type: ignore[override]
-        tokens = tokens + self[0](tokens, hidden)
-        out: Tensor = tokens + self[1](tokens)
-        return out
-
-
-class _PreNorm(nn.Module):
-    """Normalises the tokens before ``fn``."""
-
-    def __init__(self, dim: int, fn: nn.Module) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(dim)
-        self.fn = fn
-
-    def forward(self, tokens: Tensor, *more: Tensor | None) -> Tensor:
-        out: Tensor = self.fn(self.norm(tokens), *more)
-        return out
-
-
-class _FeedForward(nn.Module):
-    """Two layers; the gap in the numbering is where training drops out."""
-
-    def __init__(self, sizes: PredictorSizes) -> None:
-        super().__init__()
-        self.net = nn.Sequential(
-            nn.Linear(sizes.dim, sizes.mlp_dim),
-            nn.GELU(),
-            nn.Identity(),
-            nn.Linear(sizes.mlp_dim, sizes.dim),
-        )
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        out: Tensor = self.net(tokens)
+        out: Tensor = self[1](self[0](tokens, hidden))
         return out
 
 
@@ -163,47 +135,6 @@ class _Attention(nn.Module):
         return out
 
 
-class _BodyHead(nn.Module):
-    """Token -> rotations and betas, by three rounds of correction to a mean body."""
-
-    init_body_pose: Tensor
-    init_betas: Tensor
-    init_cam: Tensor
-
-    def __init__(self, dim: int, hidden: int = 1024, rounds: int = 3) -> None:
-        super().__init__()
-        self.rounds = rounds
-        self.fc1 = nn.Linear(dim + 144 + 10 + 3, hidden)
-        self.fc2 = nn.Linear(hidden, hidden)
-        self.decpose = nn.Linear(hidden, 144)
-        self.decshape = nn.Linear(hidden, 10)
-        self.deccam = nn.Linear(hidden, 3)
-        self.register_buffer("init_body_pose", torch.zeros(1, 144))
-        self.register_buffer("init_betas", torch.zeros(1, 10))
-        self.register_buffer("init_cam", torch.zeros(1, 3))
-
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """(...,D) -> rotation matrices row by row (...,216), betas (...,10)."""
-        start = (self.init_body_pose[0], self.init_betas[0], self.init_cam[0])
-        pose, betas, cam = (part.expand(*tokens.shape[:-1], -1) for part in start)
-        for _ in range(self.rounds):
-            # The camera takes part in the rounds, but is read from a head of its own.
-            state = torch.cat([tokens, pose, betas, cam], dim=-1)
-            state = self.fc2(self.fc1(state).relu()).relu()
-            pose = pose + self.decpose(state)
-            betas = betas + self.decshape(state)
-            cam = cam + self.deccam(state)
-        return _rotations(pose.view(*pose.shape[:-1], 24, 6)).flatten(-3), betas
-
-
 def _camera_head(dim: int) -> nn.Sequential:
     layers = (nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim), nn.ReLU())
     return nn.Sequential(*layers, nn.Linear(dim, 3))
-
-
-def _rotations(numbers: Tensor) -> Tensor:
-    """Two consecutive 3-vectors (...,6), made orthonormal, as the first columns of (...,3,3)."""
-    first, second = numbers[..., :3], numbers[..., 3:]
-    x = functional.normalize(first, dim=-1)
-    y = functional.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
-    return torch.stack([x, y, torch.linalg.cross(x, y, dim=-1)], dim=-1)
