@@ -8,6 +8,8 @@ here. A key marked ``inert`` is accepted for that reason alone and changes nothi
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -92,7 +94,9 @@ class PHALPConfig:
     encode_type: str = key("4c", "Channels of the texture encoder.", inert=True)
     past_lookback: int = key(1, "Past samples of a track compared with a detection.")
     detector: str | None = key(
-        None, "nanodet (shipped), given (video.boxes). null = the tracker's own."
+        None,
+        "nanodet (shipped), maskrcnn, vitdet (needs detectron2) or given (video.boxes). "
+        "null = nanodet; with hmr2 vitdet if detectron2 is there, else maskrcnn.",
     )
     shot: int = key(0, "Set by PHALP itself in each frame.", inert=True)
     start_frame: int = key(-1, "A second cut, counted in the frames that video.* lets through.")
@@ -310,6 +314,16 @@ def check_overrides(overrides: list[str]) -> None:
         raise ConfigError("unknown key", where=name, hint=_nearest(name, known))
 
 
+SWEPT_APART = ("video.source", "video.output_dir", "track_dataset")
+"""Keys that name the results: a sweep over them alone writes each job's to a place of its own."""
+
+
+def sweeps_settings(overrides: list[str]) -> bool:
+    """True if several values are given for a key that does not show in the results' names."""
+    parsed = [OverridesParser.create().parse_override(text) for text in overrides]
+    return any(o.is_sweep_override() and o.key_or_group not in SWEPT_APART for o in parsed)
+
+
 def is_readable(text: str) -> bool:
     """True if Hydra can read this command-line argument."""
     try:
@@ -322,7 +336,7 @@ def is_readable(text: str) -> bool:
 def _quoting_hint(text: str) -> str:
     name, equals, value = text.partition("=")
     if not equals:
-        return f"write key=value, e.g. video.source={text}"
+        return f"write key=value, e.g. {shlex.quote(f'video.source={text}')}"
     return f"put special characters in two sorts of quotes: '{name}=\"{value}\"'"
 
 
@@ -346,8 +360,19 @@ def from_hydra(error: Exception) -> ConfigError:
         cause = cause.__cause__
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     where = next((ln.split(":", 1)[1].strip() for ln in lines if ln.startswith("full_key:")), None)
+    options = _options(lines)
     return ConfigError(
         lines[0] if lines else type(error).__name__,
         where=where,
-        hint="see docs/configuration.md for what each key takes",
+        hint=f"there are {', '.join(options)}"
+        if options
+        else "see docs/configuration.md for what each key takes",
     )
+
+
+def _options(lines: list[str]) -> list[str]:
+    """The choices that Hydra lists when a config group has none of the name given."""
+    start = next((i for i, ln in enumerate(lines) if ln.startswith("Available options")), None)
+    if start is None:
+        return []
+    return list(itertools.takewhile(lambda ln: " " not in ln, lines[start + 1 :]))

@@ -8,18 +8,27 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from types import FrameType
 from typing import Any, ClassVar
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from humantrack._version import __version__
-from humantrack.config import check_overrides, conf_dir, from_hydra, is_readable, register_schema
+from humantrack.config import (
+    check_overrides,
+    conf_dir,
+    from_hydra,
+    is_readable,
+    register_schema,
+    sweeps_settings,
+)
 from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError, OutputError
 from humantrack.official import OfficialFiles, missing_files, official_files
 from humantrack.phalp import PHALP, Defaults
@@ -184,21 +193,41 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
 register_schema()
 
 
-_failures: list[BaseException] = []
-"""Errors of the jobs of this call. Hydra would print each one in its own way if it saw it."""
+@dataclass
+class _Call:
+    """What :func:`main` and its jobs tell each other past Hydra."""
+
+    own_folders: bool = False
+    """Each job of a sweep writes below ``<output_dir>/<job number>``."""
+
+    failures: list[BaseException] = field(default_factory=list)
+    """Errors of the jobs. Hydra would print each one in its own way if it saw it."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """True once a job was interrupted: those after it are not begun."""
+        return any(isinstance(e, InterruptedRunError | KeyboardInterrupt) for e in self.failures)
+
+
+_call = _Call()
 
 
 @hydra.main(version_base="1.2", config_path=str(conf_dir()), config_name="config")
 def _run(cfg: Any) -> None:
     """One job: what Hydra calls once, or once per combination of a sweep."""
+    if _call.is_stopped:
+        return
     try:
+        if _call.own_folders:
+            number = str(HydraConfig.get().job.num)
+            cfg.video.output_dir = str(Path(cfg.video.output_dir) / number)
         with _stop_on_signals() as stop:
             tracker, why = choose_tracker(cfg)
             sys.stderr.write(f"tracker: {why}\n")
             summary = tracker(cfg).track(stop)
         summary.print(Console(stderr=True))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
-        _failures.append(error)
+        _call.failures.append(error)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -216,15 +245,36 @@ def main(argv: list[str] | None = None) -> None:
         return
     arguments = [quote_existing_path(a) for a in arguments]
     debug = any(a.replace(" ", "").lower() == "debug=true" for a in arguments)
-    _failures.clear()
+    _call.failures.clear()
     try:
-        check_overrides([a for a in arguments if not a.startswith("-")])
+        overrides = _overrides(arguments)
+        check_overrides(overrides)
+        _call.own_folders = bool({"-m", "--multirun"} & set(arguments)) and sweeps_settings(
+            overrides
+        )
         _call_hydra(arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
-        _failures.append(error)
-    if _failures:
-        codes = [_report(error, debug=debug) for error in _failures]
+        _call.failures.append(error)
+    if _call.failures:
+        codes = [_report(error, debug=debug) for error in _call.failures]
         sys.exit(codes[0])
+
+
+FLAGS_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+}
+"""Hydra's flags whose value is the next argument."""
+
+
+def _overrides(arguments: list[str]) -> list[str]:
+    """The arguments that set a key: neither Hydra's flags nor a flag's value."""
+    before = ["", *arguments]
+    return [
+        argument
+        for flag, argument in zip(before, arguments, strict=False)
+        if not argument.startswith("-") and (flag not in FLAGS_WITH_VALUE or "=" in argument)
+    ]
 
 
 def _call_hydra(arguments: list[str]) -> None:
