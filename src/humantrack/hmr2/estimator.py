@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from humantrack.body.placing import place_bodies
 from humantrack.geometry.boxes import expand_to_aspect
-from humantrack.geometry.cameras import PaddedSquare, crop_to_full, project_to_square
-from humantrack.geometry.crops import box_crops, mask_crops, normalise, person_crops
+from humantrack.geometry.cameras import PaddedSquare
+from humantrack.geometry.crops import crops_with_masks
 from humantrack.hmr2.network import Hmr2, Hmr2Output
 from humantrack.types import CODE_SIZE, Appearance, BodyBatch, Detections, Frame, People
 from humantrack.types._check import FloatArray, IntArray
@@ -157,13 +158,9 @@ class Hmr2Estimator:
 
     def _cut(self, frame: Frame, found: Detections) -> Tensor:
         """(N,4,256,256) crops of one frame; a detector without masks gets the box as mask."""
-        padded = expand_to_aspect(found.xyxy_px)
-        rgb = normalise(person_crops(torch.tensor(frame.rgb, device=self._device), padded))
-        if found.mask is None:
-            mask = box_crops(found.xyxy_px, padded, device=self._device)
-        else:
-            mask = mask_crops(torch.tensor(found.mask, device=self._device), padded)
-        return torch.cat([rgb, mask], dim=1)
+        rgb = torch.tensor(frame.rgb, device=self._device)
+        mask = None if found.mask is None else torch.tensor(found.mask, device=self._device)
+        return crops_with_masks(rgb, found.xyxy_px, mask)
 
 
 def _joined(batches: Sequence[_Result]) -> _Result:
@@ -185,15 +182,12 @@ def _joined(batches: Sequence[_Result]) -> _Result:
 
 def _bodies(result: _Result, frame: Frame, found: Detections) -> BodyBatch:
     """The people of one frame, their cameras moved from the crops to its padded square."""
-    square = PaddedSquare(frame.height, frame.width)
-    cam_t = crop_to_full(result.cam, expand_to_aspect(found.xyxy_px), square).astype(np.float32)
-    joints = np.pad(result.joints, ((0, 0), (0, 1), (0, 0)))  # the 45th is the root's place
-    return BodyBatch(
+    return place_bodies(
         global_orient=result.global_orient,
         body_pose=result.body_pose,
         betas=result.betas,
         cam_crop=result.cam,
-        cam_t=cam_t,
-        joints_3d=joints,
-        joints_2d=project_to_square(joints, cam_t).astype(np.float32),
+        joints=result.joints,
+        padded_xyxy_px=expand_to_aspect(found.xyxy_px),
+        square=PaddedSquare(frame.height, frame.width),
     )
