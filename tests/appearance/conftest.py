@@ -5,32 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from golden_rule import GOLDEN, hmar_state, smpl_arrays
+from golden_rule import GOLDEN, hmar_state
 
 from humantrack.appearance.autoencoder import Encoder
 from humantrack.appearance.hmar import Hmar
-from humantrack.body.smpl import Smpl
-from humantrack.body.smpl_file import SmplArrays
-
-
-@pytest.fixture(scope="session")
-def make_smpl():
-    def make():
-        arrays = smpl_arrays()
-        parents = arrays["kintree_table"][0].astype(np.int64)
-        parents[0] = -1
-        model = SmplArrays(
-            v_template=arrays["v_template"],
-            shapedirs=arrays["shapedirs"],
-            posedirs=arrays["posedirs"],
-            j_regressor=arrays["J_regressor"],
-            weights=arrays["weights"],
-            parents=parents,
-            faces=arrays["f"].astype(np.int64),
-        )
-        return Smpl(model, arrays["J_regressor_extra"])
-
-    return make
 
 
 @pytest.fixture(scope="session")

@@ -3,34 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from golden_rule import GOLDEN, smpl_arrays
+from golden_rule import GOLDEN
 
-from humantrack.body.smpl import JOINTS_44, OPENPOSE_FROM_SMPL, Smpl
-from humantrack.body.smpl_file import SmplArrays
+from humantrack.body.joints import OPENPOSE_OF_45
+from humantrack.body.smpl import JOINTS_44
 from humantrack.geometry.cameras import project_to_square
 from humantrack.pipeline.stages import BodyModel
 from humantrack.types import BodyBatch
 
 
-def build(**options):
-    arrays = smpl_arrays()
-    parents = arrays["kintree_table"][0].astype(np.int64)
-    parents[0] = -1
-    model = SmplArrays(
-        v_template=arrays["v_template"],
-        shapedirs=arrays["shapedirs"],
-        posedirs=arrays["posedirs"],
-        j_regressor=arrays["J_regressor"],
-        weights=arrays["weights"],
-        parents=parents,
-        faces=arrays["f"].astype(np.int64),
-    )
-    return Smpl(model, arrays["J_regressor_extra"], **options)
-
-
 @pytest.fixture(scope="module")
-def smpl():
-    return build()
+def smpl(make_smpl):
+    return make_smpl()
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +40,9 @@ def test_joints(smpl, golden, pose):
     assert np.allclose(smpl(*pose)[1], golden["joints44"], atol=1e-5)
 
 
-def test_updated_hips(golden, pose):
-    assert np.allclose(build(update_hips=True)(*pose)[1], golden["joints44_update_hips"], atol=1e-5)
+def test_updated_hips(make_smpl, golden, pose):
+    joints = make_smpl(update_hips=True)(*pose)[1]
+    assert np.allclose(joints, golden["joints44_update_hips"], atol=1e-5)
 
 
 def test_projection(golden):
@@ -72,11 +57,11 @@ def test_index_buffers(smpl, golden):
     ).all()
     assert (smpl.joint_map.numpy() == golden["joint_map"]).all()
     assert (smpl.parents.numpy() == golden["parents"]).all()
-    assert tuple(golden["joint_map"]) == OPENPOSE_FROM_SMPL
+    assert tuple(golden["joint_map"]) == OPENPOSE_OF_45
 
 
-def test_it_says_nothing(capsys):
-    build()
+def test_it_says_nothing(capsys, make_smpl):
+    make_smpl()
     assert capsys.readouterr().out == ""
 
 

@@ -2,13 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
-from golden_rule import GOLDEN, hmr2_state, smpl_arrays
+from golden_rule import GOLDEN, hmr2_state
 
-from humantrack.body.smpl import Smpl
-from humantrack.body.smpl_file import SmplArrays
 from humantrack.hmr2.decoder import DecoderSizes
 from humantrack.hmr2.network import Hmr2
 from humantrack.hmr2.vit import VitSizes
@@ -17,27 +14,6 @@ TINY = {
     "vit": VitSizes(embed_dim=64, depth=2, heads=4),
     "decoder": DecoderSizes(dim=48, depth=2, heads=4, dim_head=16, mlp_dim=96),
 }
-
-
-def synthetic_smpl() -> Smpl:
-    arrays = smpl_arrays()
-    parents = arrays["kintree_table"][0].astype(np.int64)
-    parents[0] = -1
-    model = SmplArrays(
-        v_template=arrays["v_template"],
-        shapedirs=arrays["shapedirs"],
-        posedirs=arrays["posedirs"],
-        j_regressor=arrays["J_regressor"],
-        weights=arrays["weights"],
-        parents=parents,
-        faces=arrays["f"].astype(np.int64),
-    )
-    return Smpl(model, arrays["J_regressor_extra"])
-
-
-@pytest.fixture(scope="session")
-def make_smpl():
-    return synthetic_smpl
 
 
 @pytest.fixture(scope="session")
@@ -57,11 +33,11 @@ def tiny_state(tiny_shapes):
 
 
 @pytest.fixture(scope="session")
-def fresh_tiny(tiny_state):
+def fresh_tiny(tiny_state, make_smpl):
     """Makes another network with the same weights."""
 
     def make():
-        network = Hmr2(synthetic_smpl(), **TINY, with_discriminator=True)
+        network = Hmr2(make_smpl(), **TINY, with_discriminator=True)
         unknown = network.load_state_dict(tiny_state, strict=False).unexpected_keys
         assert not unknown
         return network.requires_grad_(False).eval()

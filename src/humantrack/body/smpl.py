@@ -10,14 +10,12 @@ import smplx
 import torch
 from torch import Tensor
 
+from humantrack.body.joints import EXTRA_JOINTS, OPENPOSE_OF_45
 from humantrack.body.smpl_file import SmplArrays, read_extra_regressor, read_smpl
 from humantrack.types import BodyBatch
 from humantrack.types._check import FloatArray
 
-OPENPOSE_FROM_SMPL = (24, 12, 17, 19, 21, 16, 18, 20, 0, 2, 5, 8, 1, 4, 7, *range(25, 35))
-"""OpenPose's 25 joints among the layer's 45 (golden ARCHITECTURE.md section 4)."""
-
-JOINTS_44 = len(OPENPOSE_FROM_SMPL) + 19
+JOINTS_44 = len(OPENPOSE_OF_45) + len(EXTRA_JOINTS)
 """OpenPose's 25, then the 19 of the extra regressor."""
 
 
@@ -51,7 +49,7 @@ class Smpl(smplx.SMPLLayer):  # type: ignore[misc]  # smplx has no types
         )
         super().__init__(model_path="", data_struct=data)
         self.register_buffer("joint_regressor_extra", torch.tensor(extra_regressor).float())
-        self.register_buffer("joint_map", torch.tensor(OPENPOSE_FROM_SMPL))
+        self.register_buffer("joint_map", torch.tensor(OPENPOSE_OF_45))
         self.update_hips = update_hips
 
     @classmethod
