@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from humantrack.detect.one_by_one import OneByOne
 from humantrack.errors import DependencyError
 from humantrack.types import Detections, Frame
 from humantrack.weights.catalog import CATALOG
@@ -25,7 +25,7 @@ PERSON = 1
 """COCO's number for a person; 0 is the background."""
 
 
-class MaskRcnn:
+class MaskRcnn(OneByOne):
     """Finds people with torchvision's ``maskrcnn_resnet50_fpn_v2``. Remembers nothing.
 
     Frames go through one by one: a batch pads pictures to a common size, which would make the
@@ -68,13 +68,6 @@ class MaskRcnn:
             load_strict(self.network, read_state_dict(path, entry=None), where=path)
         self.network.requires_grad_(False).eval().to(device)
         self._device = device
-
-    def reset(self) -> None:
-        """Nothing to forget."""
-
-    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
-        """Boxes of every frame with their masks, best first, clipped to the image."""
-        return [self._detect(frame) for frame in frames]
 
     def _detect(self, frame: Frame) -> Detections:
         import torch

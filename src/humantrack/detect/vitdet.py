@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from humantrack.detect.one_by_one import OneByOne
 from humantrack.errors import DependencyError, WeightsError
 from humantrack.types import Detections, Frame
 from humantrack.weights import safe_pickle
@@ -37,7 +37,7 @@ STAGES = ((0.5, (10, 5)), (0.6, (20, 10)), (0.7, (30, 15)))
 """Per stage of the cascade: overlap that counts as found, and weights of a box's (xy, wh)."""
 
 
-class VitDet:
+class VitDet(OneByOne):
     """Finds people with Cascade Mask R-CNN on a ViT-H backbone. Remembers nothing.
 
     Sizes, thresholds and input are those of PHALP's ``cascade_mask_rcnn_vitdet_h_75ep.py`` and
@@ -66,13 +66,6 @@ class VitDet:
         _load(self.network, path)
         self.network.requires_grad_(False).eval().to(device)
         self._device = device
-
-    def reset(self) -> None:
-        """Nothing to forget."""
-
-    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
-        """Boxes of every frame with their masks, best first, clipped to the image."""
-        return [self._detect(frame) for frame in frames]
 
     def _detect(self, frame: Frame) -> Detections:
         import torch

@@ -1,0 +1,23 @@
+"""What detectors share that look at every frame by itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from humantrack.types import Detections, Frame
+
+
+class OneByOne(ABC):
+    """A detector without a memory. Implements the ``Detector`` protocol."""
+
+    def reset(self) -> None:  # noqa: B027 - nothing is what most need
+        """Nothing to forget."""
+
+    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        """Boxes of every frame with their masks, best first, clipped to the image."""
+        return [self._detect(frame) for frame in frames]
+
+    @abstractmethod
+    def _detect(self, frame: Frame) -> Detections:
+        """The people of one frame."""
