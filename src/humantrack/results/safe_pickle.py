@@ -3,6 +3,7 @@
 It is a machine of its own rather than a subclass of ``pickle.Unpickler``, because it must check
 the arguments of every call and every state, and because joblib puts arrays between opcodes.
 Nothing is imported and nothing that a file names is ever called; see ``safe_numpy.ALLOWED``.
+``weights.safe_pickle`` differs on purpose: it reads tensors and makes foreign classes inert.
 """
 
 from __future__ import annotations

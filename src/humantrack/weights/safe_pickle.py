@@ -6,6 +6,8 @@ the spot that merely remembers what it was given. Names from the standard librar
 file has a use for (``os.system``, ``builtins.eval``) are refused rather than stubbed, so that an
 attack is reported. The module has ``Unpickler`` and ``load``, which is what ``torch.load`` asks of
 its ``pickle_module``.
+
+``results.safe_pickle`` differs on purpose: there, foreign names are refused and torch is unknown.
 """
 
 from __future__ import annotations
