@@ -137,31 +137,33 @@ def open_source(
     span = Span.of(start_frame, end_frame, start_time_s, end_time_s)
     if keys not in ("name", "phalp"):
         raise ConfigError("keys must be 'name' or 'phalp'", where=keys)
-    rate = _rate(fps)
-    phalp_keys = keys == "phalp"
+    reader = _reader(source, name, _rate(fps), phalp_keys=keys == "phalp")
+    return FrameSource(reader, span, read_ahead=read_ahead)
+
+
+def _reader(
+    source: str | Path | Sequence[str | Path], name: str | None, rate: Fraction, *, phalp_keys: bool
+) -> Reader:
+    """What reads this kind of source; errors as for :func:`open_source`."""
 
     def images(paths: Sequence[str], path: Path, default_name: str) -> ImageReader:
         return ImageReader(
             paths, path=path, name=name or default_name, fps=rate, phalp_keys=phalp_keys
         )
 
-    reader: Reader
     if not isinstance(source, str | Path):
         listed = [str(item) for item in source]
         path = _listed(listed)
-        reader = images(listed, path, _folder_name(path.parent))
-    else:
-        path, kind = _find(source)
-        if kind == "folder":
-            reader = images(_images_in(path), path, _folder_name(path))
-        elif kind == "glob":
-            matches = _images_matching(str(path))
-            reader = images(matches, Path(matches[0]), _folder_name(Path(matches[0]).parent))
-        elif is_image(path):
-            reader = images([str(path)], path, _stem(path))
-        else:
-            reader = VideoReader(path, name=name or _stem(path), phalp_keys=phalp_keys)
-    return FrameSource(reader, span, read_ahead=read_ahead)
+        return images(listed, path, _folder_name(path.parent))
+    path, kind = _find(source)
+    if kind == "folder":
+        return images(_images_in(path), path, _folder_name(path))
+    if kind == "glob":
+        matches = _images_matching(str(path))
+        return images(matches, Path(matches[0]), _folder_name(Path(matches[0]).parent))
+    if is_image(path):
+        return images([str(path)], path, _stem(path))
+    return VideoReader(path, name=name or _stem(path), phalp_keys=phalp_keys)
 
 
 def _at_least_one(reader: Reader, span: Span) -> Iterator[Frame]:
