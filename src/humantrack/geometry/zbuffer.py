@@ -73,10 +73,7 @@ def rasterize(
     pictures, pixels = (1 if scene else len(points)), height * width
     screens = [_project(mesh, focal_px, centre_px) for mesh in points]
 
-    background = int(np.float32(far).view(np.int32))
-    # Depth bits above, face below: positive floats sort like their bits; the low -1 is "no face".
-    empty = np.full(pictures * pixels, (background << 32) | 0xFFFFFFFF, np.int64)
-    key = torch.from_numpy(empty).to(work)
+    key = _empty_key(pictures * pixels, far, work)
     for number, screen in enumerate(screens):
         first_pixel, first_face = (0, number * len(faces)) if scene else (number * pixels, 0)
         for start, some in _blocks(faces):
@@ -92,6 +89,15 @@ def rasterize(
         face=face.to(device),
         barycentric=_weights(screens, faces, face, scene).to(device) if barycentric else None,
     )
+
+
+def _empty_key(pixels: int, far: float, device: torch.device) -> Tensor:
+    """(pixels,) int64 that show nothing: the depth's bits above, the face below.
+
+    Positive floats sort like their bits, so the least key is the nearest; the low -1 is "no face".
+    """
+    background = int(np.float32(far).view(np.int32))
+    return torch.from_numpy(np.full(pixels, (background << 32) | 0xFFFFFFFF, np.int64)).to(device)
 
 
 def _block_size(device: torch.device) -> int:
