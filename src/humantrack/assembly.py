@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from omegaconf import OmegaConf
@@ -228,8 +228,8 @@ def open_source(cfg: Any, boxes: Mapping[Any, Any] | None) -> video.FrameSource:
                 where=f"video.source={source}",
                 hint="add video.base_path=FOLDER",
             )
-        name = Path(source).name.split(".")[0]
-        source = [Path(keys.base_path) / frame for frame in sorted(boxes)]
+        name = Path(keys.source).name.split(".")[0]
+        source = [Path(keys.base_path) / str(frame) for frame in sorted(boxes)]
     return video.open_source(
         source,
         name=name,
@@ -334,7 +334,7 @@ def write_meta(
         track_count=len(counter.track_ids),
         results=(results.partial_path if partial else results.path).name,
         model=model,
-        config=OmegaConf.to_container(cfg, resolve=True),
+        config=cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)),
         timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
         decode_errors=source.decode_messages,
         error=None if error is None else str(error),
