@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from threading import Event
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from humantrack import assembly, video
-from humantrack.errors import HumantrackError, InterruptedRunError
+from humantrack.errors import HumantrackError, InterruptedRunError, OutputError
 from humantrack.pipeline.observe import observations
 from humantrack.pipeline.stages import BodyModel, Detector, Estimator, Tracker
 from humantrack.pipeline.street import feed, walk
@@ -224,26 +225,36 @@ class PHALP:
                 _say_what_is_kept(failure, results)
             raise
         finally:
-            assembly.write_meta(
-                self.cfg,
-                source,
-                paths,
-                results=results,
-                counter=counter,
-                model={"tracker": type(self).__name__, "device": self.device},
-                timings_s=watch.seconds(),
-                error=error,
-            )
-        return paths.summary(
+            # What ended the run is more to the user than why it could not be described.
+            with contextlib.nullcontext() if error is None else contextlib.suppress(OutputError):
+                assembly.write_meta(
+                    self.cfg,
+                    source,
+                    paths,
+                    results=results,
+                    counter=counter,
+                    model={"tracker": type(self).__name__, "device": self.device},
+                    timings_s=watch.seconds(),
+                    error=error,
+                )
+        done = paths.summary(
             source.info.name,
             counter,
             seconds=watch.total_s,
             decode_errors=source.decode_errors,
         )
+        return dataclasses.replace(done, note=_why_nobody(done, self.cfg.phalp.n_init))
 
     def _timed_observe(self, frames: Sequence[Frame], watch: Stopwatch) -> list[list[Observation]]:
         with watch.measure("finding people"):
             return self.observe(frames)
+
+
+def _why_nobody(done: RunSummary, n_init: int) -> str | None:
+    """A clip that is too short for a track to be confirmed deserves a word."""
+    if done.tracks or done.frames >= n_init:
+        return None
+    return f"a track counts from phalp.n_init={n_init} frames on; phalp.n_init=1 takes any"
 
 
 def _large_enough(found: Detections, width: int, height: int) -> np.ndarray:

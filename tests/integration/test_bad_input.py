@@ -16,7 +16,9 @@ import pytest
 from humantrack import (
     BlazePose_4dhuman,
     InterruptedRunError,
+    OutputError,
     StageError,
+    assembly,
     load_config,
     load_results,
 )
@@ -184,6 +186,39 @@ def test_an_output_that_cannot_be_written_is_said_plainly(tmp_path, capsys):
     assert code == 8
     assert "video.output_dir" in said
     assert "Traceback" not in said
+
+
+def test_a_disk_that_fills_up_is_said_once_and_the_frames_are_kept(tmp_path, data, monkeypatch):
+    class Full(BlazePose_4dhuman):
+        def run_additional_models(self, frames, detections):
+            if frames[0].index >= 16:
+                raise OutputError("the disk is full")
+            return super().run_additional_models(frames, detections)
+
+    def no_room(*_, **__):
+        raise OutputError("no room for the description")
+
+    monkeypatch.setattr(assembly, "write_meta", no_room)
+    options = ("render.enable=false", "phalp.n_init=2")
+    clip = data / "demo_small.mp4"
+    cfg = load_config(f"video.source='{clip}'", f"video.output_dir='{tmp_path}'", *options)
+    with pytest.raises(OutputError, match=r"the disk is full.*14 finished frames are kept"):
+        Full(cfg).track()
+    assert len(load_results(tmp_path / "results" / "demo_demo_small.partial.pkl")) == 14
+
+
+def test_fewer_frames_than_a_track_needs_are_explained(tmp_path, data):
+    clip = data / "demo_small.mp4"
+    cfg = load_config(
+        f"video.source='{clip}'",
+        f"video.output_dir='{tmp_path}'",
+        *("render.enable=false", "video.end_frame=3"),
+    )
+    done = BlazePose_4dhuman(cfg).track()
+    assert "phalp.n_init=1" in done.note
+    cfg.phalp.n_init = 1
+    done = BlazePose_4dhuman(cfg).track()
+    assert (done.tracks, done.note) == (1, None)
 
 
 def test_a_stage_that_fails_keeps_the_finished_frames(tmp_path, data):

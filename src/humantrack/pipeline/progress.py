@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -42,7 +43,9 @@ class ProgressSink:
         self._start = self._last = time.monotonic()
         if self._progress is not None:
             self._progress.start()
-            self._task = self._progress.add_task(self._name, total=self._total, fps=0.0, people=0)
+            self._task = self._progress.add_task(
+                escape(self._name), total=self._total, fps=0.0, people=0
+            )
         return self
 
     @property
@@ -58,11 +61,12 @@ class ProgressSink:
             self._progress.update(self._task, advance=1, fps=self.fps, people=self.people)
         elif time.monotonic() - self._last >= PLAIN_EVERY_S:
             self._last = time.monotonic()
-            self._console.print(self._plain_line(), highlight=False)
+            self._console.print(self._plain_line(), highlight=False, markup=False, soft_wrap=True)
 
     def _plain_line(self) -> str:
         of = f"/{self._total}" if self._total else ""
-        line = f"{self._name}: frame {self.frames}{of}, {self.fps:.1f} fps, {self.people} people"
+        people = "1 person" if self.people == 1 else f"{self.people} people"
+        line = f"{self._name}: frame {self.frames}{of}, {self.fps:.1f} fps, {people}"
         if self._total:
             left = max(self._total - self.frames, 0) / max(self.fps, 1e-9)
             line += f", {left:.0f} s left"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from humantrack.types import Frame, FrameRecord
 
@@ -88,6 +89,9 @@ class RunSummary:
 
     seconds: float = 0.0
     decode_errors: int = 0
+    note: str | None = None
+    """What the user may wonder about, in one line."""
+
     skipped: bool = False
     """True if the results were there already and ``overwrite`` is off."""
 
@@ -103,9 +107,10 @@ class RunSummary:
                 f"{self.name}: results are there already ({self.results}); overwrite=true redoes",
                 highlight=False,
                 soft_wrap=True,
+                markup=False,
             )
             return
-        table = Table(title=self.name, show_header=False, title_justify="left", min_width=40)
+        table = Table(title=Text(self.name), show_header=False, title_justify="left", min_width=40)
         table.add_row("frames", str(self.frames))
         table.add_row("people", f"{self.people} at most in a frame")
         table.add_row("tracks", str(self.tracks))
@@ -115,4 +120,6 @@ class RunSummary:
         console.print(table)
         for label, path in (("results", self.results), ("overlay", self.overlay)):
             if path is not None:  # outside the table, so that a long path can be copied whole
-                console.print(f"{label}: {path}", highlight=False, soft_wrap=True)
+                console.print(f"{label}: {path}", highlight=False, soft_wrap=True, markup=False)
+        if self.note:
+            console.print(f"note: {self.note}", highlight=False, soft_wrap=True)
