@@ -60,17 +60,22 @@ def put(cache, name, content=b"content"):
     return path
 
 
-def test_list(cache, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "400")
-    put(cache, "texture.npz")
+@pytest.mark.parametrize("columns", ["40", "400"])
+def test_list(cache, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    path = put(cache, "texture.npz", b"x" * 1500)
     assert main(["list"]) == 0
-    out = capsys.readouterr().out
-    rows = {line.split()[0]: line for line in out.splitlines() if line}
-    assert all(file.name in rows for file in FILES)
-    assert " there " in rows["texture.npz"]
-    assert " missing " in rows["fmap_256.npy"]
-    assert " register " in rows["SMPL_NEUTRAL.pkl"]
-    assert str(cache) in out
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    states = ("there ", "missing ", "register ")
+    named = [line.split()[1].rstrip(":") for line in lines if line.startswith(states)]
+    assert sorted(named) == sorted(file.name for file in FILES)
+    assert "there     texture.npz: SMPL: texture coordinates, 1.5 kB" in lines
+    assert str(path) in lines
+    assert [line for line in lines if line.startswith("missing   fmap_256.npy")]
+    assert [line for line in lines if line.startswith("register  SMPL_NEUTRAL.pkl")]
+    for file in FILES:
+        assert f"licence: {file.licence}" in lines
+        assert file.url is None or file.name == "texture.npz" or file.url in lines
 
 
 def test_verify(cache, capsys):

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from rich import filesize
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 from humantrack.atomic import atomic_write
 from humantrack.errors import (
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for a wrong argument, or that of the first error met.
     """
     arguments = _parser().parse_args(argv)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     try:
         errors = arguments.run(arguments, console)
     except HumantrackError as error:
@@ -85,16 +85,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(arguments: argparse.Namespace, console: Console) -> list[HumantrackError]:
-    table = Table(box=None, pad_edge=False)
-    for column in ("file", "group", "what", "licence", "state", "where"):
-        table.add_column(column, overflow="fold")
-    for file in select(arguments.names):
-        path = find(file)
-        state = "there" if path else "register" if file.register_at else "missing"
-        where = path or file.register_at or file.url or f"in {file.archive}"
-        table.add_row(file.name, file.group, file.purpose, file.licence, state, str(where))
+    """Three lines a file, none of them folded, so that names and addresses can be copied."""
+    files = select(arguments.names)
     console.print(f"cache: {cache_root()}")
-    console.print(table)
+    for group in dict.fromkeys(file.group for file in files):
+        console.print(f"\n{group}")
+        for file in (f for f in files if f.group == group):
+            path = find(file)
+            state = "there" if path else "register" if file.register_at else "missing"
+            size = path.stat().st_size if path else file.size
+            known = "" if size is None else f", {filesize.decimal(size)}"
+            where = path or file.register_at or file.url or f"in {file.archive}"
+            console.print(f"  {state:8}  {file.name}: {file.purpose}{known}")
+            console.print(f"            licence: {file.licence}")
+            console.print(f"            {where}")
     return []
 
 
