@@ -109,6 +109,7 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
         from humantrack.hmr2.estimator import Hmr2Estimator
         from humantrack.hmr2.network import load_hmr2
 
+        _check_hmr(self.cfg.hmr)
         files, device, hmr = official_files(self.cfg), self.device, self.cfg.hmr
         smpl = Smpl.from_files(files.smpl, files.joint_regressor)
         self.encoder = load_encoder(files.hmar, device=device)
@@ -160,6 +161,20 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
         from humantrack.appearance.encoder import BatchedEmbedder
 
         return {"embedder": BatchedEmbedder(self.encoder)}
+
+
+def _check_hmr(keys: Any) -> None:
+    """Refuse values of ``hmr.*`` that make no sense, before anything large is read."""
+    from humantrack.hmr2.network import PRECISIONS
+
+    if keys.precision not in PRECISIONS:
+        raise ConfigError(
+            "unknown precision",
+            where=f"hmr.precision={keys.precision}",
+            hint=f"known are {', '.join(PRECISIONS)}",
+        )
+    if keys.batch_size < 1:
+        raise ConfigError("must be at least 1", where=f"hmr.batch_size={keys.batch_size}")
 
 
 def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:

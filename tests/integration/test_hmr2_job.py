@@ -21,7 +21,7 @@ from golden_rule import (
     texture_atlas,
 )
 
-from humantrack import HMR2_4dhuman, MissingWeightsError, load_config, load_results
+from humantrack import ConfigError, HMR2_4dhuman, MissingWeightsError, load_config, load_results
 from humantrack.hmr2.decoder import DecoderSizes
 from humantrack.hmr2.vit import VitSizes
 from humantrack.track import choose_tracker, main
@@ -144,6 +144,14 @@ def test_hmr2_lists_every_missing_file_at_once(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().err
     for name in ("SMPL_NEUTRAL.pkl", "hmar_v2_weights.pth", "pose_predictor.yaml", "fmap_256.npy"):
         assert name in said
+
+
+@pytest.mark.parametrize(
+    ("override", "word"), [("hmr.precision=fp8", "bf16"), ("hmr.batch_size=0", "at least 1")]
+)
+def test_a_wrong_value_is_refused_before_anything_is_read(official, override, word):
+    with pytest.raises(ConfigError, match=word):
+        Tiny(load_config("video.source=x.mp4", "tracker=hmr2", override))
 
 
 def test_a_wrong_file_under_a_right_name_is_said_plainly(official, tmp_path):
