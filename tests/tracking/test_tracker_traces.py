@@ -156,8 +156,7 @@ class Expected:
 
 @pytest.mark.parametrize(
     ("name", "quirks"),
-    [(n, True) for n in ORDINARY + DEFECTIVE]
-    + [(n, False) for n in ORDINARY if n not in ("noshot", "eq010")],
+    [(n, True) for n in ORDINARY + DEFECTIVE] + [(n, False) for n in ORDINARY],
 )
 def test_it_repeats_the_genuine_run(name, quirks, golden, load, replay):
     trace = load(name)
