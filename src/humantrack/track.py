@@ -110,6 +110,12 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
         from humantrack.hmr2.network import load_hmr2
 
         _check_hmr(self.cfg.hmr)
+        if self.cfg.hmr_type not in (None, "hmr2", "hmr2018"):
+            raise ConfigError(
+                "unknown body network",
+                where=f"hmr_type={self.cfg.hmr_type}",
+                hint="leave it out for HMR2, or set hmr2018",
+            )
         files, device, hmr = official_files(self.cfg), self.device, self.cfg.hmr
         smpl = Smpl.from_files(files.smpl, files.joint_regressor)
         self.encoder = load_encoder(files.hmar, device=device)

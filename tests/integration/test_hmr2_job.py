@@ -127,6 +127,23 @@ def test_chunks_change_no_result(official, tmp_path, data):
             np.testing.assert_allclose(x["body_pose"], y["body_pose"], atol=1e-4)
 
 
+@pytest.mark.slow
+def test_hmr2018_takes_its_bodies_from_hmar(official, tmp_path, data):
+    shapes = json.loads((GOLDEN / "hmar_state_dict.json").read_text())
+    whole = tmp_path / "hmar.pth"
+    state = tensors(hmar_state(shapes)).items()
+    official_names = {f"HMAR.{k.replace('smpl_head', 'smplx_head')}": v for k, v in state}
+    torch.save({"model": official_names}, whole)
+    options = ("hmr_type=hmr2018", f"hmr.hmar_path='{whole}'", "video.end_frame=3")
+    options += ("phalp.n_init=2", "render.enable=false")
+    done = track(tmp_path, data / "demo_small.mp4", *options)
+    frames = list(load_results(done.results).values())
+    assert len(frames) == 3
+    assert done.tracks >= 1
+    assert all(np.isfinite(camera).all() for frame in frames for camera in frame["camera"])
+    assert np.abs(frames[1]["appe"][0]).max() > 0
+
+
 def test_auto_takes_hmr2_when_every_file_is_there(official):
     tracker, why = choose_tracker(load_config("video.source=x.mp4"))
     assert tracker is HMR2_4dhuman
@@ -147,7 +164,8 @@ def test_hmr2_lists_every_missing_file_at_once(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("override", "word"), [("hmr.precision=fp8", "bf16"), ("hmr.batch_size=0", "at least 1")]
+    ("override", "word"),
+    [("hmr.precision=fp8", "bf16"), ("hmr.batch_size=0", "at least 1"), ("hmr_type=x", "hmr2018")],
 )
 def test_a_wrong_value_is_refused_before_anything_is_read(official, override, word):
     with pytest.raises(ConfigError, match=word):
