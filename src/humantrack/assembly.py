@@ -126,6 +126,40 @@ def choose_device(name: str) -> str:
     return name
 
 
+def box_aspect(cfg: Any) -> tuple[int, int] | None:
+    """``expand_bbox_shape`` as (width, height).
+
+    Raises:
+        ConfigError: if it is not two positive numbers or null.
+    """
+    shape = cfg.expand_bbox_shape
+    if shape is None:
+        return None
+    if len(shape) != 2 or min(shape) <= 0:
+        raise ConfigError(
+            "a shape has a width and a height above 0", where=f"expand_bbox_shape={list(shape)}"
+        )
+    return int(shape[0]), int(shape[1])
+
+
+CHUNK_BYTES = 256 * 2**20
+"""Memory that the pictures of a chunk may take."""
+
+
+def chunk_size(cfg: Any, info: SourceInfo, device: str) -> int:
+    """``batch_frames``, or how many frames fit: on a CPU more than 8 gain nothing.
+
+    Raises:
+        ConfigError: if it is less than 1.
+    """
+    if cfg.batch_frames is None:
+        fit = CHUNK_BYTES // max(info.width * info.height * 3, 1)
+        return int(min(max(fit, 1), 8 if device == "cpu" else 32))
+    if cfg.batch_frames < 1:
+        raise ConfigError("must be at least 1", where=f"batch_frames={cfg.batch_frames}")
+    return int(cfg.batch_frames)
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python's, numpy's and torch's global random numbers."""
     import torch

@@ -157,7 +157,9 @@ class RenderConfig:
     fps: float | None = key(
         None, "Frames per second of the overlay; null = the source's (images: 30)."
     )
-    output_resolution: int = key(1440, "Cap on the overlay's longer side in px; never enlarges.")
+    output_resolution: int = key(
+        1440, "Cap on the overlay's longer side in px; never enlarges; 0 = no cap."
+    )
     head_mask: bool = key(False, "Leave the head undrawn, so that faces stay visible.")
     up_scale: int = key(2, "PHALP's render scale; the overlay has the source's size.", inert=True)
     res: int = key(256, "PHALP's base resolution.", inert=True)
@@ -206,7 +208,9 @@ class Config:
     base_tracker: str = key("PHALP", "Prefix of the overlay file.")
     debug: bool = key(False, "Show tracebacks, and plain lines instead of a progress bar.")
     verbose: bool = key(False, "Declared by PHALP, for its evaluations.", inert=True)
-    batch_frames: int = key(8, "Frames that the networks see at once; changes no result.")
+    batch_frames: int | None = key(
+        None, "Frames that the networks see at once; null = by memory. Changes no result."
+    )
     read_ahead: int = key(8, "Frames decoded ahead; changes no result.")
     expand_bbox_shape: list[int] | None = key(
         [192, 256], "Aspect (width, height) boxes are grown to before a body is estimated."

@@ -14,9 +14,6 @@ from humantrack.weights.catalog import CATALOG, cache_root, find
 class OfficialFiles:
     """Everything ``tracker=hmr2`` reads, but for the detector's weights."""
 
-    checkpoint: Path
-    """HMR2's weights."""
-
     smpl: Path
     joint_regressor: Path
     hmar: Path
@@ -25,6 +22,9 @@ class OfficialFiles:
     predictor: Path
     predictor_config: Path
     predictor_mean_std: Path
+
+    checkpoint: Path | None = None
+    """HMR2's weights; not needed with ``hmr_type=hmr2018``."""
 
 
 _NAMES = {
@@ -42,7 +42,8 @@ _NAMES = {
 
 def missing_files(cfg: Any) -> list[str]:
     """The official files that are not there: their names, or the paths the configuration gives."""
-    return [_wanted(cfg, field)[1] for field in _NAMES if _wanted(cfg, field)[0] is None]
+    needed = [f for f in _NAMES if f != "checkpoint" or cfg.hmr_type != "hmr2018"]
+    return [_wanted(cfg, field)[1] for field in needed if _wanted(cfg, field)[0] is None]
 
 
 def official_files(cfg: Any) -> OfficialFiles:

@@ -69,6 +69,11 @@ class PHALP:
         value = self.cfg.phalp[name]
         return getattr(self.defaults, name) if value is None else value
 
+    @property
+    def aspect(self) -> tuple[int, int] | None:
+        """``expand_bbox_shape``: what boxes are grown to before a body is estimated."""
+        return assembly.box_aspect(self.cfg)
+
     # -- hooks that build the stages ------------------------------------------------------------
 
     def setup_hmr(self) -> None:
@@ -213,7 +218,7 @@ class PHALP:
             _until(stop, frames),
             lambda some: self._timed_observe(some, watch),
             self.tracker,
-            chunk=self.cfg.batch_frames,
+            chunk=assembly.chunk_size(self.cfg, source.info, self.device),
             window=self.cfg.phalp.n_init,
         )
         error: BaseException | None = None
@@ -271,13 +276,14 @@ def _renumbered(people: People, kept: np.ndarray) -> People:
 
 def _say_what_is_kept(failure: HumantrackError, results: ResultsWriter) -> None:
     """Add to the error's line where the finished frames lie."""
-    if (
-        results.frame_count
-        and results.partial_path.exists()
-        and results.partial_path.name not in (failure.hint or "")
-    ):
-        kept = f"{results.frame_count} finished frames are kept in {results.partial_path}"
-        failure.hint = f"{failure.hint}; {kept}" if failure.hint else kept
+    partial = results.partial_path.exists()
+    path = results.partial_path if partial else results.path
+    if not results.frame_count or path.name in (failure.hint or ""):
+        return
+    kept = f"{results.frame_count} finished frames are kept in {path}"
+    if not partial:
+        kept = f"the results are whole, in {path}"
+    failure.hint = f"{failure.hint}; {kept}" if failure.hint else kept
 
 
 def _until(stop: Event | None, frames: Iterable[Frame]) -> Iterator[Frame]:

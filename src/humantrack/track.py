@@ -79,7 +79,7 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
         from humantrack.body import load_mannequin
 
         self.body = load_mannequin()
-        self.estimator = BlazePoseEstimator(self.body)
+        self.estimator = BlazePoseEstimator(self.body, aspect=self.aspect)
 
     def tracker_options(self) -> dict[str, Any]:
         """Colours take the place of texture."""
@@ -120,7 +120,7 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
         smpl = Smpl.from_files(files.smpl, files.joint_regressor)
         self.encoder = load_encoder(files.hmar, device=device)
         self.body = smpl
-        if self.cfg.hmr_type == "hmr2018":
+        if self.cfg.hmr_type == "hmr2018" or files.checkpoint is None:
             self.estimator = self._hmar_estimator(files, smpl)
             return
         network = load_hmr2(
@@ -137,7 +137,11 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
         )
         appearance = TextureAppearance(sampler, TextureEncoder(self.encoder))
         self.estimator = Hmr2Estimator(
-            network, appearance=appearance, batch_size=hmr.batch_size, min_size_px=(0, 0)
+            network,
+            appearance=appearance,
+            batch_size=hmr.batch_size,
+            min_size_px=(0, 0),
+            aspect=self.aspect,
         )
 
     def _hmar_estimator(self, files: OfficialFiles, smpl: Any) -> Any:
@@ -145,7 +149,12 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
         from humantrack.appearance.hmar import load_hmar
 
         network = load_hmar(files.hmar, smpl, device=self.device)
-        return HmarEstimator(network, batch_size=self.cfg.hmr.batch_size, min_size_px=(0, 0))
+        return HmarEstimator(
+            network,
+            batch_size=self.cfg.hmr.batch_size,
+            min_size_px=(0, 0),
+            aspect=self.aspect,
+        )
 
     def setup_predictor(self) -> None:
         """Load the learnt pose forecast."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 
 import av
 import numpy as np
@@ -123,6 +124,8 @@ def test_chunks_change_no_result(official, tmp_path, data):
     for a, b in zip(*(load_results(r.results).values() for r in (one, many)), strict=True):
         assert a["tid"] == b["tid"]
         np.testing.assert_allclose(a["camera"], b["camera"], rtol=1e-4)
+        np.testing.assert_array_equal(a["bbox"], b["bbox"])
+        np.testing.assert_allclose(a["2d_joints"], b["2d_joints"], atol=1e-4)
         for x, y in zip(a["smpl"], b["smpl"], strict=True):
             np.testing.assert_allclose(x["body_pose"], y["body_pose"], atol=1e-4)
 
@@ -178,3 +181,23 @@ def test_a_wrong_file_under_a_right_name_is_said_plainly(official, tmp_path):
     with pytest.raises(Exception, match="SMPL_NEUTRAL") as caught:
         Tiny(load_config("video.source=x.mp4", f"SMPL.MODEL_PATH='{tmp_path}'"))
     assert caught.type.__name__ == "WeightsError"
+
+
+@pytest.mark.parametrize("shape", ["[256,256]", "null"])
+def test_boxes_are_grown_to_the_shape_asked_for(official, tmp_path, data, shape):
+    options = ("video.end_frame=6", "render.enable=false", f"expand_bbox_shape={shape}")
+    done = track(tmp_path, data / "demo.mp4", *options)
+    frame = list(load_results(done.results).values())[4]
+    assert frame["tid"]
+    for (_, _, width, height), scale in zip(frame["bbox"], frame["scale"], strict=True):
+        longer = max(width, height)  # a square or the box itself: its longer side stays
+        assert scale == pytest.approx(longer / 854, rel=1e-5)
+
+
+def test_hmar_alone_needs_no_checkpoint_of_hmr2(cache, tmp_path, monkeypatch):
+    shutil.copytree(cache / "phalp", tmp_path / "phalp")
+    monkeypatch.setenv("HUMANTRACK_CACHE", str(tmp_path))
+    asked = load_config("video.source=x.mp4", "tracker=hmr2", "hmr_type=hmr2018")
+    assert choose_tracker(asked)[0] is HMR2_4dhuman
+    with pytest.raises(MissingWeightsError, match="epoch=35"):
+        choose_tracker(load_config("video.source=x.mp4", "tracker=hmr2"))

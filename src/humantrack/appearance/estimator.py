@@ -10,7 +10,7 @@ import torch
 from humantrack.appearance.encoder import TextureEncoder
 from humantrack.appearance.hmar import Hmar, HmarOutput
 from humantrack.body.placing import place_bodies
-from humantrack.geometry.boxes import expand_to_aspect
+from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.geometry.crops import crops_with_masks
 from humantrack.types import Appearance, Detections, Frame, People
@@ -24,6 +24,7 @@ class HmarEstimator:
         network: from :func:`humantrack.appearance.hmar.load_hmar`.
         batch_size: people that go through the network at once.
         min_size_px: narrower or lower boxes are dropped (PHALP's ``small_w`` and ``small_h``).
+        aspect: (width, height) boxes are grown to before they are cut out; None leaves them.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class HmarEstimator:
         *,
         batch_size: int = 32,
         min_size_px: tuple[float, float] = (50, 100),
+        aspect: Aspect | None = NETWORK_ASPECT,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         self._network, self._batch_size, self._min_size = network, batch_size, min_size_px
+        self._aspect = aspect
         self._encoder = TextureEncoder(network.encoding_head, batch_size=batch_size)
 
     def reset(self) -> None:
@@ -56,14 +59,14 @@ class HmarEstimator:
         device = self._network.device
         rgb = torch.tensor(frame.rgb, device=device)
         mask = None if found.mask is None else torch.tensor(found.mask, device=device)
-        crops = crops_with_masks(rgb, found.xyxy_px, mask)
+        crops = crops_with_masks(rgb, found.xyxy_px, mask, self._aspect)
         outputs = [self._network(part) for part in torch.split(crops, self._batch_size)]
         orient, pose, betas, cam, uv = (
             _joined(outputs, name)
             for name in ("global_orient", "body_pose", "betas", "cam", "uv_vector")
         )
         joints = [self._network.smpl(o.global_orient, o.body_pose, o.betas)[1] for o in outputs]
-        padded = expand_to_aspect(found.xyxy_px)
+        padded = expand_to_aspect(found.xyxy_px, self._aspect)
         bodies = place_bodies(
             global_orient=orient,
             body_pose=pose,

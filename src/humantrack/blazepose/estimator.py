@@ -14,7 +14,7 @@ from humantrack.blazepose.memory import Memory, Remembered
 from humantrack.blazepose.network import LandmarkNetwork
 from humantrack.blazepose.turn_guard import MIRROR
 from humantrack.body import Mannequin
-from humantrack.geometry.boxes import expand_to_aspect
+from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
 from humantrack.types import CODE_SIZE, Appearance, BodyBatch, Detections, Frame, People
 from humantrack.types._check import FloatArray
 
@@ -33,6 +33,7 @@ class BlazePoseEstimator:
         smooth: filter the landmarks over time.
         masks: give silhouettes.
         threads: see :func:`humantrack.models.session`.
+        aspect: (width, height) boxes are grown to, which the crop cameras refer to; None: as found.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class BlazePoseEstimator:
         smooth: bool = True,
         masks: bool = True,
         threads: int | None = None,
+        aspect: Aspect | None = NETWORK_ASPECT,
     ) -> None:
         self._body, self._smooth, self._masks = body, smooth, masks
+        self._aspect = aspect
         self._network = LandmarkNetwork(threads)
         self.reset()
 
@@ -103,7 +106,7 @@ class BlazePoseEstimator:
             xy,
             world,
             visibility,
-            expand_to_aspect(found.box),
+            expand_to_aspect(found.box, self._aspect),
             frame.height,
             frame.width,
             self._body,
@@ -132,7 +135,7 @@ class BlazePoseEstimator:
             ),
             bodies=bodies,
             appearance=Appearance(code=code),
-            padded_xyxy_px=expand_to_aspect(boxes),
+            padded_xyxy_px=expand_to_aspect(boxes, self._aspect),
             source=source,
         )
 

@@ -9,7 +9,10 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.floating[Any]]
 
-NETWORK_ASPECT = (192, 256)
+Aspect = tuple[int, int]
+"""Width and height of a shape; only their ratio counts."""
+
+NETWORK_ASPECT: Aspect = (192, 256)
 """Width and height of the networks' input (4D-Humans' ``expand_bbox_shape``)."""
 
 
@@ -53,7 +56,7 @@ def clip_to_image(boxes: Array, height: int, width: int) -> Array:
     return np.clip(boxes, 0, limit)
 
 
-def expand_to_aspect(boxes: Array, shape: tuple[int, int] | None = NETWORK_ASPECT) -> Array:
+def expand_to_aspect(boxes: Array, shape: Aspect | None = NETWORK_ASPECT) -> Array:
     """Grow boxes about their centre until they have the aspect ``shape`` = (width, height).
 
     Args:

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from humantrack.geometry.boxes import centre_and_side, expand_to_aspect
+from humantrack.geometry.boxes import (
+    NETWORK_ASPECT,
+    Aspect,
+    centre_and_side,
+    expand_to_aspect,
+)
 from humantrack.geometry.cameras import FOCAL_PX
 
 if TYPE_CHECKING:
@@ -128,20 +133,23 @@ def box_crops(tight: Array, padded: Array, *, device: Any = "cpu") -> Tensor:
     return torch.from_numpy(mask[:, None].astype(np.float32) * 255).to(device)
 
 
-def crops_with_masks(rgb: Tensor, tight: Array, masks: Tensor | None) -> Tensor:
+def crops_with_masks(
+    rgb: Tensor, tight: Array, masks: Tensor | None, aspect: Aspect | None = NETWORK_ASPECT
+) -> Tensor:
     """What the networks take of N people of one picture.
 
     Args:
         rgb: (H,W,3) uint8 on the device.
         tight: (N,4) boxes as detected, xyxy pixels.
         masks: (N,H,W) bool on the device; None: the boxes are filled.
+        aspect: (width, height) the boxes are grown to; None leaves them.
 
     Returns:
         (N,4,256,256) float32, normalised RGB and the mask 0..255.
     """
     import torch
 
-    padded = expand_to_aspect(tight)
+    padded = expand_to_aspect(tight, aspect)
     if masks is None:
         mask = box_crops(tight, padded, device=rgb.device)
     else:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from humantrack.body.placing import place_bodies
-from humantrack.geometry.boxes import expand_to_aspect
+from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.geometry.crops import crops_with_masks
 from humantrack.hmr2.network import Hmr2, Hmr2Output
@@ -70,6 +70,7 @@ class Hmr2Estimator:
         appearance: what the people look like; without it all codes are zero.
         batch_size: people that go through the network at once.
         min_size_px: narrower or lower boxes are dropped (PHALP's ``small_w`` and ``small_h``).
+        aspect: (width, height) boxes are grown to before they are cut out; None leaves them.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Hmr2Estimator:
         appearance: AppearanceStage | None = None,
         batch_size: int = 32,
         min_size_px: tuple[float, float] = (50, 100),
+        aspect: Aspect | None = NETWORK_ASPECT,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
@@ -86,6 +88,7 @@ class Hmr2Estimator:
         self._appearance = appearance
         self._batch_size = batch_size
         self._min_size = min_size_px
+        self._aspect = aspect
         self._device = network.device
 
     def reset(self) -> None:
@@ -99,9 +102,9 @@ class Hmr2Estimator:
         return [
             People(
                 detections=found,
-                bodies=_bodies(result, frame, found),
+                bodies=_bodies(result, frame, self._padded(found)),
                 appearance=result.appearance,
-                padded_xyxy_px=expand_to_aspect(found.xyxy_px),
+                padded_xyxy_px=self._padded(found),
                 source=index,
             )
             if len(found)
@@ -113,9 +116,12 @@ class Hmr2Estimator:
         """One ``BodyBatch`` per frame, for every box, whatever its size."""
         results = self._run(frames, detections)
         return [
-            _bodies(result, frame, found)
+            _bodies(result, frame, self._padded(found))
             for frame, found, result in zip(frames, detections, results, strict=True)
         ]
+
+    def _padded(self, found: Detections) -> FloatArray:
+        return expand_to_aspect(found.xyxy_px, self._aspect)
 
     def _large(self, found: Detections) -> IntArray:
         size = found.xyxy_px[:, 2:] - found.xyxy_px[:, :2]
@@ -160,7 +166,7 @@ class Hmr2Estimator:
         """(N,4,256,256) crops of one frame; a detector without masks gets the box as mask."""
         rgb = torch.tensor(frame.rgb, device=self._device)
         mask = None if found.mask is None else torch.tensor(found.mask, device=self._device)
-        return crops_with_masks(rgb, found.xyxy_px, mask)
+        return crops_with_masks(rgb, found.xyxy_px, mask, self._aspect)
 
 
 def _joined(batches: Sequence[_Result]) -> _Result:
@@ -180,7 +186,7 @@ def _joined(batches: Sequence[_Result]) -> _Result:
     )
 
 
-def _bodies(result: _Result, frame: Frame, found: Detections) -> BodyBatch:
+def _bodies(result: _Result, frame: Frame, padded_xyxy_px: FloatArray) -> BodyBatch:
     """The people of one frame, their cameras moved from the crops to its padded square."""
     return place_bodies(
         global_orient=result.global_orient,
@@ -188,6 +194,6 @@ def _bodies(result: _Result, frame: Frame, found: Detections) -> BodyBatch:
         betas=result.betas,
         cam_crop=result.cam,
         joints=result.joints,
-        padded_xyxy_px=expand_to_aspect(found.xyxy_px),
+        padded_xyxy_px=padded_xyxy_px,
         square=PaddedSquare(frame.height, frame.width),
     )

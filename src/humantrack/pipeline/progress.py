@@ -44,7 +44,7 @@ class ProgressSink:
         if self._progress is not None:
             self._progress.start()
             self._task = self._progress.add_task(
-                escape(self._name), total=self._total, fps=0.0, people=0
+                escape(self._name), total=self._total, fps=0.0, people=""
             )
         return self
 
@@ -58,15 +58,17 @@ class ProgressSink:
         self.frames += 1
         self.people = sum(p.missed == 0 for p in record.people)
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, advance=1, fps=self.fps, people=self.people)
+            self._progress.update(self._task, advance=1, fps=self.fps, people=self._who())
         elif time.monotonic() - self._last >= PLAIN_EVERY_S:
             self._last = time.monotonic()
             self._console.print(self._plain_line(), highlight=False, markup=False, soft_wrap=True)
 
+    def _who(self) -> str:
+        return "1 person" if self.people == 1 else f"{self.people} people"
+
     def _plain_line(self) -> str:
         of = f"/{self._total}" if self._total else ""
-        people = "1 person" if self.people == 1 else f"{self.people} people"
-        line = f"{self._name}: frame {self.frames}{of}, {self.fps:.1f} fps, {people}"
+        line = f"{self._name}: frame {self.frames}{of}, {self.fps:.1f} fps, {self._who()}"
         if self._total:
             left = max(self._total - self.frames, 0) / max(self.fps, 1e-9)
             line += f", {left:.0f} s left"
@@ -90,7 +92,7 @@ def _bar(console: Console) -> Progress:
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.completed} frames  {task.fields[fps]:.1f} fps"),
-        TextColumn("{task.fields[people]} people"),
+        TextColumn("{task.fields[people]}"),
         TimeRemainingColumn(),
         console=console,
         transient=True,

@@ -118,7 +118,11 @@ class RunSummary:
         if self.decode_errors:
             table.add_row("decode errors", str(self.decode_errors))
         console.print(table)
-        for label, path in (("results", self.results), ("overlay", self.overlay)):
+        for label, path in (
+            ("results", self.results),
+            ("about", self.meta),
+            ("overlay", self.overlay),
+        ):
             if path is not None:  # outside the table, so that a long path can be copied whole
                 console.print(f"{label}: {path}", highlight=False, soft_wrap=True, markup=False)
         if self.note:
