@@ -244,7 +244,20 @@ def make_detector(
         raise ConfigError(
             "no boxes are given", where="phalp.detector=given", hint="set video.boxes=FILE"
         )
-    return GivenBoxes(boxes)
+    return GivenBoxes(boxes, masks=_mask_model(cfg.video.mask_model, device))
+
+
+def _mask_model(name: str | None, device: str) -> Any:
+    """What finds the silhouettes of given boxes; None: ellipses will do."""
+    if name is None:
+        return None
+    if name != "maskrcnn":
+        raise ConfigError(
+            "unknown mask model", where=f"video.mask_model={name}", hint="known is maskrcnn"
+        )
+    from humantrack.detect.maskrcnn import MaskRcnn
+
+    return MaskRcnn(device=device)
 
 
 def open_source(cfg: Any, boxes: Mapping[Any, Any] | None) -> video.FrameSource:

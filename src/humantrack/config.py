@@ -59,6 +59,9 @@ class VideoConfig:
     box_format: str = key(
         "xywh", "Given boxes are xywh (as PHALP reads them) or xyxy (as its README has them)."
     )
+    mask_model: str | None = key(
+        None, "maskrcnn: silhouettes of given boxes by torchvision's model; null = ellipses."
+    )
     start_frame: int | None = key(None, "First frame, from 0; null or -1 = the beginning.")
     end_frame: int | None = key(
         None, "Frame to stop before; null or -1 = the end (PHALP stops at 1300)."

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from humantrack.detect import maskrcnn
+from humantrack.detect import GivenBoxes, GivenFrame, maskrcnn
 from humantrack.detect.maskrcnn import MaskRcnn
 from humantrack.errors import DependencyError, MissingWeightsError, WeightsError
 from humantrack.pipeline.stages import Detector
@@ -56,6 +56,25 @@ def frame(make_frame):
     rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     rgb.setflags(write=False)
     return make_frame(rgb=rgb)
+
+
+def test_silhouettes_of_known_boxes_are_those_it_would_find_itself(detector, frame):
+    (found,) = detector.detect([frame])
+    again = detector.silhouettes(frame, found.xyxy_px)
+    assert again.shape == found.mask.shape
+    assert (again == found.mask).mean() > 0.999
+    assert detector.silhouettes(frame, np.zeros((0, 4), np.float32)).shape == (0, 48, 64)
+
+
+def test_given_boxes_can_have_their_silhouettes_found(detector, frame):
+    (found,) = detector.detect([frame])
+    given = GivenFrame(
+        xyxy_px=found.xyxy_px,
+        gt_id=np.arange(len(found)),
+        annotation=tuple([] for _ in range(len(found))),
+    )
+    (seen,) = GivenBoxes({0: given}, masks=detector).detect([frame])
+    np.testing.assert_array_equal(seen.mask, detector.silhouettes(frame, seen.xyxy_px))
 
 
 def test_it_gives_what_the_network_says_of_people(detector, frame):

@@ -112,6 +112,8 @@ def test_a_bad_source_is_one_line_and_a_code(name, tmp_path, capsys):
         (("phalp.detector=yolo",), 2, "nanodet"),
         (("tracker=mine",), 2, "embedded"),
         (("use_gt=true",), 2, "video.boxes"),
+        (("batch_frames=0",), 2, "batch_frames"),
+        (("expand_bbox_shape=[0,256]",), 2, "expand_bbox_shape"),
         (("phalp.n_init=0",), 2, "n_init"),
         (("results.keys=names",), 2, "names"),
     ],

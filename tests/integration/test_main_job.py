@@ -136,6 +136,9 @@ def test_a_cut_equals_the_slice_of_the_whole(small, tmp_path, data, cut):
         assert frame["time"] == whole[key]["time"] - 30
         # Regions and filters start afresh, so the first frames may differ a little.
         np.testing.assert_allclose(frame["bbox"], whole[key]["bbox"], atol=8)
+        assert frame["tid"] == whole[key]["tid"]
+    for key in list(part)[15:]:
+        np.testing.assert_allclose(part[key]["2d_joints"], whole[key]["2d_joints"], atol=0.01)
 
 
 def test_phalps_own_keys_on_request(tmp_path, data):

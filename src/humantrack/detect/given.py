@@ -48,11 +48,18 @@ class _Detector(Protocol):
     def reset(self) -> None: ...
 
 
+class MaskModel(Protocol):
+    """Finds the silhouettes of people whose boxes are known."""
+
+    def silhouettes(self, frame: Frame, xyxy_px: FloatArray) -> BoolArray:
+        """(N,4) boxes -> (N,H,W)."""
+
+
 class GivenBoxes:
     """A detector that looks its boxes up.
 
-    Scores are 1, silhouettes are ellipses in the boxes. Boxes are cut at the image's borders;
-    those wholly outside are left out.
+    Scores are 1; silhouettes are ellipses in the boxes, unless a model finds better ones. Boxes
+    are cut at the image's borders; those wholly outside are left out.
 
     Args:
         boxes: what is given, by frame. Names meet a frame's key from its end ("b/1.jpg" and
@@ -61,10 +68,15 @@ class GivenBoxes:
             the first frame, as PHALP's extraction counts.
         fallback: finds people in frames for which nothing is given, as PHALP does; None leaves
             them empty.
+        masks: finds the silhouettes.
     """
 
     def __init__(
-        self, boxes: Mapping[FrameName, GivenFrame], *, fallback: _Detector | None = None
+        self,
+        boxes: Mapping[FrameName, GivenFrame],
+        *,
+        fallback: _Detector | None = None,
+        masks: MaskModel | None = None,
     ) -> None:
         self._by_number = {name: given for name, given in boxes.items() if isinstance(name, int)}
         names = {name: given for name, given in boxes.items() if isinstance(name, str)}
@@ -74,7 +86,7 @@ class GivenBoxes:
             for name, given in names.items()
             if (stem := PurePosixPath(name).stem).isdecimal()
         }
-        self._fallback = fallback
+        self._fallback, self._masks = fallback, masks
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """The given boxes of each frame, in the order given."""
@@ -94,11 +106,15 @@ class GivenBoxes:
         boxes = clip_to_image(given.xyxy_px.astype(np.float32), frame.height, frame.width)
         keep = np.flatnonzero(np.all(boxes[:, 2:] > boxes[:, :2], axis=1))
         boxes = boxes[keep]
+        if self._masks is None:
+            mask = _ellipses(boxes, frame.height, frame.width)
+        else:
+            mask = self._masks.silhouettes(frame, boxes)
         return Detections(
             xyxy_px=boxes,
             score=np.ones(len(boxes), np.float32),
             class_id=np.zeros(len(boxes), np.int64),
-            mask=_ellipses(boxes, frame.height, frame.width),
+            mask=mask,
             gt_id=given.gt_id[keep].astype(np.int64),
             annotation=tuple(given.annotation[int(i)] for i in keep),
         )

@@ -11,6 +11,7 @@ import numpy as np
 from humantrack.detect.one_by_one import OneByOne
 from humantrack.errors import DependencyError
 from humantrack.types import Detections, Frame
+from humantrack.types._check import BoolArray, FloatArray
 from humantrack.weights.catalog import CATALOG
 from humantrack.weights.checkpoint import load_strict, read_state_dict
 from humantrack.weights.fetch import fetch
@@ -74,11 +75,9 @@ class MaskRcnn(OneByOne):
 
         network, size = self.network, (frame.height, frame.width)
         with torch.inference_mode():
-            rgb = torch.tensor(frame.rgb, device=self._device).permute(2, 0, 1).float() / 255
             # The network's own forward, but for the choice of people before their masks are
             # blown up to the size of the frame.
-            images, _ = network.transform([rgb])
-            features = network.backbone(images.tensors)
+            images, features = self._look(frame)
             proposals, _ = network.rpn(images, features)
             found, _ = network.roi_heads(features, proposals, images.image_sizes)
             people = [{k: v[one["labels"] == PERSON] for k, v in one.items()} for one in found]
@@ -91,6 +90,34 @@ class MaskRcnn(OneByOne):
             class_id=np.zeros(len(boxes), np.int64),
             mask=mask,
         )
+
+    def silhouettes(self, frame: Frame, xyxy_px: FloatArray) -> BoolArray:
+        """Masks (N,H,W) of people whose boxes (N,4) are known; the boxes are believed."""
+        import torch
+
+        if not len(xyxy_px):
+            return np.zeros((0, frame.height, frame.width), bool)
+        network, size = self.network, (frame.height, frame.width)
+        with torch.inference_mode():
+            images, features = self._look(frame)
+            height, width = images.image_sizes[0]
+            scale = np.array([width / frame.width, height / frame.height] * 2, np.float32)
+            boxes = torch.tensor(np.asarray(xyxy_px, np.float32) * scale, device=self._device)
+            heads = network.roi_heads
+            pooled = heads.mask_roi_pool(features, [boxes], images.image_sizes)
+            logits = heads.mask_predictor(heads.mask_head(pooled))
+            people = [{"boxes": boxes, "masks": logits[:, PERSON : PERSON + 1].sigmoid()}]
+            (found,) = network.transform.postprocess(people, images.image_sizes, [size])
+            mask: BoolArray = (found["masks"][:, 0] >= 0.5).cpu().numpy()
+        return mask
+
+    def _look(self, frame: Frame) -> tuple[Any, Any]:
+        """The frame as the network takes it, and its features."""
+        import torch
+
+        rgb = torch.tensor(frame.rgb, device=self._device).permute(2, 0, 1).float() / 255
+        images, _ = self.network.transform([rgb])
+        return images, self.network.backbone(images.tensors)
 
 
 def _detection_models() -> Any:
