@@ -82,24 +82,6 @@ def make_observation():
 @pytest.fixture(scope="session")
 def make_smpl():
     """Builds an SMPL layer with the synthetic body; takes the layer's options."""
-    from golden_rule import smpl_arrays
+    from golden_rule import synthetic_smpl
 
-    from humantrack.body.smpl import Smpl
-    from humantrack.body.smpl_file import SmplArrays
-
-    def build(**options: bool) -> Smpl:
-        arrays = smpl_arrays()
-        parents = arrays["kintree_table"][0].astype(np.int64)
-        parents[0] = -1
-        model = SmplArrays(
-            v_template=arrays["v_template"],
-            shapedirs=arrays["shapedirs"],
-            posedirs=arrays["posedirs"],
-            j_regressor=arrays["J_regressor"],
-            weights=arrays["weights"],
-            parents=parents,
-            faces=arrays["f"].astype(np.int64),
-        )
-        return Smpl(model, arrays["J_regressor_extra"], **options)
-
-    return build
+    return synthetic_smpl

@@ -13,42 +13,20 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "data" / "golden"))
 import golden_rule  # noqa: E402
 
-from humantrack.body.smpl import Smpl  # noqa: E402
-from humantrack.body.smpl_file import SmplArrays  # noqa: E402
 from humantrack.hmr2.network import Hmr2  # noqa: E402
-
-
-def smpl() -> Smpl:
-    """The goldens' synthetic body."""
-    arrays = golden_rule.smpl_arrays()
-    parents = arrays["kintree_table"][0].astype(np.int64)
-    parents[0] = -1
-    return Smpl(
-        SmplArrays(
-            v_template=arrays["v_template"],
-            shapedirs=arrays["shapedirs"],
-            posedirs=arrays["posedirs"],
-            j_regressor=arrays["J_regressor"],
-            weights=arrays["weights"],
-            parents=parents,
-            faces=arrays["f"].astype(np.int64),
-        ),
-        arrays["J_regressor_extra"],
-    )
 
 
 def network() -> Hmr2:
     """HMR2 at full size with the rule's weights."""
     shapes = json.loads((golden_rule.GOLDEN / "hmr2_state_dict.json").read_text())
     state = {k: torch.from_numpy(v) for k, v in golden_rule.hmr2_state(shapes).items()}
-    body = smpl()
+    body = golden_rule.synthetic_smpl()
     with torch.device("meta"):
         made = Hmr2(body)
     state = {k: v for k, v in state.items() if not k.startswith("discriminator.")}

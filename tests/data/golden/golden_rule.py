@@ -55,6 +55,26 @@ def smpl_arrays() -> dict[str, np.ndarray]:
     return arrays
 
 
+def synthetic_smpl(**options: bool) -> Any:
+    """The SMPL layer of the synthetic body; takes the layer's options."""
+    from humantrack.body.smpl import Smpl
+    from humantrack.body.smpl_file import SmplArrays
+
+    arrays = smpl_arrays()
+    parents = arrays["kintree_table"][0].astype(np.int64)
+    parents[0] = -1
+    model = SmplArrays(
+        v_template=arrays["v_template"],
+        shapedirs=arrays["shapedirs"],
+        posedirs=arrays["posedirs"],
+        j_regressor=arrays["J_regressor"],
+        weights=arrays["weights"],
+        parents=parents,
+        faces=arrays["f"].astype(np.int64),
+    )
+    return Smpl(model, arrays["J_regressor_extra"], **options)
+
+
 def hmr2_state(shapes: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """HMR2 weights for a list key -> {shape, dtype}; ``smpl.*`` and ``initialized`` left out."""
     means = mean_params()
