@@ -16,26 +16,12 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from humantrack.body.joints import SMPL_PARENTS
+from humantrack.body.kinematics import JOINTS, PARENTS, forward_kinematics
 from humantrack.errors import MissingWeightsError, WeightsError
 from humantrack.types import BodyBatch
 
 Array = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
-
-_JOINTS = 24
-
-
-def _levels() -> list[tuple[IntArray, IntArray]]:
-    """Joints by their depth below the root, each with their parents: one product per depth."""
-    depth = [0] * _JOINTS
-    for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
-        depth[joint] = depth[parent] + 1
-    joints = [np.flatnonzero(np.array(depth) == d) for d in range(1, max(depth) + 1)]
-    return [(j, np.array(SMPL_PARENTS)[j]) for j in joints]
-
-
-_LEVELS = _levels()
-_PARENTS = np.array(SMPL_PARENTS)
 
 
 class Mannequin:
@@ -69,7 +55,7 @@ class Mannequin:
         count = len(a["v_template"])
         self.faces: IntArray = a["faces"].astype(np.int32)
         """(F,3) int32 vertex indices, counter-clockwise from outside."""
-        self.parents: IntArray = _PARENTS
+        self.parents: IntArray = PARENTS
         """(24,) parent of each joint, -1 for the root."""
         self.part: IntArray = a["part"]
         """(V,) uint8, the joint with the largest weight."""
@@ -82,7 +68,7 @@ class Mannequin:
         self.uv_faces: IntArray = a["ft"].astype(np.int32)
         """(F,3) int32 indices into ``uv``, one triangle per face."""
 
-        weights = np.zeros((count, _JOINTS), np.float32)
+        weights = np.zeros((count, JOINTS), np.float32)
         np.add.at(weights, (np.arange(count)[:, None], a["skin_index"]), a["skin_weight"])
         self.weights: Array = weights
         """(V,24) float32 skinning weights, rows sum to 1."""
@@ -110,10 +96,7 @@ class Mannequin:
     def forward_kinematics(
         self, global_orient: Array, body_pose: Array, betas: Array
     ) -> tuple[Array, Array]:
-        """Where the joints go.
-
-        G_0 = R_0, J_0 = rest_0; for a joint j with parent p: G_j = G_p R_j and
-        J_j = J_p + G_p (rest_j - rest_p).
+        """Where the joints go; see :func:`humantrack.body.kinematics.forward_kinematics`.
 
         Args:
             global_orient: (N,3,3) or (N,1,3,3).
@@ -124,17 +107,10 @@ class Mannequin:
             Global rotations (N,24,3,3) and joints (N,24,3), float64, metres, camera axes.
         """
         n = len(body_pose)
-        local = np.empty((n, _JOINTS, 3, 3))
+        local = np.empty((n, JOINTS, 3, 3))
         local[:, 0] = np.reshape(global_orient, (n, 3, 3))
         local[:, 1:] = body_pose
-        rest = self._joints_rest(betas)
-        offset = rest[:, 1:] - rest[:, _PARENTS[1:]]
-        turned, joints = local.copy(), rest.copy()
-        for level, parents in _LEVELS:
-            above = turned[:, parents]
-            turned[:, level] = above @ local[:, level]
-            joints[:, level] = joints[:, parents] + (above @ offset[:, level - 1, :, None])[..., 0]
-        return turned, joints
+        return forward_kinematics(local, self._joints_rest(betas))
 
     def vertices(self, bodies: BodyBatch) -> Array:
         """(N,V,3) float32 surface, metres, camera axes, without translation."""
@@ -219,26 +195,26 @@ class _Skin:
         homogeneous = np.ones((len(points), 4), np.float32)
         homogeneous[:, :3] = points
         values = (self._weight * homogeneous[self._vertex]).ravel()
-        shape = (len(points), 4 * _JOINTS)
+        shape = (len(points), 4 * JOINTS)
         return csr_matrix((values, self._column, self._start), shape=shape)
 
     @staticmethod
     def _product(matrix: csr_matrix, transforms: Array) -> Array:
         n = len(transforms)
-        stacked = transforms.transpose(1, 3, 0, 2).reshape(4 * _JOINTS, 3 * n)
+        stacked = transforms.transpose(1, 3, 0, 2).reshape(4 * JOINTS, 3 * n)
         posed = (matrix @ stacked).reshape(matrix.shape[0], n, 3)
         return np.ascontiguousarray(posed.transpose(1, 0, 2))
 
 
 def _regressor(a: dict[str, npt.NDArray[Any]], picked: IntArray) -> Array:
     """(45, 24 + picked) float32: PHALP's joints as weighted sums of joints and picked vertices."""
-    column = {int(vertex): _JOINTS + i for i, vertex in enumerate(picked)}
+    column = {int(vertex): JOINTS + i for i, vertex in enumerate(picked)}
     extra = [column[int(vertex)] for vertex in a["extra21_vertex"]]
-    sources = [*range(_JOINTS), *extra]
-    matrix = np.zeros((45, _JOINTS + len(picked)), np.float32)
+    sources = [*range(JOINTS), *extra]
+    matrix = np.zeros((45, JOINTS + len(picked)), np.float32)
     for row, source in enumerate(a["openpose25_of_45"]):
         matrix[row, sources[source]] = 1
-    matrix[25:44, :_JOINTS] = a["extra19_joint_weight"]
+    matrix[25:44, :JOINTS] = a["extra19_joint_weight"]
     for row, (vertices, weights) in enumerate(
         zip(a["extra19_vertex"], a["extra19_vertex_weight"], strict=True), start=25
     ):

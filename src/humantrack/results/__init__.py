@@ -1,8 +1,10 @@
 """Records to and from PHALP's keys: streaming pickle writer, safe reader."""
 
+from humantrack.results.columns import PeopleColumns, people_columns
 from humantrack.results.meta import RunMeta, meta_path, write_meta
 from humantrack.results.reader import (
     DEFAULT_MAX_SIZE,
+    ResultsFile,
     TruncatedResultsWarning,
     iter_results,
     load_results,
@@ -12,6 +14,8 @@ from humantrack.results.writer import ResultsWriter, partial_path
 
 __all__ = [
     "DEFAULT_MAX_SIZE",
+    "PeopleColumns",
+    "ResultsFile",
     "ResultsWriter",
     "RunMeta",
     "TruncatedResultsWarning",
@@ -19,6 +23,7 @@ __all__ = [
     "load_results",
     "meta_path",
     "partial_path",
+    "people_columns",
     "record_from_phalp",
     "record_to_phalp",
     "write_meta",

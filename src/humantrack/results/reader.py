@@ -68,6 +68,31 @@ def iter_results(
         yield key, frame
 
 
+class ResultsFile:
+    """A results file that can be walked more than once: ``for key, frame in file``.
+
+    A file of humantrack is read anew by each walk, one frame in memory at a time; any other is
+    loaded whole when this is made. Arguments and errors are those of :func:`load_results`.
+    """
+
+    def __init__(
+        self, path: _PathLike, *, strict: bool = False, max_size: int = DEFAULT_MAX_SIZE
+    ) -> None:
+        self.path = Path(path)
+        self._strict, self._max_size = strict, max_size
+        self._loaded: dict[FrameKey, _Frame] | None = None
+        with _open(path) as stream:
+            self.is_walkable = stream.peek(len(HEADER)) == HEADER
+            """True if humantrack wrote it."""
+            if not self.is_walkable:
+                self._loaded = _whole(stream, path, max_size)
+
+    def __iter__(self) -> Iterator[tuple[FrameKey, _Frame]]:
+        if self._loaded is not None:
+            return iter(self._loaded.items())
+        return iter_results(self.path, strict=self._strict, max_size=self._max_size)
+
+
 def _walk(path: _PathLike, strict: bool, max_size: int) -> Iterator[tuple[FrameKey, _Frame, int]]:
     """Key, frame and decompressed size of each frame."""
     with _open(path) as stream:

@@ -1,0 +1,86 @@
+"""What a user may ask of an export, checked when it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from humantrack.errors import ConfigError
+
+ROTATIONS = ("axis_angle", "matrix", "quaternion", "6d")
+GAPS = ("interpolate", "hold", "split")
+SMOOTH = ("one-euro", "savgol")
+_EULER = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """Choices that formats share; docs/export.md says which format heeds which.
+
+    Raises:
+        ConfigError: for a value that makes no sense.
+    """
+
+    rotations: str = "axis_angle"
+    """How tables and documents write rotations: axis_angle, matrix, quaternion (w first) or 6d."""
+
+    precision: int | None = None
+    """Digits after the point; None writes the shortest text that reads back as the same number."""
+
+    masks: bool = False
+    """Whether silhouettes are written, as COCO run-length masks."""
+
+    focal_px: float | None = None
+    """Focal length of the real camera in pixels of the frame. None: documents and tables keep
+    PHALP's long lens, motion takes the picture's diagonal."""
+
+    frames: tuple[int, int | None] = (0, None)
+    """First frame and the one to stop before (None: none), as numbered in the file."""
+
+    tracks: frozenset[int] | None = None
+    """Track ids to keep; None keeps all."""
+
+    min_length: int = 1
+    """Tracks seen in fewer frames are left out."""
+
+    gaps: str = "interpolate"
+    """What fills frames in which a track was missed: interpolate, hold, or split (nothing)."""
+
+    fps: float | None = None
+    """Rate that motion is resampled to; None keeps the source's frames."""
+
+    smooth: str | None = None
+    """Filter over each track's motion: one-euro, savgol, or None."""
+
+    euler: str = "ZXY"
+    """Order of BVH's rotation channels."""
+
+    source_fps: float | None = None
+    """Frames per second where the results do not say; None takes 30."""
+
+    smpl: Path | None = None
+    """SMPL model file that gives the rest pose of SMPL bodies; None looks in the cache."""
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("rotations", self.rotations, ROTATIONS),
+            ("gaps", self.gaps, GAPS),
+            ("smooth", self.smooth, (None, *SMOOTH)),
+            ("euler", self.euler, _EULER),
+        ):
+            if value not in known:
+                choices = ", ".join(str(k) for k in known if k)
+                raise ConfigError(f"must be one of {choices}", where=f"--{name} {value}")
+        first, stop = self.frames
+        if first < 0 or (stop is not None and stop <= first):
+            raise ConfigError("holds no frame", where=f"--frames {first}:{stop}")
+        for name, number in (
+            ("focal", self.focal_px),
+            ("fps", self.fps),
+            ("source-fps", self.source_fps),
+            ("min-length", self.min_length),
+        ):
+            if number is not None and not 0 < number < 1e9:
+                raise ConfigError("must be above 0", where=f"--{name} {number}")
+        if self.precision is not None and not 0 <= self.precision <= 17:
+            raise ConfigError("must be 0 to 17", where=f"--precision {self.precision}")

@@ -1,0 +1,140 @@
+"""The rest pose of the body that a motion belongs to: the shipped one, SMPL, or an estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from humantrack.body.joints import OPENPOSE_OF_45, SMPL_PARENTS
+from humantrack.body.kinematics import forward_kinematics
+from humantrack.body.mannequin import load_mannequin
+from humantrack.body.smpl_file import SmplArrays, read_smpl
+from humantrack.errors import HumantrackError
+from humantrack.types._check import FloatArray
+
+FITS_M = 0.001
+"""A body is the right one if it puts the joints this close, on average, to where they are."""
+
+_SHOWN = [(row, joint) for row, joint in enumerate(OPENPOSE_OF_45) if joint < 24]
+SHOWN_ROWS, SHOWN_JOINTS = (np.array(part) for part in zip(*_SHOWN, strict=True))
+"""The 15 of PHALP's 45 joints that are joints of the skeleton, and which."""
+
+PELVIS_ROW = 8
+"""The pelvis among PHALP's 45 (OpenPose's mid hip, SMPL's root)."""
+
+_SAMPLES = 60
+_PRIOR = 0.01
+"""Weight of the shipped body's proportions against a frame's joints, where a bone is not seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skeleton:
+    """Bones of one person; the T pose in the body's own axes: y up, x to its left, z forward."""
+
+    kind: str
+    """'embedded' (the shipped body), 'smpl', or 'estimated' from the joints."""
+
+    rest: FloatArray
+    """(24,3) metres, the pelvis at the origin."""
+
+    error_m: float
+    """Mean distance between its joints and those of the motion."""
+
+    smpl: SmplArrays | None = None
+    """The model file behind 'smpl'."""
+
+    @property
+    def offsets(self) -> FloatArray:
+        """(24,3) each joint as its parent sees it in the T pose; the root's is zero."""
+        out = self.rest.copy()
+        out[1:] -= self.rest[list(SMPL_PARENTS[1:])]
+        return out
+
+    def joints(self, local: FloatArray, pelvis: FloatArray) -> FloatArray:
+        """(T,24,3) where rotations (T,24,3,3) and the root's place (T,3) put the joints."""
+        _, joints = forward_kinematics(local, self.rest)
+        return joints + pelvis[:, None]
+
+
+def skeleton_of(
+    local: FloatArray, joints: FloatArray, betas: FloatArray, smpl: Path | None = None
+) -> Skeleton:
+    """The body whose rotations put the joints where they are.
+
+    Args:
+        local: (T,24,3,3) rotations of one person.
+        joints: (T,45,3) PHALP's joints in the axes that the root's rotation leads to.
+        betas: (10,) shape.
+        smpl: SMPL's model file, tried if the shipped body does not fit.
+
+    Returns:
+        The first that fits within a millimetre: the shipped body, SMPL; else bones estimated from
+        the joints themselves. Bones that no joint shows (collars, spine, feet, hands) are then
+        those of the shipped body, scaled.
+    """
+    some = np.linspace(0, len(local) - 1, min(_SAMPLES, len(local))).astype(int)
+    sample = _Sample(local[some], joints[some][:, SHOWN_ROWS] - joints[some, PELVIS_ROW, None])
+    shipped = load_mannequin().rest_joints(betas[None].astype(float))[0]
+    choices = [_measured("embedded", shipped - shipped[0], sample)]
+    model = None if smpl is None else _smpl(smpl)
+    if model is not None:
+        rest = (model.j_regressor @ (model.v_template + model.shapedirs @ betas)).astype(float)
+        choices.append(_measured("smpl", rest - rest[0], sample, model))
+    for skeleton in choices:
+        if skeleton.error_m < FITS_M:
+            return skeleton
+    return _measured("estimated", _estimate(sample, shipped), sample)
+
+
+@cache
+def _smpl(path: Path) -> SmplArrays | None:
+    try:
+        return read_smpl(path)
+    except HumantrackError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Some frames: rotations (T,24,3,3), and the 15 joints (T,15,3) seen from the pelvis."""
+
+    local: FloatArray
+    there: FloatArray
+
+
+def _measured(
+    kind: str, rest: FloatArray, sample: _Sample, smpl: SmplArrays | None = None
+) -> Skeleton:
+    _, joints = forward_kinematics(sample.local, rest)
+    error = np.linalg.norm(joints[:, SHOWN_JOINTS] - sample.there, axis=-1).mean()
+    return Skeleton(kind=kind, rest=rest, error_m=float(error), smpl=smpl)
+
+
+def _estimate(sample: _Sample, shipped: FloatArray) -> FloatArray:
+    """(24,3) the T pose whose joints come nearest to those seen, in the least-squares sense.
+
+    A joint is the pelvis plus the sum of its chain's offsets, each turned by its parent's
+    rotation: linear in the offsets.
+    """
+    turned, _ = forward_kinematics(sample.local, shipped)
+    rows = np.zeros((len(turned), len(SHOWN_JOINTS), 3, 23, 3))
+    for i, joint in enumerate(SHOWN_JOINTS.tolist()):
+        link = joint
+        while link > 0:
+            rows[:, i, :, link - 1] = turned[:, SMPL_PARENTS[link]]
+            link = SMPL_PARENTS[link]
+    prior = (shipped - shipped[list(np.maximum(SMPL_PARENTS, 0))])[1:].ravel()
+    a, b = rows.reshape(-1, 69), sample.there.ravel()
+    guess = a @ prior
+    scale = float(guess @ b) / max(float(guess @ guess), 1e-12)
+    weight = np.sqrt(_PRIOR * len(turned))
+    a = np.concatenate([a, weight * np.eye(69)])
+    b = np.concatenate([b, weight * max(scale, 0.1) * prior])
+    offsets = np.linalg.lstsq(a, b, rcond=None)[0].reshape(23, 3)
+    rest = np.zeros((24, 3))
+    for joint in range(1, 24):
+        rest[joint] = rest[SMPL_PARENTS[joint]] + offsets[joint - 1]
+    return rest

@@ -1,0 +1,186 @@
+"""People of many frames side by side: one array per quantity, one row per person and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from humantrack.errors import ResultsError
+from humantrack.geometry.cameras import FOCAL_PX, SQUARE_PX
+from humantrack.types import FrameKey, RleMask
+
+Array = npt.NDArray[Any]
+
+_ARRAYS: dict[str, tuple[str, tuple[int, ...], type[np.generic]]] = {
+    "xywh_px": ("bbox", (4,), np.float32),
+    "score": ("conf", (), np.float32),
+    "centre_px": ("center", (2,), np.float64),
+    "scale": ("scale", (), np.float64),
+    "size": ("size", (2,), np.int64),
+    "cam_t": ("camera", (3,), np.float32),
+    "cam_crop": ("camera_bbox", (3,), np.float32),
+    "joints_3d": ("3d_joints", (45, 3), np.float32),
+    "joints_2d": ("2d_joints", (45, 2), np.float32),
+}
+"""Column -> PHALP's key, shape of a row, type."""
+
+_SMPL: dict[str, tuple[int, ...]] = {
+    "global_orient": (1, 3, 3),
+    "body_pose": (23, 3, 3),
+    "betas": (10,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleColumns:
+    """P people-frames in the order of the file. Coordinates as in docs/coordinates.md."""
+
+    frame_row: Array
+    """(P,) int64, which of the frames handed in."""
+
+    track_id: Array
+    """(P,) int64"""
+
+    missed: Array
+    """(P,) int64, PHALP's ``tracked_time``: 0 seen, k last seen k frames ago, -1 filled in."""
+
+    xywh_px: Array
+    """(P,4) float32, the detector's box."""
+
+    score: Array
+    """(P,) float32"""
+
+    centre_px: Array
+    """(P,2) float64, centre of the padded box."""
+
+    scale: Array
+    """(P,) float64, longer side of the padded box over max(H, W)."""
+
+    size: Array
+    """(P,2) int64, H and W of the frame."""
+
+    cam_t: Array
+    """(P,3) float32 metres, for f = 5000 px on the 256-px padded square."""
+
+    cam_crop: Array
+    """(P,3) float32 (s, tx, ty)."""
+
+    joints_3d: Array
+    """(P,45,3) float32 metres, without ``cam_t``."""
+
+    joints_2d: Array
+    """(P,45,2) float32 in the padded square, 0..1."""
+
+    global_orient: Array
+    """(P,1,3,3) float32"""
+
+    body_pose: Array
+    """(P,23,3,3) float32"""
+
+    betas: Array
+    """(P,10) float32"""
+
+    masks: tuple[RleMask | None, ...]
+    """P COCO run-length masks."""
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def joints_px(self) -> Array:
+        """(P,45,2) float64 ``joints_2d`` in pixels of the original frames."""
+        side = self.size.max(axis=1)
+        offset = (side[:, None] - self.size[:, ::-1]) // 2
+        return np.asarray(self.joints_2d * side[:, None, None].astype(float) - offset[:, None])
+
+    def focal_px(self) -> Array:
+        """(P,) float64, the focal length ``cam_t`` belongs to, in pixels of the frames."""
+        return np.asarray(self.size.max(axis=1) * (FOCAL_PX / SQUARE_PX))
+
+    def non_finite(self) -> int:
+        """How many numbers are NaN or infinite."""
+        arrays = (getattr(self, f.name) for f in fields(self) if f.name != "masks")
+        floats = (a for a in arrays if a.dtype.kind == "f")
+        return int(sum(a.size - np.count_nonzero(np.isfinite(a)) for a in floats))
+
+
+def people_columns(frames: Sequence[tuple[FrameKey, Mapping[str, Any]]]) -> PeopleColumns:
+    """Stack the people of some frames, given under PHALP's keys.
+
+    Raises:
+        ResultsError: if a key is missing or has the wrong shape; it names the first such frame.
+    """
+    try:
+        return _stack([frame for _, frame in frames])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
+        for key, frame in frames:
+            _check(key, frame)
+        raise
+
+
+def _check(key: FrameKey, frame: Mapping[str, Any]) -> None:
+    """Raise the error that this frame, by itself, gives."""
+    try:
+        _stack([frame])
+    except KeyError as error:
+        raise ResultsError(f"a frame of the results lacks {error}", where=key) from error
+    except (IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ResultsError(f"a frame of the results is malformed ({error})", where=key) from error
+
+
+def _stack(frames: Sequence[Mapping[str, Any]]) -> PeopleColumns:
+    counts = [len(frame["tid"]) for frame in frames]
+    columns: dict[str, Any] = {
+        "frame_row": np.repeat(np.arange(len(frames)), counts),
+        "track_id": _column(frames, "tid", counts, (), np.int64),
+        "missed": _column(frames, "tracked_time", counts, (), np.int64),
+    }
+    for name, (key, shape, kind) in _ARRAYS.items():
+        columns[name] = _column(frames, key, counts, shape, kind)
+    bodies = _joined(frames, "smpl", counts)
+    for name, shape in _SMPL.items():
+        columns[name] = _array([body[name] for body in bodies], shape, np.float32, name)
+    masks = tuple(_mask(mask) for mask in _joined(frames, "mask", counts))
+    return PeopleColumns(**columns, masks=masks)
+
+
+def _joined(frames: Sequence[Mapping[str, Any]], key: str, counts: Sequence[int]) -> list[Any]:
+    """The lists of all frames one after the other."""
+    out: list[Any] = []
+    for frame, count in zip(frames, counts, strict=True):
+        entries = frame[key]
+        if len(entries) != count:
+            raise ValueError(f"'{key}' has {len(entries)} entries for {count} tracks")
+        out += entries
+    return out
+
+
+def _column(
+    frames: Sequence[Mapping[str, Any]],
+    key: str,
+    counts: Sequence[int],
+    shape: tuple[int, ...],
+    kind: type[np.generic],
+) -> Array:
+    return _array(_joined(frames, key, counts), shape, kind, key)
+
+
+def _array(values: list[Any], shape: tuple[int, ...], kind: type[np.generic], name: str) -> Array:
+    array = np.array(values, kind) if values else np.zeros((0, *shape), kind)
+    if array.size != len(values) * int(np.prod(shape)):
+        raise ValueError(f"'{name}' has shape {array.shape[1:]} instead of {shape}")
+    return array.reshape(len(values), *shape)
+
+
+def _mask(entry: Any) -> RleMask | None:
+    """PHALP's list of one mask; an empty list is none."""
+    if not entry:
+        return None
+    mask = entry[0] if isinstance(entry, list | tuple) else entry
+    counts = mask["counts"]
+    text = counts.decode("ascii") if isinstance(counts, bytes) else str(counts)
+    height, width = mask["size"]
+    return cast("RleMask", {"size": [int(height), int(width)], "counts": text})
