@@ -1,0 +1,147 @@
+"""Measure humantrack-export: an hour of results to jsonl, against joblib.load and json.dump.
+
+    python scripts/bench/export.py [--frames 108000] [--people 3] [--rotations matrix] [--keep DIR]
+
+Generates results of random people, exports them, and loads and dumps them as one would without
+humantrack; each in a process of its own. Prints frames per second and peak memory of both, their
+ratio, which must be at least 3, and our memory, which must stay below 300 MB. Exits 1 if either is
+missed. An hour needs some 15 GB of memory (for the other side) and 5 GB of disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FPS = 30
+LEAST_RATIO, MOST_MEMORY = 3.0, 300e6
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether the goals are met."""
+    options = parse()
+    if options.child:
+        return run_child(options.child, options.results, options.rotations)
+    with tempfile.TemporaryDirectory(dir=options.keep) as folder:
+        results = Path(folder) / "hour.pkl"
+        generate(results, options.frames, options.people)
+        print(f"{options.frames} frames, {options.people} people, {results.stat().st_size:,} bytes")
+        rates, peaks = {}, {}
+        for side in ("humantrack-export", "joblib + json.dump"):
+            command = [sys.executable, __file__, "--child", side, "--results", str(results)]
+            command += ["--rotations", options.rotations]
+            out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            seconds, peak, size = map(float, out.split())
+            rates[side], peaks[side] = options.frames / seconds, peak
+            print(
+                f"{side:20} {rates[side]:8.0f} frames/s  {peak / 1e6:9.0f} MB at most  "
+                f"{size / 1e6:8.0f} MB written"
+            )
+    ours, theirs = rates.values()
+    print(f"speed ratio {ours / theirs:.2f} (at least {LEAST_RATIO})")
+    memory = peaks["humantrack-export"]
+    print(f"our memory  {memory / 1e6:.0f} MB (below {MOST_MEMORY / 1e6:.0f})")
+    return 0 if ours / theirs >= LEAST_RATIO and memory < MOST_MEMORY else 1
+
+
+def parse() -> argparse.Namespace:
+    """The command line; ``--child`` is how this script calls itself."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=3600 * FPS)
+    parser.add_argument("--people", type=int, default=3)
+    parser.add_argument("--rotations", default="axis_angle")
+    parser.add_argument("--keep", type=Path, help="folder to work in")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--results", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def run_child(side: str, results: Path, rotations: str) -> int:
+    """One side: print seconds, peak bytes and bytes written."""
+    out = results.with_suffix(".jsonl")
+    run: Callable[[], Any]
+    if side == "humantrack-export":
+        from humantrack.export import ExportOptions, export, find_format
+
+        options = ExportOptions(rotations=rotations)
+        run = lambda: export(results, [find_format("jsonl")], out, options, force=True)  # noqa: E731
+    else:
+        import joblib
+
+        def run() -> None:
+            frames = joblib.load(results)
+            with out.open("w") as file:
+                for key, frame in frames.items():
+                    json.dump({"key": key, **frame}, file, default=lambda value: value.tolist())
+                    file.write("\n")
+
+    start = time.perf_counter()
+    run()
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(seconds, peak, out.stat().st_size)
+    out.unlink()
+    return 0
+
+
+def generate(path: Path, frames: int, people: int) -> None:
+    """Results of people who are always there, with a mask each, without the tracker's vectors."""
+    from humantrack.results import ResultsWriter
+
+    rng = np.random.default_rng(0)
+    with ResultsWriter(path, features=False) as writer:
+        for index in range(frames):
+            key = f"hour/{index + 1:06d}.jpg"
+            writer.write_frame(key, frame(rng, index, key, people))
+
+
+def frame(rng: np.random.Generator, index: int, key: str, people: int) -> dict[str, Any]:
+    """One frame under PHALP's keys."""
+
+    def normal(*shape: int) -> list[np.ndarray]:
+        numbers = rng.standard_normal((people, *shape), np.float32)
+        return list(numbers)
+
+    ids = list(range(1, people + 1))
+    boxes, turns, poses, betas = normal(4), normal(1, 3, 3), normal(23, 3, 3), normal(10)
+    bodies = zip(turns, poses, betas, strict=True)
+    return {
+        "time": index,
+        "shot": 0,
+        "frame_path": key,
+        "tracked_ids": ids,
+        "tracked_bbox": boxes,
+        "tid": ids,
+        "bbox": boxes,
+        "tracked_time": [0] * people,
+        "center": [box[:2].astype(float) for box in boxes],
+        "scale": [0.5] * people,
+        "size": [[1080, 1920]] * people,
+        "img_path": [key] * people,
+        "img_name": [key.rsplit("/", maxsplit=1)[-1]] * people,
+        "class_name": [np.int64(0)] * people,
+        "conf": [np.float32(0.9)] * people,
+        "annotations": [[]] * people,
+        "smpl": [{"global_orient": g, "body_pose": p, "betas": b} for g, p, b in bodies],
+        "camera": normal(3),
+        "camera_bbox": normal(3),
+        "3d_joints": normal(45, 3),
+        "2d_joints": normal(90),
+        "mask": [[{"size": [1080, 1920], "counts": "Yjjl0a1lo0V1" * 20}]] * people,
+        "extra_data": list(range(people)),
+        "time_s": index / FPS,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
