@@ -8,17 +8,12 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 import orjson
 
-from humantrack._version import __version__
-from humantrack.body.joints import PHALP_JOINTS, SMPL_JOINTS
 from humantrack.export.base import Exporter
 from humantrack.export.camera import camera_with_focal
-from humantrack.export.rotations import rotations_as
+from humantrack.export.header import header_of
 from humantrack.export.source import Batch
-from humantrack.geometry.cameras import PaddedSquare
+from humantrack.geometry.notations import rotations_as
 from humantrack.types._check import FloatArray
-
-SCHEMA_ID = "urn:humantrack:results:1"
-SCHEMA_VERSION = "1.0"
 
 _WIDEST = 10**15
 """A count that takes as much room as any will."""
@@ -78,40 +73,8 @@ class _Document(Exporter):
     # -- content --------------------------------------------------------------------------------
 
     def _header(self) -> bytes:
-        facts, options = self.facts, self.options
-        square = PaddedSquare(facts.height, facts.width) if facts.height and facts.width else None
         return orjson.dumps(
-            {
-                "schema": SCHEMA_ID,
-                "schema_version": SCHEMA_VERSION,
-                "tool": {"name": "humantrack", "version": __version__},
-                "results": {"file": self.source.path.name, "written_by": facts.written_by},
-                "source": {
-                    "name": facts.name,
-                    "path": facts.path,
-                    "fps": facts.fps,
-                    "fps_known": facts.fps_known,
-                    "width": facts.width,
-                    "height": facts.height,
-                    "duration_s": facts.duration_s,
-                    "frame_count": facts.frame_count,
-                },
-                "model": dict(facts.model),
-                "coordinates": {
-                    "camera_axes": "x right, y down, z away from the viewer; metres",
-                    "camera": "translation; a point of the body is seen at joints_3d + camera",
-                    "focal_length_px": options.focal_px or (square and square.focal_px),
-                    "principal_point_px": square and square.centre_px.tolist(),
-                    "camera_bbox": "scale, x, y of the crop round the padded box, for f = 5000 "
-                    "on the 256-px padded square",
-                    "bbox": "x, y, width, height in pixels of the frame",
-                    "joints_2d": "pixels of the frame, origin at its top-left corner",
-                    "joints_3d": "metres, without camera; 'root' is the body's origin, always 0",
-                },
-                "rotations": options.rotations,
-                "joint_names": {"smpl": SMPL_JOINTS, "joints": PHALP_JOINTS},
-                "counts": {"frames": self._frames, "non_finite": self._non_finite},
-            }
+            header_of(self.source, frames=self._frames, non_finite=self._non_finite)
         )
 
     def _documents(self, batch: Batch) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping
@@ -18,8 +17,8 @@ from humantrack.results import (
     DEFAULT_MAX_SIZE,
     PeopleColumns,
     ResultsFile,
-    meta_path,
     people_columns,
+    read_meta,
 )
 from humantrack.types import FrameKey
 
@@ -206,7 +205,7 @@ def _only(frame: FrameEntry, keep: frozenset[int] | None) -> FrameEntry:
 
 
 def _facts(path: Path, file: ResultsFile, assumed_fps: float | None) -> ClipFacts:
-    meta = _read_meta(path)
+    meta = read_meta(path) or {}
     source, model, versions = (_table(meta, key) for key in ("source", "model", "versions"))
     seen = _probe(file, assumed_fps)
     version = versions.get("humantrack")
@@ -223,15 +222,6 @@ def _facts(path: Path, file: ResultsFile, assumed_fps: float | None) -> ClipFact
         model=model,
         written_by=f"humantrack {version}" if version else None,
     )
-
-
-def _read_meta(path: Path) -> dict[str, Any]:
-    """The description beside the results; {} if there is none that can be used."""
-    try:
-        content = json.loads(meta_path(path).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _table(meta: dict[str, Any], key: str) -> dict[str, Any]:

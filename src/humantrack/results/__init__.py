@@ -1,7 +1,7 @@
 """Records to and from PHALP's keys: streaming pickle writer, safe reader."""
 
 from humantrack.results.columns import PeopleColumns, people_columns
-from humantrack.results.meta import RunMeta, meta_path, write_meta
+from humantrack.results.meta import RunMeta, meta_path, read_meta, write_meta
 from humantrack.results.reader import (
     DEFAULT_MAX_SIZE,
     ResultsFile,
@@ -24,6 +24,7 @@ __all__ = [
     "meta_path",
     "partial_path",
     "people_columns",
+    "read_meta",
     "record_from_phalp",
     "record_to_phalp",
     "write_meta",

@@ -103,6 +103,15 @@ def write_meta(path: str | os.PathLike[str], meta: RunMeta | Mapping[str, Any]) 
         file.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
+def read_meta(results: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The description beside a results file; None if there is none that can be read."""
+    try:
+        content = json.loads(meta_path(results).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
 def to_json(value: Any) -> Any:  # noqa: PLR0911, one return for each kind
     """Plain JSON values for what a run's description may hold.
 
