@@ -44,10 +44,20 @@ class HumantrackError(Exception):
             line += f": {self.where}"
         if self.hint:
             line += f". {self.hint[0].upper()}{self.hint[1:]}"
-        return " ".join(line.split())
+        return printable(line)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.where, self.hint)
+
+
+def printable(text: str) -> str:
+    """One line, in which what could steer a terminal is spelled out: a name may hold anything."""
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line
+    )
 
 
 def _rebuild(
