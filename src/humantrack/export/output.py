@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +22,22 @@ class OutputFiles:
         stem: the files' path without a suffix; missing folders are made.
         overwrite: whether files that are there already may be replaced.
         exact: the one file to write, whatever suffix the format has; None names it by the stem.
+        keep: files that are never replaced: what is being read.
 
     Raises:
         OutputError: if a file is there already, or cannot be written.
     """
 
-    def __init__(self, stem: Path, *, overwrite: bool = False, exact: Path | None = None) -> None:
+    def __init__(
+        self,
+        stem: Path,
+        *,
+        overwrite: bool = False,
+        exact: Path | None = None,
+        keep: Collection[Path] = (),
+    ) -> None:
         self._stem, self._overwrite, self._exact = stem, overwrite, exact
+        self._keep = keep
         self._pending: list[tuple[Path, Path, BinaryIO]] = []
         self.paths: list[Path] = []
         """Files written, in order."""
@@ -52,8 +62,7 @@ class OutputFiles:
                 where=path,
                 hint="name a folder with -o FOLDER/",
             )
-        if path.exists() and not self._overwrite:
-            raise OutputError("the file is there already", where=path, hint="--force replaces it")
+        self.check_free(path)
         temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +72,23 @@ class OutputFiles:
         self._pending.append((temporary, path, file))
         self.paths.append(path)
         return file
+
+    def check_free(self, path: Path) -> None:
+        """See that a file may take this name.
+
+        Raises:
+            OutputError: if one is there that may not be replaced.
+        """
+        try:
+            if not path.exists():
+                return
+            is_kept = any(k.exists() and k.samefile(path) for k in self._keep)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        if is_kept:
+            raise OutputError("this is one of the files that are read or written", where=path)
+        if not self._overwrite:
+            raise OutputError("the file is there already", where=path, hint="--force replaces it")
 
     def __enter__(self) -> OutputFiles:
         return self

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from humantrack.export.base import Exporter, Format
 from humantrack.export.options import ExportOptions
 from humantrack.export.output import OutputFiles, StandardOutput
 from humantrack.export.source import ResultsSource
-from humantrack.results import DEFAULT_MAX_SIZE
+from humantrack.results import DEFAULT_MAX_SIZE, meta_path
 
 STDOUT = "-"
 
@@ -47,6 +49,7 @@ def export(
     strict: bool = False,
     max_size: int = DEFAULT_MAX_SIZE,
     progress: Progress | None = None,
+    keep: Collection[Path] = (),
 ) -> Done:
     """Export one results file to one or more formats, in one walk through it.
 
@@ -60,6 +63,7 @@ def export(
         strict: raise for results that are cut short, instead of a note.
         max_size: most decompressed bytes to accept.
         progress: see ``Progress``.
+        keep: files that are not replaced even so; the results themselves never are.
 
     Raises:
         ConfigError: if ``output`` cannot hold the formats.
@@ -67,9 +71,9 @@ def export(
         OutputError: if a file cannot be written; no file is left behind.
     """
     path = Path(path)
-    outputs = _outputs(path, formats, output, force=force)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    outputs = _outputs(path, formats, output, force=force, keep=(path, meta_path(path), *keep))
+    notes: list[str] = []
+    with take_notes(notes.append):
         source = ResultsSource(path, options, strict=strict, max_size=max_size)
         advance = None if progress is None else progress(source)
         with ExitStack() as stack:
@@ -82,12 +86,21 @@ def export(
                     exporter.write(batch)
             for exporter in exporters:
                 exporter.finish()
-    notes = list(dict.fromkeys(str(w.message) for w in caught))
     if not source.facts.fps_known:
         notes.append(
             f"{path} does not say its frame rate; {source.facts.fps:g} is assumed (--source-fps)"
         )
     return Done(source=path, files=[f for files in outputs for f in files.paths], notes=notes)
+
+
+@contextmanager
+def take_notes(note: Callable[[str], None]) -> Iterator[None]:
+    """Tell of what the block warns of, each thing once; of nothing if it fails."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for line in dict.fromkeys(str(w.message) for w in caught if w.category is not RuntimeWarning):
+        note(line)
 
 
 def _begun(kind: Format, source: ResultsSource, files: OutputFiles) -> Exporter:
@@ -97,11 +110,20 @@ def _begun(kind: Format, source: ResultsSource, files: OutputFiles) -> Exporter:
 
 
 def _outputs(
-    path: Path, formats: Sequence[Format], output: str | Path | None, *, force: bool
+    path: Path,
+    formats: Sequence[Format],
+    output: str | Path | None,
+    *,
+    force: bool,
+    keep: Collection[Path],
 ) -> list[OutputFiles]:
     """Where each format writes."""
+
+    def named(stem: Path, exact: Path | None = None) -> list[OutputFiles]:
+        return [OutputFiles(stem, overwrite=force, exact=exact, keep=keep) for _ in formats]
+
     if output is None:
-        return [OutputFiles(path.with_suffix(""), overwrite=force) for _ in formats]
+        return named(path.with_suffix(""))
     single = len(formats) == 1 and formats[0].is_single
     if str(output) == STDOUT:
         if not single:
@@ -111,33 +133,51 @@ def _outputs(
         return [StandardOutput()]
     target = Path(output)
     if is_folder(output):
-        return [OutputFiles(target / path.stem, overwrite=force) for _ in formats]
+        return named(target / path.stem)
     if single:
-        return [OutputFiles(target, overwrite=force, exact=target)]
-    stem = target.with_suffix("") if len(formats) == 1 else target
-    return [OutputFiles(stem, overwrite=force) for _ in formats]
+        return named(target, exact=target)
+    return named(target.with_suffix("") if len(formats) == 1 else target)
 
 
 def is_folder(output: str | Path) -> bool:
     """True for an existing folder, or a name with a slash at its end."""
-    return str(output).endswith(("/", "\\")) or Path(output).is_dir()
+    name = str(output)
+    return name != STDOUT and (name.endswith(("/", "\\")) or Path(name).is_dir())
 
 
-def find_results(inputs: Sequence[str]) -> Iterator[tuple[Path, Path]]:
-    """The results files that a command line names, each with its place below the folder named.
+def find_results(inputs: Sequence[str]) -> list[tuple[Path, Path]]:
+    """The results files that a command line names, each with its place in an output folder.
+
+    That is its place below the folder named; where two would meet, all are placed as they lie
+    below their common folder.
 
     Raises:
         ResultsError: if a folder holds none.
     """
+    found: dict[str, tuple[Path, Path]] = {}
     for name in inputs:
-        path = Path(name)
-        if not path.is_dir():
-            yield path, Path(path.name)
-            continue
-        found = sorted(
-            p for p in path.rglob("*.pkl") if p.is_file() and not p.name.endswith(_OWN_SUFFIXES)
-        )
-        if not found:
-            raise ResultsError("the folder holds no results (.pkl)", where=path)
-        for file in found:
-            yield file, file.relative_to(path)
+        for path, place in _named(Path(name)):
+            file = os.path.abspath(path)  # noqa: PTH100, links are files of their own
+            found.setdefault(file, (path, place))
+    places = Counter(place.with_suffix("") for _, place in found.values())
+    if len(places) == len(found):
+        return list(found.values())
+    try:
+        root = os.path.commonpath([Path(file).parent for file in found])
+    except ValueError:  # on different drives
+        return list(found.values())
+    return [(path, Path(file).relative_to(root)) for file, (path, _) in found.items()]
+
+
+def _named(path: Path) -> Iterator[tuple[Path, Path]]:
+    """A file, or those of a folder."""
+    if not path.is_dir():
+        yield path, Path(path.name)
+        return
+    found = sorted(
+        p for p in path.rglob("*.pkl") if p.is_file() and not p.name.endswith(_OWN_SUFFIXES)
+    )
+    if not found:
+        raise ResultsError("the folder holds no results (.pkl)", where=path)
+    for file in found:
+        yield file, file.relative_to(path)
