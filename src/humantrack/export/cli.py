@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from humantrack._version import __version__
-from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError
+from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError, printable
 from humantrack.export.base import FORMATS, Format, find_format
 from humantrack.export.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
 from humantrack.export.run import STDOUT, export, find_results, is_folder
@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             traceback.print_exception(error)
         console.print(
-            f"humantrack-export: internal error: {type(error).__name__}: {error}"
-            ". Add --debug to see where"
+            printable(f"humantrack-export: internal error: {type(error).__name__}: {error}")
+            + ". Add --debug to see where"
         )
         return INTERNAL_ERROR
     for problem in errors:
@@ -68,7 +68,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
         raise ConfigError("no results are named", hint="write humantrack-export out.pkl")
     formats = list(dict.fromkeys(find_format(name) for name in arguments.format or ["json"]))
     options = _options(arguments, formats)
-    inputs = list(find_results(arguments.inputs))
+    max_size = _size(arguments.max_size)
+    inputs = find_results(arguments.inputs)
     if len(inputs) > 1 and arguments.output is not None and not is_folder(arguments.output):
         hint = "name a folder, with a slash at its end"
         raise ConfigError(
@@ -78,11 +79,21 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
         from humantrack.export.timeline import show
 
         paths = [path for path, _ in inputs]
-        return show(paths, options, summary=arguments.summary, plot=arguments.plot)
+        return show(
+            paths,
+            options,
+            summary=arguments.summary,
+            plot=arguments.plot,
+            force=arguments.force,
+            strict=arguments.strict,
+            max_size=max_size,
+            note=lambda line: console.print(f"note: {printable(line)}"),
+        )
     errors: list[HumantrackError] = []
+    keep = {path for path, _ in inputs}
     for path, place in inputs:
         output = arguments.output
-        if output is not None and is_folder(output) and output != STDOUT:
+        if output is not None and is_folder(output):
             output = f"{Path(output, place).parent}/"  # clips of one name in two folders stay two
         try:
             with _progress(console, arguments.quiet) as progress:
@@ -93,19 +104,21 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
                     options,
                     force=arguments.force,
                     strict=arguments.strict,
-                    max_size=_size(arguments.max_size),
+                    max_size=max_size,
                     progress=progress,
+                    keep=keep,
                 )
         except HumantrackError as error:
             errors.append(error)
             continue
+        keep.update(done.files)
         for note in done.notes:
-            console.print(f"note: {note}")
+            console.print(f"note: {printable(note)}")
         if not arguments.quiet and output != STDOUT:
             for file in done.files:
-                console.print(f"{file}")
+                console.print(printable(str(file)))
             if not done.files:
-                console.print(f"note: {path} holds nobody to export")
+                console.print(printable(f"note: {path} holds nobody to export"))
     return errors
 
 
@@ -155,6 +168,7 @@ def _progress(console: Console, quiet: bool) -> Iterator[Callable[..., Callable[
 def _print_schema() -> int:
     schema = files("humantrack.export").joinpath("results.schema.json").read_text("utf-8")
     sys.stdout.write(schema)
+    sys.stdout.flush()  # here, where a closed pipe is understood
     return 0
 
 
@@ -194,9 +208,12 @@ def _size(text: str) -> int:
     number = text.strip().lower().removesuffix("b")
     unit = number[-1:] if number[-1:] in _UNITS and number[-1:] else ""
     try:
-        return int(float(number.removesuffix(unit)) * _UNITS[unit])
+        size = int(float(number.removesuffix(unit)) * _UNITS[unit])
     except (ValueError, OverflowError):
-        raise ConfigError("not a size", where=f"--max-size {text}", hint="write 4G") from None
+        size = 0
+    if size < 1:
+        raise ConfigError("not a size", where=f"--max-size {text}", hint="write 4G")
+    return size
 
 
 def _parser() -> argparse.ArgumentParser:
