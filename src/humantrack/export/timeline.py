@@ -19,7 +19,7 @@ from humantrack.export.spans import ClipSpans, TrackSpans, clip_spans
 from humantrack.render.palette import identity_colour
 from humantrack.results import DEFAULT_MAX_SIZE
 
-_BLOCKS, _ASCII = " ─▒█", " -+#"
+_BLOCKS, _ASCII = " ▁▄▇", " -+#"
 """A cell in which the track is: not there, in a gap, seen in part, seen throughout."""
 
 _NUMBERS = ("track", "first", "last", "seen", "length", "gaps", "missed", "score")
