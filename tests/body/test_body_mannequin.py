@@ -141,6 +141,20 @@ def test_first_beta_makes_taller(body: Mannequin) -> None:
     assert height(1) - height(0) == pytest.approx(0.114, abs=0.01)
 
 
+def test_the_bind_pose_is_all_that_skinning_needs(
+    body: Mannequin, golden: dict[str, np.ndarray]
+) -> None:
+    bodies = batch(golden["body_rotations"][:3], golden["body_betas"][:3])
+    assert np.any(bodies.betas)
+    turned, joints = body.forward_kinematics(bodies.global_orient, bodies.body_pose, bodies.betas)
+    for i, surface in enumerate(body.vertices(bodies)):
+        vertices, bind, rotations = body.bind(bodies.betas[i])
+        apart = vertices[:, None] - bind
+        posed = np.einsum("jab,vjb->vja", turned[i] @ rotations, apart) + joints[i]
+        skinned = np.einsum("vj,vja->va", body.weights, posed)
+        np.testing.assert_allclose(skinned, surface, atol=1e-5)
+
+
 def test_mesh_is_closed_and_well_formed(body: Mannequin) -> None:
     faces = body.faces
     assert faces.shape == body.uv_faces.shape == (27420, 3)

@@ -93,6 +93,22 @@ class Mannequin:
         """
         return self._joints_rest.base if betas is None else self._joints_rest(betas)
 
+    def bind(self, betas: Array) -> tuple[Array, Array, Array]:
+        """The pose in which surface and skeleton were joined, for programs that skin by themselves.
+
+        A vertex goes to sum_j w_j (G_j B_j (v - b_j) + J_j), with G, J of
+        :meth:`forward_kinematics` and w of ``weights``.
+
+        Args:
+            betas: (10,) shape.
+
+        Returns:
+            Vertices v (V,3) float32 and joints b (24,3) float64, metres, the body's own axes, and
+            rotations B (24,3,3) float64 that bring each joint's part into the T pose.
+        """
+        shape = np.asarray(betas)[None]
+        return self._surface.bind(shape)[0], self._joints_bind(shape)[0], self._bind_rotations
+
     def forward_kinematics(
         self, global_orient: Array, body_pose: Array, betas: Array
     ) -> tuple[Array, Array]:
@@ -172,19 +188,19 @@ class _Skin:
     """
 
     def __init__(self, template: Array, directions: Array, weights: Array) -> None:
-        self._bind = _Shaped(template, directions, np.float32)
+        self.bind = _Shaped(template, directions, np.float32)
         self._vertex, joint = np.nonzero(weights)
         self._weight = weights[self._vertex, joint, None]
         self._column = (4 * joint[:, None] + np.arange(4)).ravel().astype(np.int32)
         count = np.bincount(self._vertex, minlength=len(weights))
         self._start = np.concatenate([[0], 4 * np.cumsum(count)]).astype(np.int32)
-        self._mean_adult = self._matrix(self._bind.base)
+        self._mean_adult = self._matrix(self.bind.base)
 
     def posed(self, transforms: Array, betas: Array) -> Array:
         """(N,24,3,4), (N,10) -> (N,V,3) float32."""
         if not np.any(betas):
             return self._product(self._mean_adult, transforms)
-        shapes = self._bind(betas)
+        shapes = self.bind(betas)
         people = [
             self._product(self._matrix(shape), transform[None])
             for shape, transform in zip(shapes, transforms, strict=True)
