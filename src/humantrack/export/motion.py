@@ -105,10 +105,11 @@ class MotionCollector:
     Args:
         options: focal length, gaps, rate and smoothing.
         fps: the source's rate.
+        long_lens: keep PHALP's focal length where the options give none.
     """
 
-    def __init__(self, options: ExportOptions, fps: float) -> None:
-        self._options, self._fps = options, fps
+    def __init__(self, options: ExportOptions, fps: float, *, long_lens: bool = False) -> None:
+        self._options, self._fps, self._long_lens = options, fps, long_lens
         self._smpl = options.smpl or find(by_name("SMPL_NEUTRAL.pkl"))
         self._frame: list[int] = []
         self._time_s: list[float] = []
@@ -123,8 +124,9 @@ class MotionCollector:
             self._frame.append(frame.index)
             self._time_s.append(frame.time_s)
             self._shot.append((self._shot[-1] if self._shot else 0) + frame.is_shot_start)
-        lens = self._options.focal_px or usual_focal_px(people.size)
-        cam_t = camera_with_focal(people.cam_t, people.focal_px(), lens)
+        own_px = people.focal_px()
+        usual_px = own_px if self._long_lens else usual_focal_px(people.size)
+        cam_t = camera_with_focal(people.cam_t, own_px, self._options.focal_px or usual_px)
         joints = people.joints_3d + cam_t[:, None]
         local = np.concatenate([people.global_orient, people.body_pose], axis=1)
         good = people.missed <= 0  # later copies say nothing; -1 was filled in by PHALP
@@ -238,11 +240,13 @@ def _between(target: Motion, source: Motion, before: IntArray, after: IntArray) 
     )
 
 
-def resample(motion: Motion, fps: float) -> Motion:
-    """The motion at even frames of another rate, from its first frame on."""
-    length = motion.time_s[-1] - motion.time_s[0]
-    time_s = motion.time_s[0] + np.arange(int(np.floor(length * fps + _EVEN)) + 1) / fps
+def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion:
+    """The motion at even frames of another rate, from its first frame or another time on."""
+    start_s = float(motion.time_s[0]) if start_s is None else start_s
+    length = motion.time_s[-1] - start_s
+    time_s = start_s + np.arange(int(np.floor(length * fps + _EVEN)) + 1) / fps
     before = np.searchsorted(motion.time_s, time_s + _EVEN / fps, side="right") - 1
+    before = np.maximum(before, 0)
     after = np.minimum(before + 1, len(motion) - 1)
     target = replace(_rows(motion, before), time_s=time_s, fps=fps)
     return _between(target, motion, before, after)
