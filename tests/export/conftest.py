@@ -129,6 +129,12 @@ DANCERS = (
 """1 is always there; 2 comes late and is hidden in 15..19; 7 is tall, and leaves."""
 
 
+@pytest.fixture(scope="session")
+def person() -> type[Person]:
+    """``person(track_id, frames, missing=..., betas=..., ghosts=3)``: a track for the next."""
+    return Person
+
+
 @pytest.fixture
 def make_results(tmp_path: Path) -> Callable[..., Path]:
     """``make_results(people, count=40, name="clip.pkl")``: a results file of humantrack."""
