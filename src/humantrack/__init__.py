@@ -23,7 +23,7 @@ from humantrack.errors import (
 )
 from humantrack.phalp import PHALP, Defaults
 from humantrack.pipeline.summary import RunSummary
-from humantrack.results import iter_results, load_results
+from humantrack.results import Results, iter_results, load_results
 from humantrack.track import BlazePose_4dhuman, HMR2_4dhuman
 from humantrack.types import (
     Appearance,
@@ -61,6 +61,7 @@ __all__ = [
     "Observation",
     "OutputError",
     "People",
+    "Results",
     "ResultsError",
     "RunSummary",
     "SourceError",

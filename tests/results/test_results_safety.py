@@ -50,7 +50,7 @@ def same(a, b):
 
 def test_file_of_phalp_reads_as_joblib_reads_it(upstream):
     theirs = joblib.load(upstream)
-    assert same(load_results(upstream), theirs)
+    assert same(dict(load_results(upstream)), theirs)
     assert same(dict(iter_results(upstream)), theirs)
 
 
@@ -59,7 +59,7 @@ def test_whole_file_of_phalp_reads_as_joblib_reads_it(name):
     path = SHARED / f"upstream_{name}.pkl"
     if not path.exists():
         pytest.skip("../shared/golden_tracker is not there")
-    assert same(load_results(path), joblib.load(path))
+    assert same(dict(load_results(path)), joblib.load(path))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def sample():
 def test_every_way_joblib_saves(tmp_path, sample, protocol, compress):
     path = tmp_path / "r.pkl"
     joblib.dump(sample, path, compress=compress, protocol=protocol)
-    assert same(load_results(path), joblib.load(path))
+    assert same(dict(load_results(path)), joblib.load(path))
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -97,7 +97,7 @@ def test_every_way_joblib_saves(tmp_path, sample, protocol, compress):
 def test_every_way_pickle_saves(tmp_path, sample, protocol, compress):
     path = tmp_path / "r.pkl"
     path.write_bytes(compress(pickle.dumps(sample, protocol)))
-    results = load_results(path)
+    results = dict(load_results(path))
     assert same(results, pickle.loads(pickle.dumps(sample, protocol)))
     first, second = results["a.jpg"]["shared"]
     assert first is second

@@ -102,7 +102,7 @@ def every_reading(path):
             "joblib": joblib.load(path),
             "pickle": pickle.loads(pickled),
             "pure python": pickle._Unpickler(io.BytesIO(pickled)).load(),
-            "load_results": load_results(path, strict=True),
+            "load_results": dict(load_results(path, strict=True)),
             "iter_results": dict(iter_results(path, strict=True)),
         }
 
@@ -282,7 +282,7 @@ def test_killed_run_is_readable_up_to_the_last_frame(tmp_path, many):
         for count, (key, value) in enumerate(many.items(), 1):
             writer.write_frame(key, value)
             with pytest.warns(TruncatedResultsWarning, match=f"after {count} whole frames"):
-                results = load_results(partial_path(path))
+                results = dict(load_results(partial_path(path)))
             assert len(results) == count
             assert is_prefix(results, many)
 
@@ -386,7 +386,7 @@ def test_final_name_that_is_taken_by_a_folder(tmp_path, many):
     ):
         for key, value in many.items():
             writer.write_frame(key, value)
-    assert same(load_results(partial_path(path)), many)
+    assert same(dict(load_results(partial_path(path))), many)
 
 
 def test_writer_must_be_entered(tmp_path):

@@ -1,5 +1,6 @@
 """Records to and from PHALP's keys: streaming pickle writer, safe reader."""
 
+from humantrack.results.collection import Results
 from humantrack.results.columns import PeopleColumns, people_columns
 from humantrack.results.meta import RunMeta, meta_path, read_meta, write_meta
 from humantrack.results.reader import (
@@ -15,6 +16,7 @@ from humantrack.results.writer import ResultsWriter, partial_path
 __all__ = [
     "DEFAULT_MAX_SIZE",
     "PeopleColumns",
+    "Results",
     "ResultsFile",
     "ResultsWriter",
     "RunMeta",

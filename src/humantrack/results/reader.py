@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from humantrack.errors import ResultsError, UnsafePickleError
+from humantrack.results.collection import Results
 from humantrack.results.encode import END, HEADER, LENGTH
+from humantrack.results.meta import read_meta
 from humantrack.results.safe_pickle import loads
 from humantrack.results.stream import ByteStream
 from humantrack.types import FrameKey
@@ -28,8 +30,8 @@ class TruncatedResultsWarning(UserWarning):
 
 def load_results(
     path: _PathLike, *, strict: bool = False, max_size: int = DEFAULT_MAX_SIZE
-) -> dict[FrameKey, _Frame]:
-    """Read a whole results file.
+) -> Results:
+    """Read a whole results file, and the ``.meta.json`` beside it.
 
     Args:
         path: written by humantrack, by PHALP (joblib, any of its compressions but lz4) or by
@@ -38,14 +40,15 @@ def load_results(
         max_size: most decompressed bytes to accept.
 
     Returns:
-        Frames under their keys, in the file's order; see docs/results.md.
+        A dict of frames under their keys, in the file's order, see docs/results.md; with records
+        and more, see docs/python.md.
 
     Raises:
         UnsafePickleError: if the file names anything but plain data. Nothing of it has run.
         ResultsError: if it is missing, no results file, too large, or cut short (a file of
             humantrack only if ``strict``).
     """
-    results: dict[FrameKey, _Frame] = {}
+    results = Results(meta=read_meta(path))
     left = max_size
     for key, frame, size in _walk(path, strict, max_size):
         left -= size

@@ -1,0 +1,130 @@
+"""People of many frames as a flat table: one named column per number, one row per person and frame.
+
+=========================  ========  ===============================================================
+column                     type      meaning
+=========================  ========  ===============================================================
+frame                      int64     number of the frame in the run, from 0
+key                        text      the frame's key; of a video read as it goes ``["path", pts]``
+time_s                     float64   seconds since the start of the source
+shot                       bool      true in the first frame after a cut
+track_id                   int64
+state                      text      ``observed``, or ``predicted``: a copy of the last observation
+tracked_time               int64     0 seen, k last seen k frames ago, -1 filled in by PHALP
+score                      float32   the detector's, 0..1
+image_width, image_height  int64     pixels of the frame
+bbox_x, _y, _w, _h         float32   left, top, width, height in pixels of the frame
+center_x, _y               float64   centre of the padded box in pixels
+scale                      float64   longer side of the padded box over max(H, W)
+camera_x, _y, _z           float32   metres, see docs/coordinates.md
+camera_bbox_s, _x, _y      float32   crop round the padded box
+rot_<joint>_<component>    float32   SMPL's 24 joints, the root's (``pelvis``) in camera axes, the
+                                     others to their parents; components as in ``COMPONENTS``
+betas_0 ... betas_9        float32   shape
+<joint>_x, _y, _z          float32   PHALP's 45 joints in metres, without ``camera``; ``root`` is 0
+<joint>_u, _v              float32   the same 45 in pixels of the frame
+mask_counts                text      silhouette, a COCO run-length mask of the frame's size
+=========================  ========  ===============================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from humantrack.body.joints import PHALP_JOINTS, SMPL_JOINTS
+from humantrack.errors import ConfigError
+from humantrack.geometry.notations import COMPONENTS, rotations_as
+from humantrack.results.columns import PeopleColumns
+from humantrack.types import FrameKey
+
+Array = npt.NDArray[Any]
+
+
+def people_table(
+    people: PeopleColumns,
+    *,
+    index: Sequence[int],
+    key: Sequence[FrameKey],
+    time_s: Sequence[float],
+    shot: Sequence[bool],
+    rotations: str = "axis_angle",
+    masks: bool = False,
+) -> dict[str, Array]:
+    """The columns, in order, each (P,) and contiguous; ``float`` ones have NaN for infinity.
+
+    Args:
+        people: of F frames.
+        index: F numbers of the frames.
+        key: F keys.
+        time_s: F times.
+        shot: F marks, true after a cut.
+        rotations: notation, a name of ``COMPONENTS``.
+        masks: whether there is a column of silhouettes.
+
+    Raises:
+        ConfigError: for an unknown notation.
+    """
+    if rotations not in COMPONENTS:
+        raise ConfigError(f"must be one of {', '.join(COMPONENTS)}", where=f"rotations={rotations}")
+    row = people.frame_row
+    local = np.concatenate([people.global_orient, people.body_pose], axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is none afterwards
+        pixels = people.joints_px().astype(np.float32)
+    table: dict[str, Array] = {
+        "frame": np.array(index, np.int64)[row],
+        "key": np.array([key_text(k) for k in key], object)[row],
+        "time_s": np.array(time_s, np.float64)[row],
+        "shot": np.array(shot, bool)[row],
+        "track_id": people.track_id,
+        "state": np.where(people.missed == 0, "observed", "predicted"),
+        "tracked_time": people.missed,
+        "score": people.score,
+        "image_width": people.size[:, 1].copy(),
+        "image_height": people.size[:, 0].copy(),
+        **_spread(["bbox"], "xywh", people.xywh_px),
+        **_spread(["center"], "xy", people.centre_px),
+        "scale": people.scale,
+        **_spread(["camera"], "xyz", people.cam_t),
+        **_spread(["camera_bbox"], "sxy", people.cam_crop),
+        **_spread(
+            [f"rot_{joint}" for joint in SMPL_JOINTS],
+            COMPONENTS[rotations],
+            rotations_as(local, rotations),
+        ),
+        **_spread(["betas"], "0123456789", people.betas),
+        **_spread(PHALP_JOINTS, "xyz", people.joints_3d),
+        **_spread(PHALP_JOINTS, "uv", pixels),
+    }
+    if masks:
+        counts = [mask and mask["counts"] for mask in people.masks]
+        table["mask_counts"] = np.array(counts, object)
+    return {name: _finite(column) for name, column in table.items()}
+
+
+def key_text(key: FrameKey) -> str:
+    """A frame's key as text; a tuple as JSON has it."""
+    if isinstance(key, str):
+        return readable(key)
+    return readable(json.dumps(key, ensure_ascii=False, default=str))
+
+
+def readable(text: str) -> str:
+    """The text with what UTF-8 cannot hold (of file names that are no text) as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _spread(names: Sequence[str], parts: Sequence[str], array: Array) -> dict[str, Array]:
+    """(P, names x parts) as columns ``name_part``."""
+    columns = np.ascontiguousarray(array.reshape(len(array), len(names) * len(parts)).T)
+    labels = [f"{name}_{part}" for name in names for part in parts]
+    return dict(zip(labels, columns, strict=True))
+
+
+def _finite(column: Array) -> Array:
+    if column.dtype.kind != "f" or np.isfinite(column).all():
+        return column
+    return np.where(np.isfinite(column), column, np.nan).astype(column.dtype)
