@@ -157,15 +157,18 @@ def test_a_wrong_structure_is_named_with_its_place(mapping, message):
     assert "boxes.pkl" in str(caught.value)
 
 
-def test_mot_lines_count_frames_from_one(tmp_path, make_frame):
+def test_mot_lines_count_frames_and_pixels_from_one(tmp_path, make_frame):
     path = tmp_path / "det.txt"
-    path.write_text("1,3,10,5,20,30,0.9,-1,-1,-1\n\n2 4 1 2 3 4\n2,5,1,2,3,4,0,1,1\n")
+    path.write_text("1,3,11,6,20,30,0.9,-1,-1,-1\n\n2 4 1 2 3 4\n2,5,1,2,3,4,0,1,1\n")
     detector = GivenBoxes(read_text(path))
     first, second, third = detector.detect([make_frame(i) for i in range(3)])
     assert first.xyxy_px.tolist() == [[10, 5, 30, 35]]
     assert first.gt_id.tolist() == [3]
     assert second.gt_id.tolist() == [4], "a mark of 0 means: ignore this box"
     assert len(third) == 0
+    path.write_text("1,3,11,6,31,36\n")
+    (corners,) = GivenBoxes(read_text(path, box_format="xyxy")).detect([make_frame()])
+    assert corners.xyxy_px.tolist() == [[10, 5, 30, 35]]
 
 
 @pytest.mark.parametrize(

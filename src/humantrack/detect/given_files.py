@@ -64,8 +64,8 @@ def read_text(path: str | Path, *, box_format: BoxFormat = "xywh") -> dict[Frame
 
     JSON holds PHALP's structure, or COCO's annotations: the whole ``{"images", "annotations"}``,
     or only the list, whose ``image_id`` is then a file name or the frame's number from 1.
-    MOT lines are frame (from 1), id, x, y, width, height and, if present, a mark that is 0 for
-    boxes to be ignored.
+    MOT lines are frame, id, x, y, width, height and, if present, a mark that is 0 for boxes to be
+    ignored; frames and pixels count from 1, so that the picture begins at 1, 1.
 
     Raises:
         ResultsError: if the file cannot be read or makes no sense.
@@ -101,7 +101,9 @@ def _mot(text: str, path: Path, box_format: BoxFormat) -> dict[FrameName, GivenF
             )
         if len(values) > _MOT_COLUMNS and values[_MOT_COLUMNS] == 0:
             continue
-        boxes[int(values[0]) - 1].append((values[2:6], values[1], []))
+        box = np.array(values[2:6])
+        box[: 2 if box_format == "xywh" else 4] -= 1
+        boxes[int(values[0]) - 1].append((box, values[1], []))
     return _grouped(boxes, path, box_format)
 
 
