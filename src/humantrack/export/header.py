@@ -8,6 +8,7 @@ from humantrack._version import __version__
 from humantrack.body.joints import PHALP_JOINTS, SMPL_JOINTS
 from humantrack.export.source import ResultsSource
 from humantrack.geometry.cameras import PaddedSquare
+from humantrack.results.table import readable
 
 SCHEMA_ID = "urn:humantrack:results:1"
 SCHEMA_VERSION = "1.0"
@@ -27,10 +28,10 @@ def header_of(source: ResultsSource, *, frames: int, non_finite: int) -> dict[st
         "schema": SCHEMA_ID,
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "humantrack", "version": __version__},
-        "results": {"file": source.path.name, "written_by": facts.written_by},
+        "results": {"file": readable(source.path.name), "written_by": facts.written_by},
         "source": {
-            "name": facts.name,
-            "path": facts.path,
+            "name": readable(facts.name),
+            "path": facts.path and readable(facts.path),
             "fps": facts.fps,
             "fps_known": facts.fps_known,
             "width": facts.width,

@@ -13,6 +13,8 @@ from humantrack.export.camera import camera_with_focal
 from humantrack.export.header import header_of
 from humantrack.export.source import Batch
 from humantrack.geometry.notations import rotations_as
+from humantrack.results.table import readable
+from humantrack.types import FrameKey
 from humantrack.types._check import FloatArray
 
 _WIDEST = 10**15
@@ -83,7 +85,7 @@ class _Document(Exporter):
                 "index": frame.index,
                 "time_s": frame.time_s,
                 "shot": frame.is_shot_start,
-                "key": frame.key,
+                "key": _key(frame.key),
                 "people": [],
             }
             for frame in batch.frames
@@ -137,6 +139,12 @@ class _Document(Exporter):
         if self.options.precision is None:
             return np.ascontiguousarray(array)
         return np.ascontiguousarray(np.round(array, self.options.precision))
+
+
+def _key(key: FrameKey) -> str | tuple[object, ...]:
+    if isinstance(key, str):
+        return readable(key)
+    return tuple(readable(part) if isinstance(part, str) else part for part in key)
 
 
 class Json(_Document):
