@@ -9,11 +9,15 @@ hundred metres away, where the noise of their depth is metres too.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from humantrack.body.smpl_file import SmplArrays, read_smpl
+from humantrack.errors import HumantrackError, ResultsError
 from humantrack.export.camera import camera_with_focal, usual_focal_px
 from humantrack.export.options import ExportOptions
 from humantrack.export.skeleton import PELVIS_ROW, Skeleton, skeleton_of
@@ -30,8 +34,20 @@ from humantrack.weights.catalog import by_name, find
 Y_UP = np.array([1.0, -1.0, -1.0])
 """Half a turn about x: camera axes to the motion's, and back."""
 
-_EVEN = 0.02
-"""Frames are evenly spaced if none is further from its place than this part of a frame."""
+_EVEN = 0.1
+"""Frames are evenly spaced if none is further from its place than this part of a frame: containers
+that count in milliseconds round."""
+
+_SAME = 1e-6
+"""Times closer than this part of a frame are one."""
+
+_MOST_FRAMES = 10**7
+"""Of one motion: four days at 30 frames per second. More means that times or rate are wrong."""
+
+_ESTIMATED = (
+    "the body these results belong to is not known, so its bones are estimated from the joints; "
+    "for SMPL's own name its file (--smpl SMPL_NEUTRAL.pkl)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +122,14 @@ class MotionCollector:
         options: focal length, gaps, rate and smoothing.
         fps: the source's rate.
         long_lens: keep PHALP's focal length where the options give none.
+
+    Raises:
+        WeightsError: if ``options.smpl`` is not an SMPL model.
     """
 
     def __init__(self, options: ExportOptions, fps: float, *, long_lens: bool = False) -> None:
         self._options, self._fps, self._long_lens = options, fps, long_lens
-        self._smpl = options.smpl or find(by_name("SMPL_NEUTRAL.pkl"))
+        self._named_smpl = None if options.smpl is None else read_smpl(options.smpl)
         self._frame: list[int] = []
         self._time_s: list[float] = []
         self._shot: list[int] = []
@@ -154,9 +173,10 @@ class MotionCollector:
                 np.concatenate(parts) for parts in zip(*self._rows[track_id], strict=True)
             )
             row, first = np.unique(row, return_index=True)  # PHALP can list a track twice
-            shape = betas[first].mean(axis=0)
             local = quaternion_to_matrix(quaternions[first])
-            skeleton = skeleton_of(local, joints[first], shape, self._smpl)
+            skeleton = skeleton_of(local, joints[first], betas[first], lambda: self._smpl)
+            if skeleton.kind == "estimated":
+                warnings.warn(_ESTIMATED, stacklevel=2)
             seen = Motion(
                 track_id=track_id,
                 part=None,
@@ -168,13 +188,25 @@ class MotionCollector:
                 quaternions=quaternions[first].astype(np.float64),
                 pelvis=joints[first, PELVIS_ROW].astype(np.float64),
                 joints=joints[first].astype(np.float64),
-                betas=shape,
+                betas=betas[first].mean(axis=0),
                 skeleton=skeleton,
                 rest_pelvis=rest[first].mean(axis=0),
             )
             for motion in self._without_gaps(seen, row):
                 out = motion if options.smooth is None else _smoothed(motion, options.smooth)
                 yield out if options.fps is None else resample(out, options.fps)
+
+    @cached_property
+    def _smpl(self) -> SmplArrays | None:
+        """SMPL's model: the one named, or the cache's if there is a good one."""
+        path = find(by_name("SMPL_NEUTRAL.pkl"))
+        if self._named_smpl is not None or path is None:
+            return self._named_smpl
+        try:
+            return read_smpl(path)
+        except HumantrackError as error:
+            warnings.warn(str(error), stacklevel=2)
+            return None
 
     def _without_gaps(self, seen: Motion, row: IntArray) -> list[Motion]:
         """The track in one piece with its gaps filled, or in the pieces between them."""
@@ -197,10 +229,8 @@ class MotionCollector:
             shot=np.array(self._shot)[every],
             observed=np.isin(every, row),
         )
-        if self._options.gaps == "hold":
-            return [filled]
         after = np.minimum(before + 1, len(row) - 1)
-        return [_between(filled, seen, before, after)]
+        return [_between(filled, seen, before, after, hold=self._options.gaps == "hold")]
 
 
 def _rows(motion: Motion, index: IntArray) -> Motion:
@@ -214,15 +244,17 @@ def _rows(motion: Motion, index: IntArray) -> Motion:
     )
 
 
-def _between(target: Motion, source: Motion, before: IntArray, after: IntArray) -> Motion:
+def _between(
+    target: Motion, source: Motion, before: IntArray, after: IntArray, *, hold: bool = False
+) -> Motion:
     """``target``'s frames with the pose between those of ``source`` around them.
 
-    Rotations take the shortest way (slerp), points the straight one. Across a cut there is no
-    way: a frame takes the pose of the side it is on.
+    Rotations take the shortest way (slerp), points the straight one; with ``hold`` they wait.
+    Across a cut there is no way: a frame takes the pose of the side it is on.
     """
     start, end = source.time_s[before], source.time_s[after]
     span = np.where(end > start, end - start, 1.0)
-    share = np.clip((target.time_s - start) / span, 0.0, 1.0)
+    share = np.clip((target.time_s - start) / span, 0.0, 0.0 if hold else 1.0)
     cut = source.shot[before] != source.shot[after]
     share = np.where(cut, target.shot >= source.shot[after], share)
     matrices = source.matrices
@@ -241,11 +273,20 @@ def _between(target: Motion, source: Motion, before: IntArray, after: IntArray) 
 
 
 def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion:
-    """The motion at even frames of another rate, from its first frame or another time on."""
+    """The motion at even frames of another rate, from its first frame or another time on.
+
+    Raises:
+        ResultsError: if it would have more frames than any clip.
+    """
     start_s = float(motion.time_s[0]) if start_s is None else start_s
-    length = motion.time_s[-1] - start_s
-    time_s = start_s + np.arange(int(np.floor(length * fps + _EVEN)) + 1) / fps
-    before = np.searchsorted(motion.time_s, time_s + _EVEN / fps, side="right") - 1
+    length = (float(motion.time_s[-1]) - start_s) * fps
+    if not length < _MOST_FRAMES:
+        raise ResultsError(
+            f"track {motion.track_id} would have {length:.3g} frames at {fps:g} per second",
+            hint="check --fps, and the times in the results",
+        )
+    time_s = start_s + np.arange(int(np.floor(length + _EVEN)) + 1) / fps
+    before = np.searchsorted(motion.time_s, time_s + _SAME / fps, side="right") - 1
     before = np.maximum(before, 0)
     after = np.minimum(before + 1, len(motion) - 1)
     target = replace(_rows(motion, before), time_s=time_s, fps=fps)

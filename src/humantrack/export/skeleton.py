@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from humantrack.body.joints import OPENPOSE_OF_45, SMPL_PARENTS
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.mannequin import load_mannequin
-from humantrack.body.smpl_file import SmplArrays, read_smpl
-from humantrack.errors import HumantrackError
+from humantrack.body.smpl_file import SmplArrays
 from humantrack.types._check import FloatArray
 
 FITS_M = 0.001
@@ -60,41 +58,43 @@ class Skeleton:
 
 
 def skeleton_of(
-    local: FloatArray, joints: FloatArray, betas: FloatArray, smpl: Path | None = None
+    local: FloatArray,
+    joints: FloatArray,
+    betas: FloatArray,
+    smpl: Callable[[], SmplArrays | None] = lambda: None,
 ) -> Skeleton:
     """The body whose rotations put the joints where they are.
 
     Args:
         local: (T,24,3,3) rotations of one person.
         joints: (T,45,3) PHALP's joints in the axes that the root's rotation leads to.
-        betas: (10,) shape.
-        smpl: SMPL's model file, tried if the shipped body does not fit.
+        betas: (T,10) shapes; the skeleton is that of their mean.
+        smpl: gives SMPL's model, and is asked if the shipped body does not fit.
 
     Returns:
-        The first that fits within a millimetre: the shipped body, SMPL; else bones estimated from
-        the joints themselves. Bones that no joint shows (collars, spine, feet, hands) are then
-        those of the shipped body, scaled.
+        The first that fits within a millimetre, each frame with its own shape: the shipped body,
+        SMPL; else bones estimated from the joints themselves. Bones that no joint shows (collars,
+        spine, feet, hands) are then those of the shipped body, scaled.
     """
     some = np.linspace(0, len(local) - 1, min(_SAMPLES, len(local))).astype(int)
     sample = _Sample(local[some], joints[some][:, SHOWN_ROWS] - joints[some, PELVIS_ROW, None])
-    shipped = load_mannequin().rest_joints(betas[None].astype(float))[0]
-    choices = [_measured("embedded", shipped - shipped[0], sample)]
-    model = None if smpl is None else _smpl(smpl)
+    shapes = np.concatenate([betas[some], betas.mean(axis=0, keepdims=True)]).astype(np.float64)
+    shipped = load_mannequin().rest_joints(shapes)
+    if _error_m(shipped[:-1], sample) < FITS_M:
+        return _measured("embedded", shipped[-1], sample)
+    model = smpl()
     if model is not None:
-        rest = (model.j_regressor @ (model.v_template + model.shapedirs @ betas)).astype(float)
-        choices.append(_measured("smpl", rest - rest[0], sample, model))
-    for skeleton in choices:
-        if skeleton.error_m < FITS_M:
-            return skeleton
-    return _measured("estimated", _estimate(sample, shipped), sample)
+        rest = _smpl_rest(model, shapes)
+        if _error_m(rest[:-1], sample) < FITS_M:
+            return _measured("smpl", rest[-1], sample, model)
+    return _measured("estimated", _estimate(sample, shipped[-1]), sample)
 
 
-@cache
-def _smpl(path: Path) -> SmplArrays | None:
-    try:
-        return read_smpl(path)
-    except HumantrackError:
-        return None
+def _smpl_rest(smpl: SmplArrays, betas: FloatArray) -> FloatArray:
+    """(N,10) -> (N,24,3) SMPL's joints in the T pose."""
+    regressor = smpl.j_regressor.astype(np.float64)
+    moves = np.einsum("jv,vck->jck", regressor, smpl.shapedirs, optimize=True)
+    return np.asarray(regressor @ smpl.v_template + np.einsum("jck,nk->njc", moves, betas))
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,18 @@ class _Sample:
     there: FloatArray
 
 
+def _error_m(rest: FloatArray, sample: _Sample) -> float:
+    """Mean distance from where rest joints (T,24,3) or (24,3), turned, come to lie."""
+    _, joints = forward_kinematics(sample.local, rest)
+    there = joints[:, SHOWN_JOINTS] - joints[:, :1]
+    return float(np.linalg.norm(there - sample.there, axis=-1).mean())
+
+
 def _measured(
     kind: str, rest: FloatArray, sample: _Sample, smpl: SmplArrays | None = None
 ) -> Skeleton:
-    _, joints = forward_kinematics(sample.local, rest)
-    error = np.linalg.norm(joints[:, SHOWN_JOINTS] - sample.there, axis=-1).mean()
-    return Skeleton(kind=kind, rest=rest, error_m=float(error), smpl=smpl)
+    rest = rest - rest[0]
+    return Skeleton(kind=kind, rest=rest, error_m=_error_m(rest, sample), smpl=smpl)
 
 
 def _estimate(sample: _Sample, shipped: FloatArray) -> FloatArray:
