@@ -150,7 +150,7 @@ class MotionCollector:
         local = np.concatenate([people.global_orient, people.body_pose], axis=1)
         good = people.missed <= 0  # later copies say nothing; -1 was filled in by PHALP
         for array in (joints, local, people.betas):
-            good &= np.isfinite(array.reshape(len(good), -1)).all(axis=1)
+            good &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
         for track_id in np.unique(people.track_id[good]).tolist():
             rows = good & (people.track_id == track_id)
             turned = local[rows].astype(np.float64)
