@@ -34,14 +34,14 @@ from humantrack.weights.catalog import by_name, find
 Y_UP = np.array([1.0, -1.0, -1.0])
 """Half a turn about x: camera axes to the motion's, and back."""
 
-_EVEN = 0.1
+EVEN = 0.1
 """Frames are evenly spaced if none is further from its place than this part of a frame: containers
 that count in milliseconds round."""
 
 _SAME = 1e-6
 """Times closer than this part of a frame are one."""
 
-_MOST_FRAMES = 10**7
+MOST_FRAMES = 10**7
 """Of one motion: four days at 30 frames per second. More means that times or rate are wrong."""
 
 _ESTIMATED = (
@@ -108,7 +108,7 @@ class Motion:
     def is_even(self) -> bool:
         """True if the frames are evenly spaced at ``fps``."""
         steps = np.arange(len(self)) / self.fps
-        return bool(np.abs(self.time_s - self.time_s[0] - steps).max() * self.fps < _EVEN)
+        return bool(np.abs(self.time_s - self.time_s[0] - steps).max() * self.fps < EVEN)
 
     def even(self) -> Motion:
         """The same motion at even frames of ``fps``; itself if it is even already."""
@@ -280,12 +280,12 @@ def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion
     """
     start_s = float(motion.time_s[0]) if start_s is None else start_s
     length = (float(motion.time_s[-1]) - start_s) * fps
-    if not length < _MOST_FRAMES:
+    if not length < MOST_FRAMES:
         raise ResultsError(
             f"track {motion.track_id} would have {length:.3g} frames at {fps:g} per second",
             hint="check --fps, and the times in the results",
         )
-    time_s = start_s + np.arange(int(np.floor(length + _EVEN)) + 1) / fps
+    time_s = start_s + np.arange(int(np.floor(length + EVEN)) + 1) / fps
     before = np.searchsorted(motion.time_s, time_s + _SAME / fps, side="right") - 1
     before = np.maximum(before, 0)
     after = np.minimum(before + 1, len(motion) - 1)
