@@ -15,17 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from humantrack.errors import ResultsError
 from humantrack.export.base import MotionExporter
-from humantrack.export.motion import Y_UP, Motion, MotionCollector, resample
+from humantrack.export.motion import EVEN, MOST_FRAMES, Y_UP, Motion, MotionCollector, resample
 from humantrack.export.source import Batch
 from humantrack.results.encode import END, HEADER, encode_frame
 from humantrack.types import FrameKey
 
 _FILLED = -1
 """PHALP's ``tracked_time`` of a frame that was filled in."""
-
-_EVEN = 0.02
-"""Part of a frame by which times may miss the grid."""
 
 
 class Blender(MotionExporter):
@@ -55,11 +53,20 @@ class Blender(MotionExporter):
             self._write_track(keys, list(parts))
 
     def _grid(self) -> Sequence[FrameKey]:
-        """A key for every frame of the files."""
+        """A key for every frame of the files.
+
+        Raises:
+            ResultsError: if there would be more frames than any clip has.
+        """
         if self.options.fps is None or not self._times:
             return self._keys
-        length = self._times[-1] - self._times[0]
-        return [f"{i:06d}" for i in range(int(length * self.options.fps + _EVEN) + 1)]
+        length = (self._times[-1] - self._times[0]) * self.options.fps
+        if not 0 <= length < MOST_FRAMES:
+            raise ResultsError(
+                f"the clip would have {length:.3g} frames at {self.options.fps:g} per second",
+                hint="check --fps, and the times in the results",
+            )
+        return [f"{i:06d}" for i in range(int(length + EVEN) + 1)]
 
     def _write_track(self, keys: Sequence[FrameKey], parts: list[Motion]) -> None:
         people: dict[int, dict[str, Any]] = {}
@@ -81,7 +88,7 @@ class Blender(MotionExporter):
             row = {index: i for i, index in enumerate(self._indices)}
             return [row[index] for index in part.frame.tolist()], part
         first_s, last_s = part.time_s[[0, -1]] - self._times[0]
-        start = min(int(np.ceil(first_s * fps - _EVEN)), count - 1)
+        start = min(int(np.ceil(first_s * fps - EVEN)), count - 1)
         # What begins and ends between two frames of the grid is shown in the second.
         motion = resample(part, fps, self._times[0] + min(start / fps, float(last_s)))
         return list(range(start, start + len(motion))), motion

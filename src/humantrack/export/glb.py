@@ -9,6 +9,7 @@ counted from the first frame exported. Source of the layout: Khronos, glTF 2.0 s
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,7 +17,7 @@ import pygltflib as gl
 
 from humantrack._version import __version__
 from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
-from humantrack.errors import OutputError
+from humantrack.errors import OutputError, ResultsError
 from humantrack.export.base import MotionExporter
 from humantrack.export.motion import Motion
 from humantrack.export.source import Batch
@@ -47,9 +48,15 @@ class Glb(MotionExporter):
         super().write(batch)
         self._times += [frame.time_s for frame in batch.frames]
 
+    @property
+    def _start_s(self) -> float:
+        """When the clip's first frame is; the scene counts from there."""
+        return min(self._times, default=0.0)
+
     def write_motion(self, motion: Motion) -> None:
         """Add a person to the scene."""
-        self._scene.add(motion, np.array(self._times))
+        here = replace(motion, time_s=motion.time_s - self._start_s)
+        self._scene.add(here, np.array(self._times) - self._start_s)
 
     def finish(self) -> None:
         """Put the scene together and write it."""
@@ -65,7 +72,7 @@ class Glb(MotionExporter):
                 "results": self.source.path.name,
                 "source": facts.path,
                 "fps": facts.fps,
-                "start_s": self._times[0] if self._times else None,
+                "start_s": self._start_s if np.isfinite(self._start_s) else None,
                 "units": "metres, seconds, radians",
                 "axes": "x right, y up, z towards the viewer; the origin is the camera",
             },
@@ -88,9 +95,20 @@ class _Scene:
     # -- what is in it --------------------------------------------------------------------------
 
     def add(self, motion: Motion, clip_s: FloatArray) -> None:
-        """A person; ``clip_s`` (F,) are the times of all frames."""
-        first, top = clip_s[0], len(self._gltf.nodes)
-        time_s = (motion.time_s - first).astype(np.float32)
+        """A person.
+
+        Args:
+            motion: theirs, in the scene's time.
+            clip_s: (F,) when the clip's frames are.
+
+        Raises:
+            ResultsError: if times are not finite.
+        """
+        top = len(self._gltf.nodes)
+        with np.errstate(over="ignore"):
+            time_s = motion.time_s.astype(np.float32)
+        if not np.isfinite(time_s).all():
+            raise ResultsError(f"track {motion.track_id} has times that are no times")
         rows = np.flatnonzero(np.diff(np.maximum.accumulate(time_s), prepend=-1) > 0)
         turns = _continuous(motion.quaternions)[..., [1, 2, 3, 0]].astype(np.float32)
         places = motion.pelvis.astype(np.float32)
@@ -265,12 +283,12 @@ def _continuous(quaternions: FloatArray) -> FloatArray:
 
 def _switch(motion: Motion, clip_s: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(K,) times and 0 or 1: when the person appears, and is gone, within the clip."""
-    times, on = [float(motion.time_s[0] - clip_s[0])], [1.0]
+    times, on = [float(motion.time_s[0])], [1.0]
     if times[0] > 0:
         times, on = [0.0, *times], [0.0, *on]
     later = clip_s[clip_s > motion.time_s[-1]]
     if len(later):
-        times, on = [*times, float(later[0] - clip_s[0])], [*on, 0.0]
+        times, on = [*times, float(later.min())], [*on, 0.0]
     seconds = np.array(times, np.float32)
     rows = np.flatnonzero(np.diff(seconds, prepend=-1) > 0)
     return seconds[rows], np.array(on, np.float32)[rows]
