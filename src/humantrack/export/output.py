@@ -157,5 +157,12 @@ class StandardOutput(OutputFiles):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
-            sys.stdout.buffer.flush()
+        try:
+            if error is None:
+                sys.stdout.buffer.flush()
+        except BrokenPipeError:  # no error: who reads has had enough
+            raise
+        except OSError as refused:
+            raise cannot_write("standard output", refused) from refused
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise cannot_write("standard output", error) from error
