@@ -1,4 +1,4 @@
-"""A row per frame and track, as text; ``results.table`` describes the columns."""
+"""A row per frame and track, as text; docs/python.md describes the columns."""
 
 from __future__ import annotations
 

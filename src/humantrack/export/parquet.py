@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,9 @@ class Parquet(Exporter):
         self._frames = self._non_finite = 0
         self._waiting: list[Any] = []
         empty = self._rows(Batch([]))
+        sink = _Sink(self.outputs.open(self.suffix))
         self._writer = parquet.ParquetWriter(
-            self.outputs.open(self.suffix), empty.schema, compression="zstd", use_dictionary=["key"]
+            sink, empty.schema, compression="zstd", use_dictionary=["key", "state"]
         )
 
     def write(self, batch: Batch) -> None:
@@ -72,12 +73,34 @@ class Parquet(Exporter):
         self._waiting = []
 
 
+class _Sink:
+    """A file that may be closed early: an export was given up, but its writer still wants to end.
+
+    Without it pyarrow complains on standard error, after the error that matters.
+    """
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        """Write, or drop what comes too late."""
+        return len(data) if self._file.closed else self._file.write(data)
+
+    def flush(self) -> None:
+        """Left to the file's owner."""
+
+    def close(self) -> None:
+        """Left to the file's owner."""
+
+
 def _pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
         raise DependencyError(
-            f"parquet needs pyarrow ({error})", hint="pip install 'humantrack[parquet]'"
+            f"parquet needs pyarrow ({error})", hint="install it: pip install 'humantrack[parquet]'"
         ) from error
     return pyarrow, parquet

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from humantrack.errors import DependencyError
+from humantrack.errors import DependencyError, ResultsError
 from humantrack.results.columns import people_columns
 from humantrack.results.record import record_from_phalp
 from humantrack.results.table import people_table
@@ -85,15 +85,15 @@ class Results(dict[FrameKey, _Frame]):
             import pandas
         except ImportError as error:
             raise DependencyError(
-                f"a table needs pandas ({error})", hint="pip install 'humantrack[pandas]'"
+                f"a table needs pandas ({error})", hint="install it: pip install 'humantrack[pandas]'"
             ) from error
-        frames = list(self.values())
+        frames = [_numbers(i, *item) for i, item in enumerate(self.items())]
         columns = people_table(
             people_columns(list(self.items())),
-            index=[int(frame.get("time", i)) for i, frame in enumerate(frames)],
+            index=[index for index, _, _ in frames],
             key=list(self),
-            time_s=[float(frame.get("time_s", float("nan"))) for frame in frames],
-            shot=[bool(frame.get("shot", 0)) for frame in frames],
+            time_s=[time_s for _, time_s, _ in frames],
+            shot=[shot for _, _, shot in frames],
             rotations=rotations,
             masks=masks,
         )
@@ -101,6 +101,15 @@ class Results(dict[FrameKey, _Frame]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return OrderedDict, (), None, None, iter(self.items())
+
+
+def _numbers(number: int, key: FrameKey, frame: _Frame) -> tuple[int, float, bool]:
+    """Index, time and mark of the ``number``-th frame."""
+    try:
+        time_s = float(frame.get("time_s", float("nan")))
+        return int(frame.get("time", number)), time_s, bool(frame.get("shot", 0))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ResultsError(f"a frame of the results is malformed ({error})", where=key) from error
 
 
 class _Records(Sequence[FrameRecord]):

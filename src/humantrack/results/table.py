@@ -1,29 +1,6 @@
 """People of many frames as a flat table: one named column per number, one row per person and frame.
 
-=========================  ========  ===============================================================
-column                     type      meaning
-=========================  ========  ===============================================================
-frame                      int64     number of the frame in the run, from 0
-key                        text      the frame's key; of a video read as it goes ``["path", pts]``
-time_s                     float64   seconds since the start of the source
-shot                       bool      true in the first frame after a cut
-track_id                   int64
-state                      text      ``observed``, or ``predicted``: a copy of the last observation
-tracked_time               int64     0 seen, k last seen k frames ago, -1 filled in by PHALP
-score                      float32   the detector's, 0..1
-image_width, image_height  int64     pixels of the frame
-bbox_x, _y, _w, _h         float32   left, top, width, height in pixels of the frame
-center_x, _y               float64   centre of the padded box in pixels
-scale                      float64   longer side of the padded box over max(H, W)
-camera_x, _y, _z           float32   metres, see docs/coordinates.md
-camera_bbox_s, _x, _y      float32   crop round the padded box
-rot_<joint>_<component>    float32   SMPL's 24 joints, the root's (``pelvis``) in camera axes, the
-                                     others to their parents; components as in ``COMPONENTS``
-betas_0 ... betas_9        float32   shape
-<joint>_x, _y, _z          float32   PHALP's 45 joints in metres, without ``camera``; ``root`` is 0
-<joint>_u, _v              float32   the same 45 in pixels of the frame
-mask_counts                text      silhouette, a COCO run-length mask of the frame's size
-=========================  ========  ===============================================================
+docs/python.md describes every column.
 """
 
 from __future__ import annotations
