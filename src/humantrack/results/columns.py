@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -27,6 +29,15 @@ _ARRAYS: dict[str, tuple[str, tuple[int, ...], type[np.generic]]] = {
     "joints_2d": ("2d_joints", (45, 2), np.float32),
 }
 """Column -> PHALP's key, shape of a row, type."""
+
+_WHOLE_NUMBERS = (int, np.integer)
+_NUMBERS = (*_WHOLE_NUMBERS, float, np.floating)
+
+_LARGEST_PX = 1 << 20
+"""A picture's side that is no picture's any more."""
+
+_MOST_PEOPLE = 10_000
+"""In a frame. Entries can be a byte in the file, but are some kilobytes side by side."""
 
 _SMPL: dict[str, tuple[int, ...]] = {
     "global_orient": (1, 3, 3),
@@ -133,6 +144,8 @@ def _check(key: FrameKey, frame: Mapping[str, Any]) -> None:
 
 def _stack(frames: Sequence[Mapping[str, Any]]) -> PeopleColumns:
     counts = [len(frame["tid"]) for frame in frames]
+    if max(counts, default=0) > _MOST_PEOPLE:
+        raise ValueError(f"{max(counts)} people are too many")
     columns: dict[str, Any] = {
         "frame_row": np.repeat(np.arange(len(frames)), counts),
         "track_id": _column(frames, "tid", counts, (), np.int64),
@@ -143,6 +156,8 @@ def _stack(frames: Sequence[Mapping[str, Any]]) -> PeopleColumns:
     bodies = _joined(frames, "smpl", counts)
     for name, shape in _SMPL.items():
         columns[name] = _array([body[name] for body in bodies], shape, np.float32, name)
+    if ((columns["size"] < 1) | (columns["size"] > _LARGEST_PX)).any():
+        raise ValueError("'size' is not that of a picture")
     masks = tuple(_mask(mask) for mask in _joined(frames, "mask", counts))
     return PeopleColumns(**columns, masks=masks)
 
@@ -169,10 +184,33 @@ def _column(
 
 
 def _array(values: list[Any], shape: tuple[int, ...], kind: type[np.generic], name: str) -> Array:
-    array = np.array(values, kind) if values else np.zeros((0, *shape), kind)
-    if array.size != len(values) * int(np.prod(shape)):
-        raise ValueError(f"'{name}' has shape {array.shape[1:]} instead of {shape}")
-    return array.reshape(len(values), *shape)
+    if not values:
+        return np.zeros((0, *shape), kind)
+    _check_values(values, shape, "biu" if issubclass(kind, np.integer) else "biuf", name)
+    with np.errstate(over="ignore"):
+        return np.array(values, kind).reshape(len(values), *shape)
+
+
+def _check_values(values: list[Any], shape: tuple[int, ...], letters: str, name: str) -> None:
+    """See that numpy may unfold the values of a column: arrays, or lists, of so many numbers.
+
+    A list in a list is not looked into: it may hold itself many times over, which is a few bytes
+    in a file and gigabytes unfolded.
+    """
+    arrays = [value for value in values if type(value) is np.ndarray]
+    others = [value for value in values if type(value) is not np.ndarray]
+    sizes = {array.size for array in arrays}
+    numbers: Iterable[Any] = others
+    if shape:
+        sizes |= set(map(len, others))
+        numbers = itertools.chain.from_iterable(others)
+    if sizes - {math.prod(shape)}:
+        raise ValueError(f"'{name}' has {max(sizes)} numbers instead of shape {shape}")
+    kinds = _NUMBERS if "f" in letters else _WHOLE_NUMBERS
+    if not all(issubclass(seen, kinds) for seen in set(map(type, numbers))) or any(
+        dtype.kind not in letters for dtype in {array.dtype for array in arrays}
+    ):
+        raise ValueError(f"'{name}' is not made of numbers")
 
 
 def _mask(entry: Any) -> RleMask | None:
@@ -181,6 +219,8 @@ def _mask(entry: Any) -> RleMask | None:
         return None
     mask = entry[0] if isinstance(entry, list | tuple) else entry
     counts = mask["counts"]
-    text = counts.decode("ascii") if isinstance(counts, bytes) else str(counts)
-    height, width = mask["size"]
-    return cast("RleMask", {"size": [int(height), int(width)], "counts": text})
+    text = counts.decode("ascii") if isinstance(counts, bytes) else counts
+    if not isinstance(text, str) or not text.isascii():
+        raise ValueError("'mask' is no run-length mask")
+    height, width = _array([mask["size"]], (2,), np.int64, "mask")[0].tolist()
+    return cast("RleMask", {"size": [height, width], "counts": text})
