@@ -36,6 +36,10 @@ pickles, by numpy 2 (without a warning); ``numpy._core`` is unknown before 1.26.
 _MEMO_TEXT = 256
 """Longer strings (masks) are hardly ever repeated within a frame."""
 
+_MOST_PARTS = 1 << 22
+"""A hundred people make some twenty thousand. A list that holds itself many times over is a few
+bytes in memory, and would never end here."""
+
 
 def encode_frame(key: FrameKey, value: Any) -> bytes:
     """One entry of the results as opcodes that leave the dict on the stack as they found it.
@@ -78,6 +82,8 @@ class _Encoder:
 
     def put(self, value: Any) -> None:
         """Push a value of any allowed type."""
+        if len(self.out) > _MOST_PARTS:
+            raise ValueError("it has too many parts")
         encode = _BY_TYPE.get(type(value))
         if encode is None:
             encode = next((f for kind, f in _BY_BASE if isinstance(value, kind)), None)
