@@ -276,11 +276,11 @@ def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion
     """The motion at even frames of another rate, from its first frame or another time on.
 
     Raises:
-        ResultsError: if it would have more frames than any clip.
+        ResultsError: if it would have more frames than any clip, or time runs backwards.
     """
     start_s = float(motion.time_s[0]) if start_s is None else start_s
     length = (float(motion.time_s[-1]) - start_s) * fps
-    if not length < MOST_FRAMES:
+    if not -EVEN < length < MOST_FRAMES:
         raise ResultsError(
             f"track {motion.track_id} would have {length:.3g} frames at {fps:g} per second",
             hint="check --fps, and the times in the results",
