@@ -23,6 +23,7 @@ from humantrack.export.motion import Motion
 from humantrack.export.source import Batch
 from humantrack.export.surface import surface_of
 from humantrack.render.palette import identity_colour
+from humantrack.results.table import readable
 from humantrack.types._check import FloatArray, IntArray
 
 _MOST_BYTES = 2**32 - 1
@@ -69,8 +70,8 @@ class Glb(MotionExporter):
             self._file,
             {
                 "tool": f"humantrack {__version__}",
-                "results": self.source.path.name,
-                "source": facts.path,
+                "results": readable(self.source.path.name),
+                "source": facts.path and readable(facts.path),
                 "fps": facts.fps,
                 "start_s": self._start_s if np.isfinite(self._start_s) else None,
                 "units": "metres, seconds, radians",
