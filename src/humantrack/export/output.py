@@ -163,6 +163,6 @@ class StandardOutput(OutputFiles):
         except BrokenPipeError:  # no error: who reads has had enough
             raise
         except OSError as refused:
-            raise cannot_write("standard output", refused) from refused
+            raise cannot_write(Path("standard output"), refused) from refused
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise cannot_write("standard output", error) from error
+            raise cannot_write(Path("standard output"), error) from error
