@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import itertools
 import math
-import statistics
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from humantrack.errors import ResultsError
+from humantrack.export.facts import ClipFacts, clip_facts
 from humantrack.export.options import ExportOptions
 from humantrack.results import (
     DEFAULT_MAX_SIZE,
     PeopleColumns,
     ResultsFile,
     people_columns,
-    read_meta,
 )
 from humantrack.types import FrameKey
 
 BATCH_FRAMES = 64
-ASSUMED_FPS = 30.0
-_PROBED_FRAMES = 500
-"""Frames looked at for the rate and size that a file without a description has."""
+_LARGE_FRAME = 2**26
+"""Bytes of a frame that are always allowed: thousands of people."""
+
+_END_OF_TIME_S = 1e9
+"""Thirty years; what claims to be later is no time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,31 +61,6 @@ class Batch:
         return people_columns([(frame.key, frame.raw) for frame in self.frames])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipFacts:
-    """What is known of the clip; None where nobody says."""
-
-    name: str
-    path: str | None
-    """As it was given to the run."""
-
-    fps: float
-    fps_known: bool
-    """False if the file does not say, and a rate was assumed."""
-
-    width: int | None
-    height: int | None
-    duration_s: float | None
-    frame_count: int | None
-    """Frames in the results; None if the file has no description."""
-
-    model: Mapping[str, Any] = field(default_factory=dict)
-    """Which models made the results."""
-
-    written_by: str | None = None
-    """Program and version that made the results."""
-
-
 class ResultsSource:
     """One results file to export.
 
@@ -111,7 +87,10 @@ class ResultsSource:
         self.options = options or ExportOptions()
         self._file = ResultsFile(path, strict=strict, max_size=max_size)
         self.is_walkable = self._file.is_walkable
-        self.facts = _facts(self.path, self._file, self.options.source_fps)
+        if self.is_walkable:
+            limit = min(max_size, max(max_size // BATCH_FRAMES, _LARGE_FRAME))
+            self._file = ResultsFile(path, strict=strict, max_size=limit)
+        self.facts = clip_facts(self.path, self._file, self.options.source_fps)
 
     def batches(self, advance: Callable[[int], None] | None = None) -> Iterator[Batch]:
         """The selected frames, with the selected tracks.
@@ -140,24 +119,35 @@ class ResultsSource:
         return long if options.tracks is None else long & options.tracks
 
     def _entries(self) -> Iterator[FrameEntry]:
-        """The frames within ``options.frames``."""
+        """The frames within ``options.frames``, each later than the one before."""
         first, stop = self.options.frames
+        last_s = -math.inf
         for number, (key, raw) in enumerate(self._file):
-            entry = _entry(key, raw, number, self.facts)
+            entry = _entry(key, raw, number, self.facts, last_s)
+            last_s = entry.time_s
             if stop is not None and entry.index >= stop:
                 return
             if entry.index >= first:
                 yield entry
 
 
-def _entry(key: FrameKey, raw: dict[str, Any], number: int, facts: ClipFacts) -> FrameEntry:
+def _entry(
+    key: FrameKey, raw: dict[str, Any], number: int, facts: ClipFacts, last_s: float
+) -> FrameEntry:
+    """A frame, ``last_s`` being the time of the one before."""
     try:
+        if not _is_key(key):
+            raise ValueError("its key is neither text nor text and a number")
         index = int(raw.get("time", number))
-        time_s = raw.get("time_s")
+        if not 0 <= index < 2**53:
+            raise ValueError("its 'time' is no number of a frame")
+        time_s = index / facts.fps if raw.get("time_s") is None else float(raw["time_s"])
+        if not last_s < time_s < _END_OF_TIME_S:
+            time_s = index / facts.fps if math.isinf(last_s) else last_s + 1 / facts.fps
         return FrameEntry(
             key=key,
             index=index,
-            time_s=index / facts.fps if time_s is None else float(time_s),
+            time_s=time_s,
             is_shot_start=bool(raw.get("shot", 0)),
             raw=raw,
         )
@@ -165,14 +155,28 @@ def _entry(key: FrameKey, raw: dict[str, Any], number: int, facts: ClipFacts) ->
         raise ResultsError(f"a frame of the results is malformed ({error})", where=key) from error
 
 
+def _is_key(key: object) -> bool:
+    if isinstance(key, tuple):
+        return (
+            len(key) == 2
+            and isinstance(key[0], str)
+            and isinstance(key[1], int)
+            and abs(key[1]) < 2**63
+        )
+    return isinstance(key, str)
+
+
 def _ids(frame: FrameEntry) -> list[tuple[int, int]]:
     """(track id, frames since it was seen) of a frame's people."""
     try:
         pairs = zip(frame.raw["tid"], frame.raw["tracked_time"], strict=True)
-        return [(int(track_id), int(missed)) for track_id, missed in pairs]
+        ids = [(int(track_id), int(missed)) for track_id, missed in pairs]
+        if any(abs(track_id) >= 2**63 for track_id, _ in ids):
+            raise ValueError("a track's id is too large")
+        return ids
     except KeyError as error:
         raise ResultsError(f"a frame of the results lacks {error}", where=frame.key) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ResultsError(
             f"a frame of the results is malformed ({error})", where=frame.key
         ) from error
@@ -191,79 +195,18 @@ def _only(frame: FrameEntry, keep: frozenset[int] | None) -> FrameEntry:
         if isinstance(value, list) and len(value) == len(ids)
         else value
         for key, value in frame.raw.items()
-        if not key.startswith("tracked_") or key == "tracked_time"
+        if key not in ("tracked_ids", "tracked_bbox")
     }
-    pairs = zip(frame.raw.get("tracked_ids", ()), frame.raw.get("tracked_bbox", ()), strict=False)
-    seen = [(track_id, box) for track_id, box in pairs if track_id in keep]
+    try:
+        pairs = zip(
+            frame.raw.get("tracked_ids", ()), frame.raw.get("tracked_bbox", ()), strict=False
+        )
+        seen = [(track_id, box) for track_id, box in pairs if track_id in keep]
+    except TypeError as error:
+        raise ResultsError(
+            f"a frame of the results is malformed ({error})", where=frame.key
+        ) from error
     raw["tracked_ids"] = [track_id for track_id, _ in seen]
     raw["tracked_bbox"] = [box for _, box in seen]
     raw = {key: raw[key] for key in frame.raw}  # in the file's order
     return replace(frame, raw=raw)
-
-
-# -- what is known of the clip ------------------------------------------------------------------
-
-
-def _facts(path: Path, file: ResultsFile, assumed_fps: float | None) -> ClipFacts:
-    meta = read_meta(path) or {}
-    source, model, versions = (_table(meta, key) for key in ("source", "model", "versions"))
-    seen = _probe(file, assumed_fps)
-    version = versions.get("humantrack")
-    fps = _number(source.get("fps"))
-    return ClipFacts(
-        name=str(source.get("name") or path.stem),
-        path=source.get("path") or seen.path,
-        fps=fps or seen.fps,
-        fps_known=bool(fps) or seen.fps_known,
-        width=_whole(source.get("width")) or seen.width,
-        height=_whole(source.get("height")) or seen.height,
-        duration_s=_number(source.get("duration_s")),
-        frame_count=_whole(meta.get("frame_count")) if meta else seen.frame_count,
-        model=model,
-        written_by=f"humantrack {version}" if version else None,
-    )
-
-
-def _table(meta: dict[str, Any], key: str) -> dict[str, Any]:
-    """A part of the description; {} if it is missing or something else."""
-    value = meta.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: Any) -> float | None:
-    good = isinstance(value, int | float) and math.isfinite(value) and value > 0
-    return float(value) if good else None
-
-
-def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int) and value > 0 else None
-
-
-def _probe(file: ResultsFile, assumed_fps: float | None) -> ClipFacts:
-    """What the first frames themselves tell."""
-    times, size, path = [], None, None
-    for key, frame in itertools.islice(file, _PROBED_FRAMES):
-        if isinstance(frame.get("time_s"), float):
-            times.append(frame["time_s"])
-        if size is None and frame.get("size"):
-            size = frame["size"][0]
-        if path is None and isinstance(key, tuple):
-            path = str(key[0])
-        if size is not None and (len(times) > 60 or not times):
-            break
-    steps = [b - a for a, b in itertools.pairwise(times) if b > a]
-    measured = 1 / statistics.median(steps) if steps else None
-    try:
-        height, width = (None, None) if size is None else (int(size[0]), int(size[1]))
-    except (TypeError, ValueError, IndexError):
-        height, width = None, None
-    return ClipFacts(
-        name="",
-        path=path,
-        fps=measured or assumed_fps or ASSUMED_FPS,
-        fps_known=measured is not None or assumed_fps is not None,
-        width=width,
-        height=height,
-        duration_s=None,
-        frame_count=None,
-    )

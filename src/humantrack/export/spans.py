@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from humantrack.errors import ResultsError
-from humantrack.export.source import ClipFacts, FrameEntry, ResultsSource
+from humantrack.export.facts import ClipFacts
+from humantrack.export.source import FrameEntry, ResultsSource
 from humantrack.types._check import FloatArray
 
 _INT64 = 2**63
