@@ -24,6 +24,9 @@ from humantrack.types import SourceInfo
 PACKAGES = ("numpy", "joblib", "torch", "onnxruntime", "opencv-python-headless", "av")
 """Packages whose versions can change a result."""
 
+_LARGEST = 1 << 24
+"""Bytes of a description that are read; a real one has some thousands."""
+
 
 def versions() -> dict[str, str]:
     """Versions of humantrack, Python, the platform and those of ``PACKAGES`` that are there."""
@@ -106,7 +109,8 @@ def write_meta(path: str | os.PathLike[str], meta: RunMeta | Mapping[str, Any]) 
 def read_meta(results: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The description beside a results file; None if there is none that can be read."""
     try:
-        content = json.loads(meta_path(results).read_bytes())
+        with meta_path(results).open("rb") as file:
+            content = json.loads(file.read(_LARGEST))
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
