@@ -18,7 +18,9 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from humantrack import video
+from humantrack._version import __version__
 from humantrack.errors import ConfigError, OutputError
+from humantrack.fingerprint import config_fingerprint, source_fingerprint
 from humantrack.pipeline.progress import ProgressSink
 from humantrack.pipeline.stages import Detector, Sink
 from humantrack.pipeline.summary import RunSummary, TrackCounter
@@ -357,6 +359,19 @@ def _overlay_sink(cfg: Any, info: SourceInfo, paths: OutputPaths, visualizer: An
     return OverlaySink(visualizer, writer, timed=not fixed_rate)
 
 
+def run_fingerprint(cfg: Any, source: str | Path) -> dict[str, str]:
+    """What the same run is known by: its source's content, and the keys that change a result.
+
+    Raises:
+        OSError: if the source cannot be read.
+    """
+    config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
+    return {
+        "source": source_fingerprint(source),
+        "config": config_fingerprint(config, version=__version__),
+    }
+
+
 def write_meta(
     cfg: Any,
     source: video.FrameSource,
@@ -385,5 +400,7 @@ def write_meta(
         timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
         decode_errors=source.decode_messages,
         error=None if error is None else str(error),
+        people=counter.most_at_once,
+        fingerprint=run_fingerprint(cfg, source.info.path),
     )
     save_meta(paths.meta, meta)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString, Quote
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -194,6 +196,27 @@ class EmbeddedConfig:
 
 
 @dataclass
+class SweepConfig:
+    """Many clips, or many settings, in one call (-m); see docs/clusters.md."""
+
+    recursive: bool = key(False, "Look for clips in the folders inside video.source too.")
+    resume: bool = key(
+        True,
+        "Leave clips alone whose results are there, from the same source and configuration. "
+        "overwrite=true on the command line redoes all.",
+    )
+    max_failures: int | None = key(None, "Begin no more clips once more than this have failed.")
+    retries: int = key(0, "Further attempts at a clip that failed.")
+    shard: str | None = key(
+        None, "2/8: only the second eighth of the clips, chosen by their relative paths."
+    )
+    lost_after_s: float = key(
+        120.0, "A clip whose job has been silent for so long is taken up by another."
+    )
+    report: str | None = key(None, "Set by the sweep itself for each job.", inert=True)
+
+
+@dataclass
 class Config:
     """All keys."""
 
@@ -234,6 +257,7 @@ class Config:
     render: RenderConfig = key(RenderConfig, "The overlay video.")
     results: ResultsConfig = key(ResultsConfig, "The results file.")
     embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
+    sweep: SweepConfig = key(SweepConfig, "Many clips in one call.")
 
 
 def conf_dir() -> Path:
@@ -321,16 +345,6 @@ def check_overrides(overrides: list[str]) -> None:
         raise ConfigError("unknown key", where=name, hint=_nearest(name, known))
 
 
-SWEPT_APART = ("video.source", "video.output_dir", "track_dataset")
-"""Keys that name the results: a sweep over them alone writes each job's to a place of its own."""
-
-
-def sweeps_settings(overrides: list[str]) -> bool:
-    """True if several values are given for a key that does not show in the results' names."""
-    parsed = [OverridesParser.create().parse_override(text) for text in overrides]
-    return any(o.is_sweep_override() and o.key_or_group not in SWEPT_APART for o in parsed)
-
-
 def is_readable(text: str) -> bool:
     """True if Hydra can read this command-line argument."""
     try:
@@ -338,6 +352,16 @@ def is_readable(text: str) -> bool:
     except HydraException:
         return False
     return True
+
+
+def in_quotes(text: str) -> str:
+    """A text as Hydra reads it back, whatever it holds; ``${...}`` in it still has its meaning."""
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra and OmegaConf read it back, whatever it holds."""
+    return in_quotes(re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text))
 
 
 def _quoting_hint(text: str) -> str:

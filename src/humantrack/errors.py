@@ -15,6 +15,8 @@
     │   └── UnsafePickleError  10   ... because it asks to run code
     ├── DependencyError        11   an optional package is needed and missing or broken
     ├── StageError             12   a stage of the pipeline failed on a frame
+    ├── SweepError             15   not one clip of a sweep succeeded
+    │   └── PartialSweepError  14   ... or some did and some did not
     └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM; what was final is kept
 
 Exit code 70 is an error of our own that none of these describes (see ``track.main``).
@@ -137,6 +139,18 @@ class StageError(HumantrackError):
     """A stage of the pipeline failed on a frame."""
 
     exit_code = 12
+
+
+class SweepError(HumantrackError):
+    """Not one clip of a sweep succeeded; sweep.json says why, clip by clip."""
+
+    exit_code = 15
+
+
+class PartialSweepError(SweepError):
+    """Some clips of a sweep succeeded and some did not."""
+
+    exit_code = 14
 
 
 class InterruptedRunError(HumantrackError):

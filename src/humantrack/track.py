@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import traceback
@@ -17,21 +18,35 @@ from typing import Any, ClassVar
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from humantrack._version import __version__
+from humantrack.assembly import run_fingerprint
 from humantrack.config import (
     check_overrides,
     conf_dir,
     from_hydra,
+    in_quotes,
     is_readable,
+    quoted,
     register_schema,
-    sweeps_settings,
 )
-from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError, OutputError
+from humantrack.errors import (
+    ConfigError,
+    HumantrackError,
+    InterruptedRunError,
+    OutputError,
+    SourceError,
+)
 from humantrack.official import OfficialFiles, missing_files, official_files
 from humantrack.phalp import PHALP, Defaults
+from humantrack.pipeline.summary import RunSummary
+from humantrack.sweep import devices
+from humantrack.sweep.job import run_job
+from humantrack.sweep.loaded import Kept, models_key
 
 INTERNAL_ERROR = 70
 """Exit code of an error that none of ``humantrack.errors`` describes (BSD's EX_SOFTWARE)."""
@@ -227,9 +242,6 @@ register_schema()
 class _Call:
     """What :func:`main` and its jobs tell each other past Hydra."""
 
-    own_folders: bool = False
-    """Each job of a sweep writes below ``<output_dir>/<job number>``."""
-
     failures: list[BaseException] = field(default_factory=list)
     """Errors of the jobs. Hydra would print each one in its own way if it saw it."""
 
@@ -244,20 +256,74 @@ _call = _Call()
 
 @hydra.main(version_base="1.2", config_path=str(conf_dir()), config_name="config")
 def _run(cfg: Any) -> None:
-    """One job: what Hydra calls once, or once per combination of a sweep."""
+    """What Hydra calls once, or in a sweep once for each job, there perhaps in another process."""
+    _run_job(cfg)
+
+
+def _run_job(cfg: Any) -> None:
+    if cfg.sweep.report is not None:
+        _run_clip_of_sweep(cfg)
+        return
     if _call.is_stopped:
         return
     try:
-        if _call.own_folders:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # a sweeper that is not ours
             number = str(HydraConfig.get().job.num)
             cfg.video.output_dir = str(Path(cfg.video.output_dir) / number)
         with _stop_on_signals() as stop:
-            tracker, why = choose_tracker(cfg)
-            sys.stderr.write(f"tracker: {why}\n")
-            summary = tracker(cfg).track(stop)
+            summary = _track(cfg, stop)
         summary.print(Console(stderr=True))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
         _call.failures.append(error)
+
+
+def _track(cfg: Any, stop: Event) -> RunSummary:
+    tracker, why = choose_tracker(cfg)
+    sys.stderr.write(f"tracker: {why}\n")
+    return tracker(cfg).track(stop)
+
+
+_kept: Kept[PHALP] = Kept()
+"""The models of this process's last job, since loading them takes longer than a short clip."""
+
+
+def _run_clip_of_sweep(cfg: Any) -> None:
+    """A job of the folder sweep; how it ended goes into its report and nowhere else."""
+    report, keys = Path(cfg.sweep.report), cfg.sweep
+    gpus = devices.gpus_of(cfg.device)
+    cfg.device = devices.own_gpu(report.parent / "gpus", cfg.device, gpus)
+    with _stop_on_signals() as stop:
+        run_job(
+            Path(cfg.video.output_dir),
+            report,
+            work=lambda: _track_with_kept_models(cfg, stop),
+            explain=_explain,
+            fingerprint=lambda: run_fingerprint(cfg, cfg.video.source),
+            stop=stop,
+            resume=keys.resume,
+            retries=keys.retries,
+            max_failures=keys.max_failures,
+            lost_after_s=keys.lost_after_s,
+        )
+
+
+def _track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
+    kind, why = choose_tracker(cfg)
+    sys.stderr.write(f"tracker: {why}\n")
+    key = models_key(OmegaConf.to_container(cfg, resolve=True))
+    if key is None:
+        return kind(cfg).track(stop)
+    tracker = _kept.get((kind, key), lambda: kind(cfg))
+    tracker.cfg = cfg
+    try:
+        summary = tracker.track(stop)
+    except SourceError:
+        raise
+    except BaseException:
+        _kept.drop()  # who knows what state they are in
+        raise
+    summary.print(Console(stderr=True, width=100))
+    return summary
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -273,15 +339,13 @@ def main(argv: list[str] | None = None) -> None:
     if "--version" in arguments:
         sys.stdout.write(f"humantrack {__version__}\n")
         return
-    arguments = [quote_existing_path(a) for a in arguments]
+    sweeps = bool({"-m", "--multirun"} & set(arguments))
+    arguments = [quote_clips(a) if sweeps else quote_existing_path(a) for a in arguments]
     debug = any(a.replace(" ", "").lower() == "debug=true" for a in arguments)
     _call.failures.clear()
     try:
         overrides = _overrides(arguments)
         check_overrides(overrides)
-        _call.own_folders = bool({"-m", "--multirun"} & set(arguments)) and sweeps_settings(
-            overrides
-        )
         _call_hydra(arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
         _call.failures.append(error)
@@ -321,13 +385,19 @@ def _report(error: BaseException, *, debug: bool) -> int:
     """Print one line (and the traceback if asked for) and return the exit code."""
     if debug:
         traceback.print_exception(error)
+    known = _explain(error)
+    sys.stderr.write(f"humantrack: {known}\n")
+    return known.exit_code
+
+
+def _explain(error: BaseException) -> HumantrackError:
+    """Any error as one of ours, in one line."""
     known = _known_error(error)
     if known is None:
-        line = f"internal error: {type(error).__name__}: {error}. Add debug=true to see where"
-    else:
-        line = str(known)
-    sys.stderr.write(f"humantrack: {' '.join(line.split())}\n")
-    return INTERNAL_ERROR if known is None else known.exit_code
+        what = f"internal error: {type(error).__name__}: {error}"
+        known = HumantrackError(what, hint="add debug=true to see where")
+        known.exit_code = INTERNAL_ERROR
+    return known
 
 
 def _known_error(error: BaseException) -> HumantrackError | None:
@@ -381,8 +451,18 @@ def quote_existing_path(argument: str) -> str:
         return argument
     if not _exists(value) and is_readable(argument):
         return argument
-    escaped = value.replace("\\", "\\\\") if value.endswith("\\") else value
-    return f"{name}='" + escaped.replace("'", "\\'") + "'"
+    return f"{name}={quoted(value) if _exists(value) else in_quotes(value)}"
+
+
+def quote_clips(argument: str) -> str:
+    """As :func:`quote_existing_path`, for a sweep, which reads ``video.source`` in its own way."""
+    name, equals, value = argument.partition("=")
+    if name != "video.source" or not equals:
+        return quote_existing_path(argument)
+    by_hydra = value[:1] in ("'", '"', "[") or re.match(r"[a-z]+\(", value)
+    if by_hydra and is_readable(argument) and not _exists(value):
+        return argument
+    return f"{name}={in_quotes(value)}"
 
 
 def _exists(path: str) -> bool:

@@ -75,6 +75,12 @@ class RunMeta:
     error: str | None = None
     """Why a partial run stopped."""
 
+    people: int | None = None
+    """Most people seen in one frame."""
+
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    """Of the 'source' and of the 'config': what the same run is known by."""
+
     versions: Mapping[str, str] = field(default_factory=versions)
     """Of humantrack, Python, the platform and the packages that matter."""
 

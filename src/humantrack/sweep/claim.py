@@ -1,0 +1,191 @@
+"""A job's claim on a clip, seen through the file system alone, so that no two run it at once.
+
+A claim is a file that its holder touches every few seconds. One that has not been touched for a
+while belongs to a process, or a node, that is no more, and may be taken over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+
+from humantrack.atomic import cannot_write
+
+BEAT_S = 10.0
+"""A claim is touched at least so often."""
+
+
+class HeldError(Exception):
+    """Another job holds the claim."""
+
+
+class Claim:
+    """Hold a claim while inside the ``with`` block.
+
+    Args:
+        path: the claim's file.
+        lost_after_s: a claim untouched for so long is taken over.
+        watch: called about once a second while the claim is held.
+        on_lost: called if somebody else has taken the claim over.
+
+    Raises:
+        HeldError: on entering, if another job is at it.
+        OutputError: on entering, if the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lost_after_s: float,
+        watch: Callable[[], None] = lambda: None,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._path, self._lost_after_s = path, lost_after_s
+        self._watch, self._on_lost = watch, on_lost
+        self._token = uuid.uuid4().hex
+        self._ended = Event()
+        self._thread: Thread | None = None
+
+    def __enter__(self) -> Claim:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._create() and not self._take_over():
+                raise HeldError(str(self._path))
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+        self._thread = Thread(target=self._beat, name="claim", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        if _token(self._path) == self._token:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+
+    def _create(self) -> bool:
+        """True if there was no claim and now there is ours.
+
+        The file is linked into place, so that nobody ever sees a claim without its content.
+        """
+        text = json.dumps({"token": self._token, "host": socket.gethostname(), "pid": os.getpid()})
+        ours = self._path.with_name(f"{self._path.name}.{self._token}")
+        try:
+            ours.write_text(text)
+            try:
+                os.link(ours, self._path)
+            except FileExistsError:
+                return False
+            except OSError:  # a file system without hard links
+                return self._create_exclusively(text)
+        finally:
+            ours.unlink(missing_ok=True)
+        return True
+
+    def _create_exclusively(self, text: str) -> bool:
+        try:
+            with self._path.open("x") as file:
+                file.write(text)
+        except FileExistsError:
+            return False
+        return True
+
+    def _take_over(self) -> bool:
+        """Put a lost job's claim out of the way and claim anew; the first to rename it wins."""
+        before = _token(self._path)
+        if not is_lost(self._path, self._lost_after_s):
+            return False
+        aside = self._path.with_name(f"{self._path.name}.lost.{self._token}")
+        try:
+            self._path.rename(aside)
+        except FileNotFoundError:
+            return self._create()
+        if _token(aside) != before:  # it was renewed between our look and our rename
+            with contextlib.suppress(OSError):
+                aside.rename(self._path)
+            return False
+        aside.unlink(missing_ok=True)
+        return self._create()
+
+    def _beat(self) -> None:
+        step = min(1.0, self._lost_after_s / 8)
+        since = 0.0
+        while not self._ended.wait(step):
+            self._watch()
+            since += step
+            if since < min(BEAT_S, self._lost_after_s / 4):
+                continue
+            since = 0.0
+            found = _token(self._path)
+            if found is not None and found != self._token:
+                self._on_lost()
+                return
+            with contextlib.suppress(OSError):  # the file system may be away for a moment
+                os.utime(self._path)
+
+
+def is_held(path: Path, lost_after_s: float) -> bool:
+    """True if a living job holds this claim."""
+    return path.exists() and not is_lost(path, lost_after_s)
+
+
+def is_lost(path: Path, lost_after_s: float) -> bool:
+    """True if a claim's holder is no more: its process is gone from this machine, or it is silent.
+
+    Ages are measured by the file system's own clock, since those of machines differ.
+    """
+    holder = _holder(path)
+    here = holder.get("host") == socket.gethostname()
+    if here and not _is_running(holder.get("pid")):
+        return True
+    try:
+        touched = path.stat().st_mtime
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".now") as probe:
+            now = os.fstat(probe.fileno()).st_mtime
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return now - touched > lost_after_s
+
+
+def _is_running(pid: object) -> bool:
+    """False if it is certain that there is no such process here."""
+    if os.name != "posix" or not isinstance(pid, int):
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _token(path: Path) -> object:
+    return _holder(path).get("token")
+
+
+def _holder(path: Path) -> dict[str, object]:
+    """What a claim says of its holder; nothing if it cannot be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

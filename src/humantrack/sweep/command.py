@@ -1,0 +1,116 @@
+"""From the command line of ``humantrack -m`` to the jobs of a sweep."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from humantrack.errors import ConfigError
+from humantrack.sweep.clips import Clip, Pattern, find_clips
+from humantrack.sweep.outcome import Reports
+from humantrack.sweep.places import parse_shard
+from humantrack.sweep.plan import Job, plan_jobs
+from humantrack.sweep.run import Sweep, new_reports_folder, run_sweep
+from humantrack.sweep.table import Row
+
+SOURCE, OUTPUT, OVERWRITE = "video.source", "video.output_dir", "overwrite"
+
+
+def sweep_over(
+    config: Any,
+    arguments: Sequence[str],
+    *,
+    batch: int | None,
+    combine: Callable[[list[Override]], list[list[str]]],
+    check: Callable[[list[list[str]]], None],
+    launch: Callable[[Sequence[Job]], None],
+) -> list[Row]:
+    """Plan and run a sweep.
+
+    Args:
+        config: as composed without the swept settings, ``hydra`` included.
+        arguments: overrides, swept and not.
+        batch: jobs given to the launcher at once; None = all.
+        combine: all combinations of swept overrides, as Hydra's basic sweeper makes them.
+        check: raises if a job's configuration cannot be composed.
+        launch: runs jobs.
+
+    Raises:
+        ConfigError: if no clip is named, or a value is wrong.
+        SourceError: if what is named holds no clip.
+        SweepError, InterruptedRunError, OutputError: see ``run_sweep``.
+    """
+    overrides = {o.get_key_element(): o for o in OverridesParser.create().parse_overrides([*arguments])}
+    if OUTPUT in overrides and overrides[OUTPUT].is_sweep_override():
+        raise ConfigError(
+            "each clip of a sweep has a folder of its own already",
+            where=f"{OUTPUT}={overrides[OUTPUT].get_value_string()}",
+            hint="give one folder for all",
+        )
+    home = Path(config.hydra.sweep.dir)
+    keys = config.sweep
+    shard = parse_shard(keys.shard)
+    clips = clips_named(overrides.pop(SOURCE, None), recursive=keys.recursive, home=home)
+    swept = [o for o in overrides.values() if o.is_sweep_override()]
+    fixed = [as_text(o) for o in overrides.values() if not o.is_sweep_override()]
+    if OVERWRITE in overrides and overrides[OVERWRITE].value() is True:
+        fixed.append("sweep.resume=false")
+    combinations = combine(swept) if swept else [[]]
+    check([[*fixed, *some] for some in combinations])
+    reports = new_reports_folder(home)
+    jobs = plan_jobs(clips, combinations, fixed, home=home, reports=reports, shard=shard)
+    console = Console(file=sys.stderr)
+    if not jobs:
+        console.print(f"none of the {len(clips)} clips is in shard {keys.shard}")
+        return []
+    home.mkdir(parents=True, exist_ok=True)
+    sweep = Sweep(
+        jobs=jobs,
+        home=home,
+        reports=Reports(reports),
+        stem=f"sweep-{shard[0]}of{shard[1]}" if shard else "sweep",
+        batch=batch,
+        lost_after_s=keys.lost_after_s,
+        about={"arguments": list(arguments), "shard": keys.shard},
+    )
+    OmegaConf.save(config, home / "multirun.yaml")
+    return run_sweep(sweep, launch, console)
+
+
+def clips_named(source: Override | None, *, recursive: bool, home: Path) -> list[Clip]:
+    """The clips that an override of ``video.source`` names.
+
+    Raises:
+        ConfigError: if there is none, or it is a sweep that cannot be counted.
+        SourceError: if it names no clip.
+    """
+    if source is None:
+        raise ConfigError("no video is named", hint="add video.source=FOLDER")
+    value = source.value()
+    named: str | Pattern | list[str]
+    if isinstance(value, Glob):
+        named = Pattern(value.include, value.exclude)
+    elif source.is_discrete_sweep():
+        named = [str(Override._convert_value(v)) for v in source.sweep_iterator()]  # noqa: SLF001
+    elif isinstance(value, list):
+        named = [str(v) for v in value]
+    elif value is None or value == "":
+        raise ConfigError("no video is named", hint="add video.source=FOLDER")
+    elif source.is_sweep_override():
+        raise ConfigError("not a list of clips", where=source.input_line)
+    else:
+        named = str(value)
+    return find_clips(named, recursive=recursive, leave_out=home)
+
+
+def as_text(override: Override) -> str:
+    """An override as it is written on a command line, in normal form."""
+    key = override.get_key_element()
+    return key if override.is_delete() else f"{key}={override.get_value_element_as_str()}"

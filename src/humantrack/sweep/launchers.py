@@ -1,0 +1,62 @@
+"""Fits Hydra's launchers to the machine: packages that are missing, processes there is room for."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+from humantrack.errors import DependencyError
+from humantrack.sweep.devices import gpus_of, worker_count
+
+_PACKAGES = {
+    "JoblibLauncher": ("hydra_plugins.hydra_joblib_launcher", "joblib"),
+    "LocalLauncher": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
+    "SlurmLauncher": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
+    "RayLauncher": ("ray", "ray"),
+}
+"""By a launcher's class: the package it needs and the extra that installs it."""
+
+LARGEST_ARRAY = 1000
+"""Slurm refuses arrays of more jobs than this unless its administrator has raised the limit."""
+
+
+def fit_launcher(config: Any, batch: int | None) -> int | None:
+    """Adapt ``hydra.launcher`` in place.
+
+    Args:
+        config: of the sweep, ``hydra`` included.
+        batch: jobs given to the launcher at once as the user has it; None = as suits it.
+
+    Returns:
+        The same as ``batch``, never None where the launcher starts all jobs at once.
+
+    Raises:
+        DependencyError: if the launcher's package is not installed.
+    """
+    launcher = config.hydra.launcher
+    name = str(launcher._target_).rsplit(".", 1)[-1]
+    if name not in _PACKAGES:
+        return batch
+    package, extra = _PACKAGES[name]
+    if not _is_there(package):
+        raise DependencyError(
+            f"this launcher needs {package.rsplit('.', 1)[-1]}",
+            where=f"hydra/launcher={config.hydra.runtime.choices['hydra/launcher']}",
+            hint=f"pip install 'humantrack[{extra}]'",
+        )
+    gpus, cores = len(gpus_of(config.device)), os.cpu_count() or 1
+    if name == "JoblibLauncher":
+        launcher.n_jobs = worker_count(launcher.n_jobs, gpus, cores)
+    elif name == "LocalLauncher":  # starts a process for each job at once
+        return worker_count(batch or -1, gpus, cores)
+    elif name == "SlurmLauncher":
+        return batch or LARGEST_ARRAY
+    return batch
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False

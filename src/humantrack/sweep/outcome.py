@@ -1,0 +1,101 @@
+"""How a job ended, and the folder in which the jobs of one sweep say so.
+
+Jobs and the sweep share nothing but this folder. Every name in it says what it means, so that a
+listing is enough: ``7.begun``, ``7.ok``, ``9.failed``, ``stop``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from humantrack.atomic import atomic_write
+
+OK, SKIPPED, FAILED, STOPPED, HELD = "ok", "skipped", "failed", "stopped", "held"
+"""``SKIPPED``: it was finished before. ``HELD``: another sweep is at this clip right now."""
+
+NOT_BEGUN = "not begun"
+
+ENDED = (OK, SKIPPED, FAILED, STOPPED)
+SUCCEEDED = (OK, SKIPPED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How one job ended."""
+
+    status: str
+    frames: int | None = None
+    people: int | None = None
+    """Most people seen in one frame."""
+
+    fps: float | None = None
+    seconds: float | None = None
+    output: str | None = None
+    """The results file."""
+
+    error: str | None = None
+    """One line."""
+
+    exit_code: int = 0
+
+
+class Reports:
+    """The folder that the jobs of one sweep report to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def begin(self, number: str) -> None:
+        """Say that a job has begun."""
+        self._write(f"{number}.begun", b"")
+
+    def end(self, number: str, outcome: Outcome) -> None:
+        """Say how a job ended."""
+        text = json.dumps(dataclasses.asdict(outcome), ensure_ascii=False)
+        self._write(f"{number}.{outcome.status}", text.encode("utf-8", "backslashreplace"))
+
+    def stop(self) -> None:
+        """Ask all jobs to finish the frame in hand, and those not begun to stay so."""
+        self._write("stop", b"")
+
+    def enough(self) -> None:
+        """Let running jobs finish, and begin no more."""
+        self._write("enough", b"")
+
+    @property
+    def is_over(self) -> bool:
+        """True once no more jobs are to be begun."""
+        return self.is_stopped or (self.folder / "enough").exists()
+
+    @property
+    def is_stopped(self) -> bool:
+        """True once the jobs were asked to stop."""
+        return (self.folder / "stop").exists()
+
+    def failures(self) -> int:
+        """How many jobs have failed so far."""
+        return sum(status == FAILED for _, status in self.statuses())
+
+    def statuses(self) -> Iterator[tuple[int, str]]:
+        """(job number, what it says), in no order; a job may say several things."""
+        for path in self.folder.iterdir():
+            number, _, status = path.name.partition(".")
+            if number.isdecimal():
+                yield int(number), status
+
+    def outcome(self, number: int, status: str) -> Outcome:
+        """What a job wrote when it ended in this way."""
+        return Outcome(**json.loads((self.folder / f"{number}.{status}").read_bytes()))
+
+    def forget(self, number: int, *statuses: str) -> None:
+        """Take back what was said of a job, before it is run again."""
+        for status in statuses:
+            (self.folder / f"{number}.{status}").unlink(missing_ok=True)
+
+    def _write(self, name: str, data: bytes) -> None:
+        with atomic_write(self.folder / name) as file:
+            file.write(data)

@@ -1,0 +1,242 @@
+"""Runs the jobs of a sweep through a launcher, to the end, whatever happens to each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from humantrack.errors import (
+    HumantrackError,
+    InterruptedRunError,
+    PartialSweepError,
+    SweepError,
+)
+from humantrack.sweep import outcome as out
+from humantrack.sweep.claim import is_held
+from humantrack.sweep.job import CLAIM, sweeping
+from humantrack.sweep.outcome import Outcome, Reports
+from humantrack.sweep.plan import Job
+from humantrack.sweep.table import Row, count_line, print_table
+from humantrack.sweep.watch import RUNNING, Watch
+
+Launch = Callable[[Sequence[Job]], None]
+"""Runs jobs and returns when all have ended. What it raises says that some may not have been."""
+
+POLL_S = 1.0
+"""How often a clip that another sweep is at is looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What is to be run, and how."""
+
+    jobs: Sequence[Job]
+    home: Path
+    """The sweep's folder."""
+
+    reports: Reports
+    stem: str = "sweep"
+    """Of sweep.json and sweep.csv."""
+
+    batch: int | None = None
+    """Jobs given to the launcher at once; None = all."""
+
+    lost_after_s: float = 120.0
+    about: Mapping[str, Any] | None = None
+    """What sweep.json says besides the clips."""
+
+
+def new_reports_folder(home: Path) -> Path:
+    """A new name for the reports of one sweep."""
+    return home / ".sweep" / f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def run_sweep(sweep: Sweep, launch: Launch, console: Console) -> list[Row]:
+    """Run all jobs, show how they ended and write it down.
+
+    Jobs whose process died are run once more, each alone, so that the one it is due to takes no
+    other with it. Clips that another sweep is at are waited for.
+
+    Returns:
+        A row for each job, when all have succeeded.
+
+    Raises:
+        PartialSweepError: if some did not succeed.
+        SweepError: if none did, or the launcher cannot run jobs at all.
+        InterruptedRunError: if it was stopped.
+        OutputError: if sweep.json or a report cannot be written.
+    """
+    about = {**(sweep.about or {}), "begun": datetime.now().astimezone().isoformat("T", "seconds")}
+    sweep.reports.folder.mkdir(parents=True, exist_ok=True)
+    watch = Watch(
+        sweep.jobs,
+        sweep.reports,
+        home=sweep.home,
+        stem=sweep.stem,
+        about=about,
+        console=console,
+    )
+    trouble: BaseException | None = None
+    with watch, sweeping(), _stop_on_signals(sweep.reports) as stopped_by:
+        try:
+            _Rounds(sweep, launch, watch).run()
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - raised below
+            sweep.reports.stop()
+            trouble = error
+    rows = watch.rows()
+    print_table(rows, console)
+    console.print(count_line(rows, watch.seconds), highlight=False, soft_wrap=True)
+    console.print(f"all of it: {sweep.home / sweep.stem}.json", highlight=False, soft_wrap=True)
+    if not any(row.outcome.status == RUNNING for row in rows):  # else it may still say something
+        shutil.rmtree(sweep.reports.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            sweep.reports.folder.parent.rmdir()
+    _raise_if_not_whole(rows, sweep, trouble, stopped_by)
+    return rows
+
+
+class _Rounds:
+    """Gives jobs to the launcher until each has ended."""
+
+    def __init__(self, sweep: Sweep, launch: Launch, watch: Watch) -> None:
+        self._sweep, self._launch, self._watch = sweep, launch, watch
+        self._reports = sweep.reports
+
+    def run(self) -> None:
+        pending = list(self._sweep.jobs)
+        while pending and not self._is_over():
+            trouble = self._batches(pending)
+            self._once_more_alone(pending)
+            self._wait_for_others(pending)
+            left = self._left(pending)
+            if len(left) == len(pending) and not self._is_over():
+                raise _launcher_failed(trouble)
+            pending = left
+
+    def _batches(self, jobs: Sequence[Job]) -> Exception | None:
+        """Launch in batches; what the launcher raised last."""
+        size = self._sweep.batch or max(len(jobs), 1)
+        trouble = None
+        for first in range(0, len(jobs), size):
+            if not self._is_over():
+                trouble = self._try(jobs[first : first + size]) or trouble
+        return trouble
+
+    def _try(self, jobs: Sequence[Job]) -> Exception | None:
+        try:
+            self._launch(jobs)
+        except HumantrackError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the reports say which jobs it took along
+            return error
+        return None
+
+    def _once_more_alone(self, jobs: Sequence[Job]) -> None:
+        """Jobs that began and said no more: their process died, or that of a neighbour."""
+        for job in self._suspects(jobs):
+            if self._is_over():
+                return
+            self._reports.forget(job.number, "begun")
+            trouble = self._try([job])
+            if self._suspects([job]):
+                error = "the process that ran it died, twice"
+                if trouble is not None:
+                    error += f" ({type(trouble).__name__})"
+                lost = Outcome(status=out.FAILED, error=error, exit_code=SweepError.exit_code)
+                self._reports.end(str(job.number), lost)
+
+    def _wait_for_others(self, jobs: Sequence[Job]) -> None:
+        """Wait while another sweep is at a clip, then see what it left."""
+        for job in self._held(jobs):
+            while self._is_held(job) and not self._is_over():
+                if job.number in self._watch.outcomes():
+                    break
+                time.sleep(POLL_S)
+            if self._is_over():
+                return
+            self._reports.forget(job.number, "begun", out.HELD)
+            self._try([job])
+
+    def _left(self, jobs: Sequence[Job]) -> list[Job]:
+        ended = self._watch.outcomes()
+        return [job for job in jobs if job.number not in ended]
+
+    def _held(self, jobs: Sequence[Job]) -> list[Job]:
+        held = {number for number, status in self._reports.statuses() if status == out.HELD}
+        return [job for job in self._left(jobs) if job.number in held]
+
+    def _suspects(self, jobs: Sequence[Job]) -> list[Job]:
+        held, begun = self._held(jobs), self._watch.begun()
+        return [job for job in self._left(jobs) if job.number in begun and job not in held]
+
+    def _is_held(self, job: Job) -> bool:
+        return is_held(job.folder / CLAIM, self._sweep.lost_after_s)
+
+    def _is_over(self) -> bool:
+        return self._reports.is_over
+
+
+def _launcher_failed(trouble: Exception | None) -> SweepError:
+    why = "it ran no job" if trouble is None else f"{type(trouble).__name__}: {trouble}"
+    return SweepError(f"the launcher failed ({why})", hint="see docs/clusters.md")
+
+
+def _raise_if_not_whole(
+    rows: Sequence[Row], sweep: Sweep, trouble: BaseException | None, stopped_by: Sequence[int]
+) -> None:
+    stops = [row.outcome.exit_code for row in rows if row.outcome.status == out.STOPPED]
+    if stops or stopped_by or isinstance(trouble, KeyboardInterrupt):
+        stopped = InterruptedRunError("the sweep was stopped", hint="the same command continues it")
+        stopped.exit_code = 128 + stopped_by[0] if stopped_by else (stops or [130])[0]
+        raise stopped
+    if trouble is not None:
+        raise trouble
+    bad = [row for row in rows if row.outcome.status not in out.SUCCEEDED]
+    if not bad:
+        return
+    first = next((row for row in bad if row.outcome.error), bad[0])
+    kind = SweepError if len(bad) == len(rows) else PartialSweepError
+    raise kind(
+        f"{len(bad)} of {len(rows)} clips did not succeed, first {first.line()}",
+        hint=f"see {sweep.home / sweep.stem}.json; the same command tries again",
+    )
+
+
+@contextlib.contextmanager
+def _stop_on_signals(reports: Reports) -> Iterator[list[int]]:
+    """The first signal asks the jobs to stop, the second breaks off; gives the list of them.
+
+    A job in this process has handlers of its own while it runs.
+    """
+    caught: list[int] = []
+    stderr = sys.stderr
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+        if len(caught) > 1:
+            raise KeyboardInterrupt
+        reports.stop()
+        stderr.write("\nfinishing the frames in hand; once more to break off\n")
+
+    names = ("SIGINT", "SIGTERM") + (("SIGUSR1",) if os.name == "posix" else ())
+    before: dict[int, Any] = {}
+    with contextlib.suppress(ValueError):  # only a program's main thread may do this
+        before = {n: signal.signal(n, ask) for n in (getattr(signal, name) for name in names)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

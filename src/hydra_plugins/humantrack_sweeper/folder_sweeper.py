@@ -1,0 +1,58 @@
+"""What Hydra knows as ``hydra/sweeper=folder``; all it does is in ``humantrack.sweep``.
+
+Hydra imports this in every program of the environment, so nothing large is imported up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from humantrack.sweep.plan import Job
+
+
+class FolderSweeper(BasicSweeper):
+    """Hydra's basic sweeper, for which ``video.source`` may name many clips.
+
+    Args:
+        max_batch_size: jobs given to the launcher at once; null = as suits the launcher.
+        params: further overrides, as for the basic sweeper.
+    """
+
+    def __init__(
+        self, max_batch_size: int | None = None, params: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(max_batch_size, params)
+        self._launched = 0
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Fit the launcher to this machine, and make it."""
+        from humantrack.sweep.launchers import fit_launcher
+
+        self.max_batch_size = fit_launcher(config, self.max_batch_size)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every clip with every combination of swept settings."""
+        from humantrack.sweep.command import sweep_over
+
+        return sweep_over(
+            self.config,
+            [*self._parse_config(), *arguments],
+            batch=self.max_batch_size,
+            combine=lambda overrides: self.split_arguments(overrides, None)[0],
+            check=self.validate_batch_is_legal,
+            launch=self._launch,
+        )
+
+    def _launch(self, jobs: Sequence[Job]) -> None:
+        assert self.launcher is not None  # noqa: S101 - as Hydra's own plugins have it
+        first, self._launched = self._launched, self._launched + len(jobs)
+        self.launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=first)
