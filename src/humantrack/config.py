@@ -21,7 +21,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import QuotedString, Quote
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -269,6 +270,17 @@ def conf_dir() -> Path:
 def register_schema() -> None:
     """Make the schema known to Hydra. Calling it twice does no harm."""
     ConfigStore.instance().store(name=SCHEMA_NAME, node=Config)
+
+
+def prefer_own_launchers() -> None:
+    """Let the files of conf/hydra/launcher stand for the plugins' configs of the same names.
+
+    Hydra would take both and warn of it in every process.
+    """
+    Plugins.instance()  # imports the plugins, which register their configs
+    launchers = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
+    for path in (conf_dir() / "hydra" / "launcher").glob("*.yaml"):
+        launchers.pop(path.name, None)
 
 
 def load_config(*overrides: str) -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -31,6 +31,7 @@ from humantrack.config import (
     from_hydra,
     in_quotes,
     is_readable,
+    prefer_own_launchers,
     quoted,
     register_schema,
 )
@@ -310,7 +311,7 @@ def _run_clip_of_sweep(cfg: Any) -> None:
 def _track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
     kind, why = choose_tracker(cfg)
     sys.stderr.write(f"tracker: {why}\n")
-    key = models_key(OmegaConf.to_container(cfg, resolve=True))
+    key = models_key(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
     if key is None:
         return kind(cfg).track(stop)
     tracker = _kept.get((kind, key), lambda: kind(cfg))
@@ -373,6 +374,7 @@ def _overrides(arguments: list[str]) -> list[str]:
 
 def _call_hydra(arguments: list[str]) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints and exits by itself
+    prefer_own_launchers()
     before = sys.argv
     sys.argv = [before[0], *arguments]
     try:

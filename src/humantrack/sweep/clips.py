@@ -1,4 +1,4 @@
-"""Which clips a sweep is over: a folder, a pattern, a list, and where each lies among the others."""
+"""Which clips a sweep is over: a folder, a pattern, a list; and their paths among the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from humantrack.errors import EmptySourceError, SourceNotFoundError, UnreadableS
 from humantrack.video.images import is_image, natural_key
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob .webm .wmv".split()
+    {
+        *(".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg"),
+        *(".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+    }
 )
 """Endings of the files that count as clips in a folder. A list or a path may name any file."""
 
@@ -146,16 +149,18 @@ class _Search:
         """Videos, and folders of images, that a pattern matches."""
         include = [str(Path(p).expanduser()) for p in pattern.include]
         matches = [Path(p) for text in include for p in glob.glob(text, recursive=True)]  # noqa: PTH207 - absolute patterns too
-        paths = [p for p in matches if not _matches(p, pattern.exclude) and not self._is_left_out(p)]
+        paths = [
+            p for p in matches if not _matches(p, pattern.exclude) and not self._is_left_out(p)
+        ]
         root = _common([_fixed_part(text) for text in include])
         found = []
         for path in paths:
-            if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
-                found.append(Clip(str(path), _below(path, root)))
-            elif path.is_dir() and _holds_images(path):
+            if _is_video(path) or (path.is_dir() and _holds_images(path)):
                 found.append(Clip(str(path), _below(path, root)))
         if not found and len(include) == 1 and any(is_image(path) for path in paths):
-            return [Clip(include[0], Path(root).name or "images")]  # a pattern of images is one clip
+            return [
+                Clip(include[0], Path(root).name or "images")
+            ]  # a pattern of images is one clip
         if not found:
             raise SourceNotFoundError("no clip matches", where=", ".join(include))
         return _in_order(found)
@@ -166,7 +171,7 @@ class _Search:
         if found:
             return _in_order(found)
         hint = None
-        if not self._recursive and any(_Search(True, self._leave_out)._walk(top, "", set())):  # noqa: SLF001
+        if not self._recursive and any(_Search(True, self._leave_out)._walk(top, "", set())):
             hint = "there are some in the folders inside it; add sweep.recursive=true"
         raise EmptySourceError("no clip in the folder", where=top, hint=hint)
 
@@ -183,7 +188,7 @@ class _Search:
                 ) from error
             yield Clip(str(folder), relative)  # fails in its turn, and alone
             return
-        videos = [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
+        videos = [p for p in entries if _is_video(p)]
         images = not videos and any(is_image(p) and p.is_file() for p in entries)
         yield from (Clip(str(p), f"{relative}{p.name}") for p in videos)
         if images:
@@ -228,6 +233,10 @@ def _exists(path: str) -> bool:
         return bool(path) and Path(path).expanduser().exists()
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
 
 
 def _holds_images(folder: Path) -> bool:

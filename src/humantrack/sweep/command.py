@@ -47,7 +47,9 @@ def sweep_over(
         SourceError: if what is named holds no clip.
         SweepError, InterruptedRunError, OutputError: see ``run_sweep``.
     """
-    overrides = {o.get_key_element(): o for o in OverridesParser.create().parse_overrides([*arguments])}
+    overrides = {
+        o.get_key_element(): o for o in OverridesParser.create().parse_overrides([*arguments])
+    }
     if OUTPUT in overrides and overrides[OUTPUT].is_sweep_override():
         raise ConfigError(
             "each clip of a sweep has a folder of its own already",
@@ -98,7 +100,7 @@ def clips_named(source: Override | None, *, recursive: bool, home: Path) -> list
     if isinstance(value, Glob):
         named = Pattern(value.include, value.exclude)
     elif source.is_discrete_sweep():
-        named = [str(Override._convert_value(v)) for v in source.sweep_iterator()]  # noqa: SLF001
+        named = [str(Override._convert_value(v)) for v in source.sweep_iterator()]
     elif isinstance(value, list):
         named = [str(v) for v in value]
     elif value is None or value == "":

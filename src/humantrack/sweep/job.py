@@ -49,7 +49,6 @@ def sweeping() -> Iterator[None]:
         _sweeping.clear()
 
 
-
 def run_job(
     folder: Path,
     report: Path,
@@ -212,4 +211,3 @@ def last_line(folder: Path) -> str:
     except OSError:
         return ""
     return lines[-1].strip() if lines else ""
-

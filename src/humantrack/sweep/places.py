@@ -26,8 +26,10 @@ def job_folders(jobs: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     taken: set[str] = set()
     for relative, settings in jobs:
         folder = "/".join([relative, *filter(None, [settings_folder(settings)])])
-        plain = _folded(folder)
-        if plain in taken or _folded(relative.split("/")[0]) in OWN_NAMES:
+        tame = folder.replace("${", "_{")  # which Hydra would take for a reference
+        renamed = tame != folder or _folded(relative.split("/")[0]) in OWN_NAMES
+        folder, plain = tame, _folded(tame)
+        if renamed or plain in taken:
             folder += f"~{_digest(relative, *settings)}"
             plain = _folded(folder)
         taken.add(plain)

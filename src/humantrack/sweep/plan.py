@@ -55,7 +55,7 @@ def plan_jobs(
     """
     pairs = [(clip, tuple(some)) for some in combinations for clip in clips]
     folders = job_folders((clip.relative, some) for clip, some in pairs)
-    jobs = []
+    jobs: list[Job] = []
     for (clip, settings), relative in zip(pairs, folders, strict=True):
         if not in_shard(clip.relative, shard):
             continue

@@ -35,6 +35,9 @@ from humantrack.sweep.watch import RUNNING, Watch
 Launch = Callable[[Sequence[Job]], None]
 """Runs jobs and returns when all have ended. What it raises says that some may not have been."""
 
+MOST_STRIKES = 3
+"""Rounds without one job begun, after which it is the launcher's fault and not that of clips."""
+
 POLL_S = 1.0
 """How often a clip that another sweep is at is looked at."""
 
@@ -116,15 +119,18 @@ class _Rounds:
         self._reports = sweep.reports
 
     def run(self) -> None:
-        pending = list(self._sweep.jobs)
+        pending, strikes = list(self._sweep.jobs), 0
         while pending and not self._is_over():
             trouble = self._batches(pending)
             self._once_more_alone(pending)
             self._wait_for_others(pending)
             left = self._left(pending)
-            if len(left) == len(pending) and not self._is_over():
+            strikes = strikes + 1 if len(left) == len(pending) else 0
+            if strikes == MOST_STRIKES:
                 raise _launcher_failed(trouble)
-            pending = left
+            if strikes and not self._is_over():  # it may be due to the clip whose turn it is
+                self._fail(left[0], f"it could not be begun ({_named(trouble)})")
+            pending = self._left(left)
 
     def _batches(self, jobs: Sequence[Job]) -> Exception | None:
         """Launch in batches; what the launcher raised last."""
@@ -152,11 +158,12 @@ class _Rounds:
             self._reports.forget(job.number, "begun")
             trouble = self._try([job])
             if self._suspects([job]):
-                error = "the process that ran it died, twice"
-                if trouble is not None:
-                    error += f" ({type(trouble).__name__})"
-                lost = Outcome(status=out.FAILED, error=error, exit_code=SweepError.exit_code)
-                self._reports.end(str(job.number), lost)
+                how = "" if trouble is None else f" ({type(trouble).__name__})"
+                self._fail(job, f"the process that ran it died, twice{how}")
+
+    def _fail(self, job: Job, error: str) -> None:
+        lost = Outcome(status=out.FAILED, error=error, exit_code=SweepError.exit_code)
+        self._reports.end(str(job.number), lost)
 
     def _wait_for_others(self, jobs: Sequence[Job]) -> None:
         """Wait while another sweep is at a clip, then see what it left."""
@@ -190,8 +197,13 @@ class _Rounds:
 
 
 def _launcher_failed(trouble: Exception | None) -> SweepError:
-    why = "it ran no job" if trouble is None else f"{type(trouble).__name__}: {trouble}"
-    return SweepError(f"the launcher failed ({why})", hint="see docs/clusters.md")
+    return SweepError(f"the launcher failed ({_named(trouble)})", hint="see docs/clusters.md")
+
+
+def _named(trouble: Exception | None) -> str:
+    if trouble is None:
+        return "the launcher ran nothing"
+    return " ".join(f"{type(trouble).__name__}: {trouble}".split())
 
 
 def _raise_if_not_whole(

@@ -56,9 +56,7 @@ class Row:
         return f"{self.job.title}: {o.status}" + (f": {o.error}" if o.error else "")
 
 
-def write_sweep(
-    folder: Path, stem: str, rows: Sequence[Row], about: Mapping[str, Any]
-) -> None:
+def write_sweep(folder: Path, stem: str, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
     """Write ``<stem>.json`` and ``<stem>.csv``, each whole or not at all.
 
     Raises:
