@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import glob
 import os
@@ -10,7 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from humantrack.errors import EmptySourceError, SourceNotFoundError, UnreadableSourceError
+from humantrack.errors import (
+    EmptySourceError,
+    SourceError,
+    SourceNotFoundError,
+    UnreadableSourceError,
+)
 from humantrack.video.images import is_image, natural_key
 
 VIDEO_SUFFIXES = frozenset(
@@ -68,7 +74,7 @@ def find_clips(
     elif not isinstance(named, str):
         found = search.listed(named)
     elif not _exists(named) and named.startswith("@"):
-        found = search.in_list_file(Path(named[1:]).expanduser())
+        found = search.in_list_file(_path(named[1:]))
     elif _exists(named) or len(pieces := list(split_list(named))) == 1:
         found = search.one(named)
     else:
@@ -104,7 +110,7 @@ class _Search:
         pattern = re.fullmatch(r"glob\((.*)\)", path, re.DOTALL)
         if pattern and not _exists(path):
             return self.matching(Pattern([_unquoted(pattern[1].strip())]))
-        there = Path(path).expanduser()
+        there = _path(path)
         if there.is_dir():
             return self.in_folder(there)
         if not _exists(path) and glob.has_magic(path):
@@ -119,27 +125,31 @@ class _Search:
         found = []
         for path in paths:
             there = str(base / path) if base is not None and (base / path).exists() else path
-            folder = Path(there).expanduser()
+            folder = _path(there)
             if path.startswith("glob(") and not _exists(there):
                 found += [Clip(c.path, as_written(c.path)) for c in self.one(path)]
-            elif folder.is_dir():
-                for clip in self.in_folder(folder):
-                    inside = "" if clip.path == str(folder) else f"/{clip.relative}"
-                    found.append(Clip(clip.path, as_written(path) + inside))
-            else:
-                found.append(Clip(there, as_written(path)))
+                continue
+            inside = []
+            if folder.is_dir():
+                with contextlib.suppress(SourceError):  # it fails in its turn, and alone
+                    inside = self.in_folder(folder)
+            for clip in inside or [Clip(there, "")]:
+                alone = clip.path in (there, str(folder))
+                placed = as_written(path) if alone else f"{as_written(path)}/{clip.relative}"
+                found.append(Clip(clip.path, placed))
         return found
 
     def in_list_file(self, path: Path) -> list[Clip]:
         """One path a line; relative ones are looked up beside the list, then from here."""
         try:
-            lines = path.read_text("utf-8-sig", "surrogateescape").splitlines()
+            text = path.read_text("utf-8-sig", "surrogateescape")
         except FileNotFoundError as error:
             raise SourceNotFoundError("no such list of clips", where=path) from error
         except OSError as error:
             raise UnreadableSourceError(
                 f"cannot read the list of clips ({error.strerror})", where=path
             ) from error
+        lines = [line.rstrip("\r") for line in text.split("\n")]
         found = self.listed([line for line in lines if line.strip()], path.parent)
         if not found:
             raise EmptySourceError("no clip in the list", where=path, hint="one path a line")
@@ -147,20 +157,17 @@ class _Search:
 
     def matching(self, pattern: Pattern) -> list[Clip]:
         """Videos, and folders of images, that a pattern matches."""
-        include = [str(Path(p).expanduser()) for p in pattern.include]
+        include = [str(_path(p)) for p in pattern.include]
         matches = [Path(p) for text in include for p in glob.glob(text, recursive=True)]  # noqa: PTH207 - absolute patterns too
-        paths = [
-            p for p in matches if not _matches(p, pattern.exclude) and not self._is_left_out(p)
-        ]
         root = _common([_fixed_part(text) for text in include])
+        paths = [p for p in matches if not self._is_left_out(p, Path(root))]
+        paths = [p for p in paths if not _matches(p, pattern.exclude)]
         found = []
         for path in paths:
             if _is_video(path) or (path.is_dir() and _holds_images(path)):
                 found.append(Clip(str(path), _below(path, root)))
         if not found and len(include) == 1 and any(is_image(path) for path in paths):
-            return [
-                Clip(include[0], Path(root).name or "images")
-            ]  # a pattern of images is one clip
+            return [Clip(include[0], Path(root).name or "images")]  # images are one clip together
         if not found:
             raise SourceNotFoundError("no clip matches", where=", ".join(include))
         return _in_order(found)
@@ -186,7 +193,7 @@ class _Search:
                 raise UnreadableSourceError(
                     f"the folder cannot be listed ({error.strerror})", where=folder
                 ) from error
-            yield Clip(str(folder), relative)  # fails in its turn, and alone
+            yield Clip(str(folder), relative.rstrip("/"))  # it fails in its turn, and alone
             return
         videos = [p for p in entries if _is_video(p)]
         images = not videos and any(is_image(p) and p.is_file() for p in entries)
@@ -194,7 +201,7 @@ class _Search:
         if images:
             yield Clip(str(folder), relative.rstrip("/") or folder.resolve().name or "images")
         for inner in entries:
-            if not inner.is_dir() or self._is_left_out(inner):
+            if not inner.is_dir() or self._is_left_out(inner, folder):
                 continue
             name = f"{relative}{inner.name}"
             if self._recursive:
@@ -202,16 +209,17 @@ class _Search:
             elif not images and _holds_images(inner):
                 yield Clip(str(inner), name)
 
-    def _is_left_out(self, path: Path) -> bool:
-        if self._leave_out is None:
+    def _is_left_out(self, path: Path, root: Path) -> bool:
+        """True for what lies in the folder of the results, unless the search began in there."""
+        out, there, root = self._leave_out, path.resolve(), root.resolve()
+        if out is None or out == root or out in root.parents:
             return False
-        there = path.resolve()
-        return there == self._leave_out or self._leave_out in there.parents
+        return out == there or out in there.parents
 
 
 def as_written(path: str) -> str:
     """A path as a place below some folder: no drive, no root, no way up; forward slashes."""
-    there = Path(os.path.normpath(Path(path).expanduser()))
+    there = Path(os.path.normpath(_path(path)))
     if ".." in there.parts:
         there = there.resolve()
     parts = [there.drive.strip(":\\/")] if there.drive else []
@@ -228,10 +236,15 @@ def _in_order(clips: list[Clip]) -> list[Clip]:
     return sorted(clips, key=order_key)
 
 
+def _path(text: str) -> Path:
+    """With ``~`` expanded where it means a home; ``~x.mp4`` is a name like any other."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib's raises
+
+
 def _exists(path: str) -> bool:
     try:
-        return bool(path) and Path(path).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):
+        return bool(path) and _path(path).exists()
+    except (OSError, ValueError):
         return False
 
 

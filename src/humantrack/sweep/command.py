@@ -68,6 +68,7 @@ def sweep_over(
     check([[*fixed, *some] for some in combinations])
     reports = new_reports_folder(home)
     jobs = plan_jobs(clips, combinations, fixed, home=home, reports=reports, shard=shard)
+    _refuse_files_in_the_way(jobs)
     console = Console(file=sys.stderr)
     if not jobs:
         console.print(f"none of the {len(clips)} clips is in shard {keys.shard}")
@@ -110,6 +111,17 @@ def clips_named(source: Override | None, *, recursive: bool, home: Path) -> list
     else:
         named = str(value)
     return find_clips(named, recursive=recursive, leave_out=home)
+
+
+def _refuse_files_in_the_way(jobs: Sequence[Job]) -> None:
+    """A job's folder has its clip's name, so the two must not lie in the same place."""
+    for job in jobs:
+        if job.folder.is_file():
+            raise ConfigError(
+                "a clip's results would lie where there is a file",
+                where=job.folder,
+                hint="choose another folder with video.output_dir=FOLDER",
+            )
 
 
 def as_text(override: Override) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -202,7 +203,7 @@ def _find(source: str | Path) -> tuple[Path, Literal["file", "folder", "glob"]]:
         raise UnreadableSourceError(
             "addresses are not read yet", where=source, hint="download the video first"
         )
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))  # noqa: PTH111 - pathlib's raises for ~x.mp4
     try:
         if path.is_dir():
             return path, "folder"
@@ -238,7 +239,7 @@ def _images_in(folder: Path) -> list[str]:
         raise EmptySourceError(
             "no image in the folder",
             where=folder,
-            hint=f"it holds {others}; give a video's own path" if others else None,
+            hint=f"it holds {others}; give a video's own path, or add -m" if others else None,
         )
     return [str(folder / name) for name in names]
 

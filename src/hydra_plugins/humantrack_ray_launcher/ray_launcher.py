@@ -23,7 +23,7 @@ class RayLauncher(Launcher):
 
     def __init__(self, **options: Any) -> None:
         self.options = options
-        self.config: DictConfig | None = None
+        self.config: Any = None
         self.hydra_context: HydraContext | None = None
         self.task_function: TaskFunction | None = None
 
@@ -45,8 +45,7 @@ class RayLauncher(Launcher):
         state = (self.config, self.hydra_context, self.task_function, Singleton.get_state())
         jobs = [(n, list(o)) for n, o in enumerate(job_overrides, initial_job_idx)]
         options = {k: _plain(v) for k, v in self.options.items()}
-        device = str(OmegaConf.select(self.config, "device"))
-        return run_all(_run_one, state, jobs, device=device, **options)
+        return run_all(_run_one, state, jobs, device=str(self.config.device), **options)
 
 
 def _run_one(state: tuple[Any, ...], job: tuple[int, list[str]]) -> JobReturn:
