@@ -43,7 +43,7 @@ def fit_launcher(config: Any, batch: int | None) -> int | None:
         raise DependencyError(
             f"this launcher needs {package.rsplit('.', 1)[-1]}",
             where=f"hydra/launcher={config.hydra.runtime.choices['hydra/launcher']}",
-            hint=f"pip install 'humantrack[{extra}]'",
+            hint=f"add it with pip install 'humantrack[{extra}]'",
         )
     gpus, cores = len(gpus_of(config.device)), os.cpu_count() or 1
     if name == "JoblibLauncher":
