@@ -308,13 +308,18 @@ def _run_clip_of_sweep(cfg: Any) -> None:
         )
 
 
+def _loaded(kind: type[PHALP], cfg: Any) -> PHALP:
+    sys.stderr.write("loading models\n")
+    return kind(cfg)
+
+
 def _track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
     kind, why = choose_tracker(cfg)
     sys.stderr.write(f"tracker: {why}\n")
     key = models_key(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
     if key is None:
         return kind(cfg).track(stop)
-    tracker = _kept.get((kind, key), lambda: kind(cfg))
+    tracker = _kept.get((kind, key), lambda: _loaded(kind, cfg))
     tracker.cfg = cfg
     try:
         summary = tracker.track(stop)

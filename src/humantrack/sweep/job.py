@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
+import socket
 import sys
 import time
 import traceback
@@ -190,7 +192,8 @@ def log_to(path: Path) -> Iterator[None]:
     The file is added to, so that it tells of every attempt at the job.
     """
     with path.open("a", 1, encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"--- {datetime.now().astimezone().isoformat(timespec='seconds')}\n")
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        file.write(f"--- {now}, process {os.getpid()} of {socket.gethostname()}\n")
         handler = logging.StreamHandler(file)
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         root = logging.getLogger()
