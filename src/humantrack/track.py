@@ -62,6 +62,7 @@ humantrack {version}: reconstruct and track every person of a video in 3D
   humantrack video.source=clip.mp4 video.start_frame=50 video.end_frame=100
   humantrack video.source=clip.mp4 render.type=SKELETON
   humantrack video.source=clip.mp4 render.enable=false results only, no overlay video
+  humantrack -m video.source=clips/                    every clip of a folder (docs/clusters.md)
 
 Often used keys
   video.output_dir=outputs     where results go

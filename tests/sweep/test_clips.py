@@ -33,7 +33,9 @@ def relatives(*arguments, **keys):
 
 
 def test_a_folder_gives_its_videos_in_natural_order(tree):
-    tree("clips/shot10.mp4", "clips/shot2.mp4", "clips/Shot1.MOV", "clips/notes.txt", "clips/.h.mp4")
+    tree(
+        "clips/shot10.mp4", "clips/shot2.mp4", "clips/Shot1.MOV", "clips/notes.txt", "clips/.h.mp4"
+    )
     assert find_clips("clips") == [
         Clip("clips/Shot1.MOV", "Shot1.MOV"),
         Clip("clips/shot2.mp4", "shot2.mp4"),

@@ -43,7 +43,8 @@ import sys
 from pathlib import Path
 from humantrack.sweep.devices import own_gpu
 gpus = ["cuda:0", "cuda:1", "cuda:2"]
-print(own_gpu(Path(sys.argv[1]), "auto", gpus), own_gpu(Path(sys.argv[1]), "auto", gpus), flush=True)
+folder = Path(sys.argv[1])
+print(own_gpu(folder, "auto", gpus), own_gpu(folder, "auto", gpus), flush=True)
 sys.stdin.read()
 """
 

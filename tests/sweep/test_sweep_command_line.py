@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -20,8 +22,8 @@ FEW = ("video.end_frame=3", "render.enable=false", "tracker=embedded")
 class Stub:
     """Stands for a tracker: writes what a run writes, and says what it was made for."""
 
-    made: list[str] = []
-    tracked: list[str] = []
+    made: ClassVar[list[str]] = []
+    tracked: ClassVar[list[str]] = []
 
     def __init__(self, cfg):
         self.cfg = cfg
@@ -240,8 +242,6 @@ def test_the_claim_of_a_killed_sweep_is_in_nobodys_way(stub):
     claim = Path("outputs/x.mp4/.claim")
     claim.parent.mkdir(parents=True)
     claim.write_text(json.dumps({"token": "t", "host": "gone", "pid": 1}))
-    import os
-
     os.utime(claim, (1, 1))
     assert code_of("video.source=clips") == 0
     assert not claim.exists()

@@ -116,7 +116,7 @@ def test_what_a_job_says_goes_to_its_log(job, capsys):
         ([ValueError("odd")], 1, "ok"),
         ([ValueError("odd")] * 2, 1, "failed"),
         ([ConfigError("wrong")], 5, "failed"),
-        ([InterruptedRunError("stopped")], 5, "stopped"),
+        ([InterruptedRunError("stopped")], 5, "pre-empted"),
     ],
 )
 def test_failures_are_tried_again_as_often_as_asked_but_not_in_vain(job, errors, retries, status):
@@ -182,6 +182,17 @@ def test_a_stop_of_the_sweep_reaches_a_running_job(job):
         raise InterruptedRunError("stopped")
 
     assert job(work, stop=stop).status == "stopped"
+
+
+def test_a_job_whose_claim_is_taken_over_leaves_the_clip_to_the_other(job):
+    stop = Event()
+
+    def work():
+        (job.folder / ".claim").write_text('{"token": "theirs", "host": "elsewhere", "pid": 1}')
+        assert stop.wait(60)
+        raise InterruptedRunError("stopped")
+
+    assert job(work, stop=stop, lost_after_s=0.4).status == "held"
 
 
 def test_too_many_failures_let_no_more_jobs_begin(job):

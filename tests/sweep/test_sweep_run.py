@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import signal
 import time
@@ -56,9 +57,7 @@ class Launcher:
 
 
 def run(sweep, launch):
-    console = Console(file=open("/dev/null", "w"), width=200)  # noqa: SIM115
-    with console.file:
-        return run_sweep(sweep, launch, console)
+    return run_sweep(sweep, launch, Console(file=io.StringIO(), width=200))
 
 
 def written(sweep):
@@ -122,12 +121,20 @@ def test_a_job_whose_process_dies_is_run_alone_and_takes_no_other_with_it(sweep)
     assert written(sweep) == ["ok", "failed", "ok"]
 
 
+def test_a_job_that_its_node_stopped_is_taken_up_again(sweep):
+    stopped = [Outcome(status=out.PREEMPTED, error="stopped", exit_code=138)] * 3
+    launch = Launcher(sweep, job1=lambda job: stopped.pop() if stopped else GOOD)
+    run(sweep, launch)
+    assert launch.launched == [[0, 1, 2], [1], [1], [1]]
+    assert written(sweep) == ["ok"] * 3
+
+
 def test_a_job_that_cannot_be_begun_fails_alone(sweep):
     def cannot(job):
         raise OSError("no config for it")
 
     launch = Launcher(sweep, job0=cannot)
-    with pytest.raises(PartialSweepError, match="could not be begun .OSError: no config"):
+    with pytest.raises(PartialSweepError, match=r"could not be begun .OSError: no config"):
         run(sweep, launch)
     assert written(sweep) == ["failed", "ok", "ok"]
 
@@ -138,7 +145,7 @@ def test_a_launcher_that_runs_nothing_is_given_up(tmp_path):
     def broken(jobs):
         raise FileNotFoundError("sbatch")
 
-    with pytest.raises(SweepError, match="the launcher failed .FileNotFoundError: sbatch"):
+    with pytest.raises(SweepError, match=r"the launcher failed .FileNotFoundError: sbatch"):
         run(sweep, broken)
 
 

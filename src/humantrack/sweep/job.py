@@ -6,6 +6,7 @@ Whatever happens to a clip is written down and goes no further, so that the othe
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -89,13 +90,19 @@ def run_job(
         return None
     reports.begin(number)
 
+    taken_over = Event()
+
+    def lose() -> None:
+        taken_over.set()
+        stop.set()
+
     def watch() -> None:
         if reports.is_stopped:
             stop.set()
 
     try:
         with Claim(
-            folder / CLAIM, lost_after_s=lost_after_s, watch=watch, on_lost=stop.set
+            folder / CLAIM, lost_after_s=lost_after_s, watch=watch, on_lost=lose
         ), log_to(folder / LOG):  # fmt: skip
             done = finished(folder, fingerprint) if resume else None
             ended = done or _attempts(work, explain, stop, retries)
@@ -103,8 +110,12 @@ def run_job(
         ended = Outcome(status=out.HELD)
     except HumantrackError as error:  # the folder cannot be written
         ended = _failure(error, None)
+    alone = not _sweeping.is_set() and not reports.is_stopped
+    if ended.status == out.STOPPED and (taken_over.is_set() or alone):
+        status = out.HELD if taken_over.is_set() else out.PREEMPTED
+        ended = dataclasses.replace(ended, status=status)
     reports.end(number, ended)
-    if ended.status == out.STOPPED and _sweeping.is_set():
+    if ended.status == out.STOPPED:
         reports.stop()
     too_many = max_failures is not None and ended.status == out.FAILED
     if too_many and reports.failures() > (max_failures or 0):

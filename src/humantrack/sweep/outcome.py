@@ -14,8 +14,11 @@ from pathlib import Path
 
 from humantrack.atomic import atomic_write
 
-OK, SKIPPED, FAILED, STOPPED, HELD = "ok", "skipped", "failed", "stopped", "held"
-"""``SKIPPED``: it was finished before. ``HELD``: another sweep is at this clip right now."""
+OK, SKIPPED, FAILED, STOPPED = "ok", "skipped", "failed", "stopped"
+"""How a job ends for good. ``SKIPPED``: it was finished before."""
+
+HELD, PREEMPTED = "held", "pre-empted"
+"""How it ends for now. Another sweep is at the clip; or the job alone was stopped, by its node."""
 
 NOT_BEGUN = "not begun"
 

@@ -122,10 +122,11 @@ class _Rounds:
         pending, strikes = list(self._sweep.jobs), 0
         while pending and not self._is_over():
             trouble = self._batches(pending)
+            again = self._take_up_again(pending)
             self._once_more_alone(pending)
             self._wait_for_others(pending)
             left = self._left(pending)
-            strikes = strikes + 1 if len(left) == len(pending) else 0
+            strikes = strikes + 1 if len(left) == len(pending) and not again else 0
             if strikes == MOST_STRIKES:
                 raise _launcher_failed(trouble)
             if strikes and not self._is_over():  # it may be due to the clip whose turn it is
@@ -149,6 +150,15 @@ class _Rounds:
         except Exception as error:  # noqa: BLE001 - the reports say which jobs it took along
             return error
         return None
+
+    def _take_up_again(self, jobs: Sequence[Job]) -> bool:
+        """True if jobs were stopped by their nodes, and are now as if they had not been begun."""
+        stopped = {number for number, status in self._reports.statuses() if status == out.PREEMPTED}
+        some = [job for job in self._left(jobs) if job.number in stopped]
+        if not self._is_over():
+            for job in some:
+                self._reports.forget(job.number, "begun", out.PREEMPTED)
+        return bool(some)
 
     def _once_more_alone(self, jobs: Sequence[Job]) -> None:
         """Jobs that began and said no more: their process died, or that of a neighbour."""

@@ -58,6 +58,7 @@ class Watch:
         self._start = time.monotonic()
         self._outcomes: dict[int, Outcome] = {}
         self._begun: set[int] = set()
+        self._preempted: set[int] = set()
         self._written = float("-inf")
         self._over, self._lock = Event(), Lock()
         self._thread = Thread(target=self._run, name="sweep", daemon=True)
@@ -119,6 +120,7 @@ class Watch:
         with self._lock:
             said = set(self._reports.statuses())
             self._begun = {number for number, status in said if status == "begun"}
+            self._preempted = {number for number, status in said if status == out.PREEMPTED}
             new = {n: s for n, s in said if s in out.ENDED and n not in self._outcomes}
             for number, status in sorted(new.items()):
                 self._outcomes[number] = self._reports.outcome(number, status)
@@ -132,6 +134,8 @@ class Watch:
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _status(self, number: int) -> str:
+        if number in self._preempted:
+            return out.STOPPED
         return RUNNING if number in self._begun else out.NOT_BEGUN
 
     def _write(self) -> None:
