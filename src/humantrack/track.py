@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import sys
 import traceback
@@ -24,15 +23,13 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from humantrack._version import __version__
+from humantrack.arguments import overrides_in, quote_clips, quote_existing_path
 from humantrack.assembly import run_fingerprint
 from humantrack.config import (
     check_overrides,
     conf_dir,
     from_hydra,
-    in_quotes,
-    is_readable,
     prefer_own_launchers,
-    quoted,
     register_schema,
 )
 from humantrack.errors import (
@@ -351,7 +348,7 @@ def main(argv: list[str] | None = None) -> None:
     debug = any(a.replace(" ", "").lower() == "debug=true" for a in arguments)
     _call.failures.clear()
     try:
-        overrides = _overrides(arguments)
+        overrides = overrides_in(arguments)
         check_overrides(overrides)
         _call_hydra(arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
@@ -359,23 +356,6 @@ def main(argv: list[str] | None = None) -> None:
     if _call.failures:
         codes = [_report(error, debug=debug) for error in _call.failures]
         sys.exit(codes[0])
-
-
-FLAGS_WITH_VALUE = {
-    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--experimental-rerun"),
-    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
-}
-"""Hydra's flags whose value is the next argument."""
-
-
-def _overrides(arguments: list[str]) -> list[str]:
-    """The arguments that set a key: neither Hydra's flags nor a flag's value."""
-    before = ["", *arguments]
-    return [
-        argument
-        for flag, argument in zip(before, arguments, strict=False)
-        if not argument.startswith("-") and (flag not in FLAGS_WITH_VALUE or "=" in argument)
-    ]
 
 
 def _call_hydra(arguments: list[str]) -> None:
@@ -443,41 +423,6 @@ def _stop_on_signals() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-PATH_KEYS = ("video.source", "video.output_dir", "video.base_path", "video.boxes")
-
-
-def quote_existing_path(argument: str) -> str:
-    """Quote the value of a path key for Hydra if it names something on disk as it stands.
-
-    So that ``video.source=clip (1), final=2.mp4`` needs no second sort of quotes. A value that
-    Hydra could not read is quoted too.
-    """
-    name, equals, value = argument.partition("=")
-    if not equals or name not in PATH_KEYS or value[:1] in ("'", '"'):
-        return argument
-    if not _exists(value) and is_readable(argument):
-        return argument
-    return f"{name}={quoted(value) if _exists(value) else in_quotes(value)}"
-
-
-def quote_clips(argument: str) -> str:
-    """As :func:`quote_existing_path`, for a sweep, which reads ``video.source`` in its own way."""
-    name, equals, value = argument.partition("=")
-    if name != "video.source" or not equals:
-        return quote_existing_path(argument)
-    by_hydra = value[:1] in ("'", '"', "[") or re.match(r"[a-z]+\(", value)
-    if by_hydra and is_readable(argument) and not _exists(value):
-        return argument
-    return f"{name}={in_quotes(value)}"
-
-
-def _exists(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except (OSError, ValueError):
-        return False
 
 
 if __name__ == "__main__":

@@ -160,6 +160,22 @@ def test_damaged_descriptions_are_not_finished(job):
 def test_finished_results_are_redone_on_request(job):
     write_results(job.folder)
     assert job(lambda: summary(job.folder), resume=False).status == "ok"
+    assert not (job.folder / "results" / "demo_x.meta.json").exists()
+
+
+def test_a_job_that_is_redone_and_then_taken_up_again_goes_on_with_its_own_work(job):
+    write_results(job.folder)
+    checkpoint = job.folder / "results" / "demo_x.checkpoint"
+    checkpoint.write_bytes(b"of an earlier run")
+
+    def interrupted():
+        assert not checkpoint.exists()
+        checkpoint.write_bytes(b"of this run")
+        raise InterruptedRunError("stopped")
+
+    assert job(interrupted, resume=False).status == "pre-empted"
+    assert job(lambda: summary(job.folder), resume=False).status == "ok"
+    assert checkpoint.read_bytes() == b"of this run"
 
 
 def test_a_clip_that_another_job_is_at_is_left_to_it(job):

@@ -52,7 +52,7 @@ class Launcher:
             if callable(act):
                 act = act(job)
             if act is not None:
-                self.reports.begin(str(job.number))
+                self.reports.say(str(job.number), out.BEGUN)
                 self.reports.end(str(job.number), act)
 
 
@@ -105,7 +105,7 @@ def test_a_job_whose_process_dies_is_run_alone_and_takes_no_other_with_it(sweep)
     """Jobs 0 and 1 run side by side; 1 ends their processes whenever it runs."""
 
     def dies(job):
-        sweep.reports.begin(str(job.number))
+        sweep.reports.say(str(job.number), out.BEGUN)
         if job.number == 1:
             raise RuntimeError("a worker was terminated")
 

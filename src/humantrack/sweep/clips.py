@@ -115,7 +115,7 @@ class _Search:
             return self.in_folder(there)
         if not _exists(path) and glob.has_magic(path):
             return self.matching(Pattern([path]))
-        return [Clip(path, there.name or path)]
+        return [Clip(_as_source(path), there.name or path)]
 
     def listed(self, paths: Iterable[str], base: Path | None = None) -> list[Clip]:
         """What several paths name; each is placed as it is written, so that a list may change.
@@ -133,8 +133,8 @@ class _Search:
             if folder.is_dir():
                 with contextlib.suppress(SourceError):  # it fails in its turn, and alone
                     inside = self.in_folder(folder)
-            for clip in inside or [Clip(there, "")]:
-                alone = clip.path in (there, str(folder))
+            for clip in inside or [Clip(_as_source(there), "")]:
+                alone = not inside or clip.path == str(folder)
                 placed = as_written(path) if alone else f"{as_written(path)}/{clip.relative}"
                 found.append(Clip(clip.path, placed))
         return found
@@ -239,6 +239,11 @@ def _in_order(clips: list[Clip]) -> list[Clip]:
 def _path(text: str) -> Path:
     """With ``~`` expanded where it means a home; ``~x.mp4`` is a name like any other."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib's raises
+
+
+def _as_source(path: str) -> str:
+    """A path as ``video.source`` takes it, where ``~`` always means a home."""
+    return f"./{path}" if path.startswith("~") and Path(path).exists() else path
 
 
 def _exists(path: str) -> bool:

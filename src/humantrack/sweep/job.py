@@ -29,9 +29,12 @@ from humantrack.errors import (
 from humantrack.pipeline.summary import RunSummary
 from humantrack.sweep import outcome as out
 from humantrack.sweep.claim import Claim, HeldError
-from humantrack.sweep.outcome import Outcome, Reports
+from humantrack.sweep.outcome import BEGUN, Outcome, Reports
 
 LOG = "humantrack.log"
+REDONE = "redone"
+"""What a job says once the earlier results of its clip are out of the way."""
+
 CLAIM = ".claim"
 _HOPELESS = (ConfigError, DependencyError, WeightsError)
 """Errors that a second try cannot mend."""
@@ -74,7 +77,7 @@ def run_job(
         explain: any error as one of ours.
         fingerprint: of the source and configuration, to know finished results by.
         stop: ends ``work`` early; set here if the sweep is stopped.
-        resume: leave finished results alone.
+        resume: leave finished results alone; False: do the clip anew, whatever is there.
         retries: further attempts after a failure.
         max_failures: begin nothing once more jobs than this have failed.
         lost_after_s: how long the claim of another job may be silent.
@@ -88,7 +91,7 @@ def run_job(
     reports, number = Reports(report.parent), report.name
     if reports.is_over:
         return None
-    reports.begin(number)
+    reports.say(number, BEGUN)
 
     taken_over = Event()
 
@@ -104,7 +107,10 @@ def run_job(
         with Claim(
             folder / CLAIM, lost_after_s=lost_after_s, watch=watch, on_lost=lose
         ), log_to(folder / LOG):  # fmt: skip
-            done = finished(folder, fingerprint) if resume else None
+            if not resume and not reports.has_said(number, REDONE):
+                _forget_results(folder)
+                reports.say(number, REDONE)
+            done = finished(folder, fingerprint)
             ended = done or _attempts(work, explain, stop, retries)
     except HeldError:
         ended = Outcome(status=out.HELD)
@@ -121,6 +127,16 @@ def run_job(
     if too_many and reports.failures() > (max_failures or 0):
         reports.enough()
     return ended
+
+
+def _forget_results(folder: Path) -> None:
+    """Remove what finished and unfinished results are known by, so that the clip is done anew.
+
+    Once in a sweep: a job of it that is taken up again goes on with its own work.
+    """
+    for ending in ("*.meta.json", "*.checkpoint"):
+        for path in (folder / "results").glob(ending):
+            path.unlink(missing_ok=True)
 
 
 def _attempts(

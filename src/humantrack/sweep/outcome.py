@@ -20,7 +20,7 @@ OK, SKIPPED, FAILED, STOPPED = "ok", "skipped", "failed", "stopped"
 HELD, PREEMPTED = "held", "pre-empted"
 """How it ends for now. Another sweep is at the clip; or the job alone was stopped, by its node."""
 
-NOT_BEGUN = "not begun"
+BEGUN, NOT_BEGUN = "begun", "not begun"
 
 ENDED = (OK, SKIPPED, FAILED, STOPPED)
 SUCCEEDED = (OK, SKIPPED)
@@ -52,9 +52,13 @@ class Reports:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def begin(self, number: str) -> None:
-        """Say that a job has begun."""
-        self._write(f"{number}.begun", b"")
+    def say(self, number: str, what: str) -> None:
+        """Say something of a job, such as ``BEGUN``."""
+        self._write(f"{number}.{what}", b"")
+
+    def has_said(self, number: str, what: str) -> bool:
+        """True if this was said of a job."""
+        return (self.folder / f"{number}.{what}").exists()
 
     def end(self, number: str, outcome: Outcome) -> None:
         """Say how a job ended."""

@@ -157,7 +157,7 @@ class _Rounds:
         some = [job for job in self._left(jobs) if job.number in stopped]
         if not self._is_over():
             for job in some:
-                self._reports.forget(job.number, "begun", out.PREEMPTED)
+                self._reports.forget(job.number, out.BEGUN, out.PREEMPTED)
         return bool(some)
 
     def _once_more_alone(self, jobs: Sequence[Job]) -> None:
@@ -165,7 +165,7 @@ class _Rounds:
         for job in self._suspects(jobs):
             if self._is_over():
                 return
-            self._reports.forget(job.number, "begun")
+            self._reports.forget(job.number, out.BEGUN)
             trouble = self._try([job])
             if self._suspects([job]):
                 how = "" if trouble is None else f" ({type(trouble).__name__})"
@@ -184,7 +184,7 @@ class _Rounds:
                 time.sleep(POLL_S)
             if self._is_over():
                 return
-            self._reports.forget(job.number, "begun", out.HELD)
+            self._reports.forget(job.number, out.BEGUN, out.HELD)
             self._try([job])
 
     def _left(self, jobs: Sequence[Job]) -> list[Job]:

@@ -119,7 +119,7 @@ class Watch:
         """Read new reports; True if there were any."""
         with self._lock:
             said = set(self._reports.statuses())
-            self._begun = {number for number, status in said if status == "begun"}
+            self._begun = {number for number, status in said if status == out.BEGUN}
             self._preempted = {number for number, status in said if status == out.PREEMPTED}
             new = {n: s for n, s in said if s in out.ENDED and n not in self._outcomes}
             for number, status in sorted(new.items()):

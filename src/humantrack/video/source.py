@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import glob
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -203,7 +202,7 @@ def _find(source: str | Path) -> tuple[Path, Literal["file", "folder", "glob"]]:
         raise UnreadableSourceError(
             "addresses are not read yet", where=source, hint="download the video first"
         )
-    path = Path(os.path.expanduser(source))  # noqa: PTH111 - pathlib's raises for ~x.mp4
+    path = Path(source).expanduser()
     try:
         if path.is_dir():
             return path, "folder"
