@@ -111,6 +111,7 @@ def run_job(
                 _forget_results(folder)
                 reports.say(number, REDONE)
             done = finished(folder, fingerprint)
+            sys.stderr.write("finished before\n" if done else "")
             ended = done or _attempts(work, explain, stop, retries)
     except HeldError:
         ended = Outcome(status=out.HELD)
