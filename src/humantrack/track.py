@@ -43,7 +43,7 @@ from humantrack.official import OfficialFiles, missing_files, official_files
 from humantrack.phalp import PHALP, Defaults
 from humantrack.pipeline.summary import RunSummary
 from humantrack.sweep import devices
-from humantrack.sweep.job import run_job
+from humantrack.sweep.job import run_job, wait_out_interrupts
 from humantrack.sweep.loaded import Kept, models_key
 
 INTERNAL_ERROR = 70
@@ -288,6 +288,7 @@ _kept: Kept[PHALP] = Kept()
 
 def _run_clip_of_sweep(cfg: Any) -> None:
     """A job of the folder sweep; how it ended goes into its report and nowhere else."""
+    wait_out_interrupts()
     report, keys = Path(cfg.sweep.report), cfg.sweep
     gpus = devices.gpus_of(cfg.device)
     cfg.device = devices.own_gpu(report.parent / "gpus", cfg.device, gpus)

@@ -17,6 +17,7 @@ import pytest
 from humantrack import load_results
 
 FEW = ("video.end_frame=3", "render.enable=false", "tracker=embedded", "phalp.n_init=1")
+SHORT = ("video.end_frame=16", "render.enable=false", "tracker=embedded")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 
 LAUNCHERS = [
@@ -111,7 +112,7 @@ def test_joblibs_processes_load_their_models_once(place):
 def test_a_worker_that_is_killed_takes_no_clip_with_it(place):
     (place / "clips" / "bad.mp4").unlink()
     running = subprocess.Popen(
-        command(*JOBLIB, "render.enable=false", "tracker=embedded"),
+        command(*JOBLIB, *SHORT),
         cwd=place,
         env=environment(place),
         stderr=subprocess.PIPE,
@@ -138,7 +139,7 @@ def test_a_worker_that_is_killed_takes_no_clip_with_it(place):
 def test_a_sweep_that_is_ended_goes_on_with_the_same_command(place, number, code):
     """SIGINT goes to all processes of the terminal, as Ctrl-C does, the others to one."""
     (place / "clips" / "bad.mp4").unlink()
-    arguments = (*JOBLIB, "render.enable=false", "tracker=embedded", "sweep.lost_after_s=5")
+    arguments = (*JOBLIB, *SHORT, "sweep.lost_after_s=5")
     running = subprocess.Popen(
         command(*arguments),
         cwd=place,
@@ -156,7 +157,7 @@ def test_a_sweep_that_is_ended_goes_on_with_the_same_command(place, number, code
     assert running.returncode == code, said
     assert "Traceback" not in said
     if number != signal.SIGKILL:
-        assert "the same command continues it" in said.splitlines()[-1]
+        assert "he same command continues it" in said.splitlines()[-1]
     assert len([s for s in statuses(place) if s == "ok"]) < 4
     done = sweep(place, *arguments)
     assert done.returncode == 0, done.stderr

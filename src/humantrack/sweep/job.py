@@ -10,6 +10,7 @@ import dataclasses
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import time
@@ -128,6 +129,16 @@ def run_job(
     if too_many and reports.failures() > (max_failures or 0):
         reports.enough()
     return ended
+
+
+def wait_out_interrupts() -> None:
+    """Let Ctrl-C pass this process by between jobs, unless it is the sweep's own.
+
+    A terminal sends it to the workers too, and one that died of it would take its neighbours along.
+    """
+    if not _sweeping.is_set():
+        with contextlib.suppress(ValueError):  # only a program's main thread may do this
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _forget_results(folder: Path) -> None:

@@ -99,6 +99,7 @@ def run_sweep(sweep: Sweep, launch: Launch, console: Console) -> list[Row]:
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - raised below
             sweep.reports.stop()
             trouble = error
+        _settle(sweep, watch)
     rows = watch.rows()
     print_table(rows, console)
     console.print(count_line(rows, watch.seconds), highlight=False, soft_wrap=True)
@@ -204,6 +205,14 @@ class _Rounds:
 
     def _is_over(self) -> bool:
         return self._reports.is_over
+
+
+def _settle(sweep: Sweep, watch: Watch) -> None:
+    """Of jobs that a stop ended before they could say so, say it."""
+    for number in watch.begun() - watch.outcomes().keys() if sweep.reports.is_stopped else ():
+        if not is_held(sweep.jobs[number].folder / CLAIM, sweep.lost_after_s):
+            stopped = Outcome(status=out.STOPPED, error="its process was ended", exit_code=130)
+            sweep.reports.end(str(number), stopped)
 
 
 def _launcher_failed(trouble: Exception | None) -> SweepError:

@@ -106,12 +106,12 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
 def count_line(rows: Sequence[Row], seconds: float) -> str:
     """How many ended in which way, in one line."""
     counts = Counter(row.outcome.status for row in rows)
-    each = [f"{counts[s]} {_said(s)}" for s in (*out.ENDED, out.HELD, out.NOT_BEGUN) if counts[s]]
+    each = [f"{count} {_said(status)}" for status, count in counts.items()]
     return f"{len(rows)} clips in {seconds:.1f} s: {', '.join(each)}"
 
 
 def _said(status: str) -> str:
-    return {out.SKIPPED: "finished before", out.HELD: "run by another sweep"}.get(status, status)
+    return "finished before" if status == out.SKIPPED else status
 
 
 def _numbers(o: Outcome) -> str:
