@@ -57,6 +57,9 @@ class RunMeta:
     track_count: int | None = None
     """Different track ids in the results."""
 
+    people: int | None = None
+    """Most people seen in one frame."""
+
     results: str | None = None
     """File name of the results, in the same folder."""
 
@@ -69,17 +72,14 @@ class RunMeta:
     timings_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds spent in each stage, and in all ('total')."""
 
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    """Of the 'source' and of the 'config': the same two, the same results."""
+
     decode_errors: tuple[str, ...] = ()
     """What the decoder complained about and could go on from."""
 
     error: str | None = None
     """Why a partial run stopped."""
-
-    people: int | None = None
-    """Most people seen in one frame."""
-
-    fingerprint: Mapping[str, str] = field(default_factory=dict)
-    """Of the 'source' and of the 'config': what the same run is known by."""
 
     versions: Mapping[str, str] = field(default_factory=versions)
     """Of humantrack, Python, the platform and the packages that matter."""
