@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from humantrack.errors import ConfigError, HumantrackError, ResultsError
 from humantrack.export.base import Exporter, Format
 from humantrack.export.options import ExportOptions
@@ -73,7 +75,8 @@ def export(
     path = Path(path)
     outputs = _outputs(path, formats, output, force=force, keep=(path, meta_path(path), *keep))
     notes: list[str] = []
-    with take_notes(notes.append):
+    # Formats say themselves what they make of numbers that are none.
+    with take_notes(notes.append), np.errstate(all="ignore"):
         source = ResultsSource(path, options, strict=strict, max_size=max_size)
         advance = None if progress is None else progress(source)
         with ExitStack() as stack:
