@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import av.error
 from humantrack.types import Frame, FrameKey, SourceInfo
 from humantrack.types._check import ByteArray
 from humantrack.video.clock import Clock
-from humantrack.video.container import decoded, first_frame, frame_rate, open_video
+from humantrack.video.container import Frames, decoded, first_frame, frame_rate, open_video
 from humantrack.video.orientation import Orientation
 from humantrack.video.problems import Problems
 from humantrack.video.seeking import LostPlaceError, Mark, find_mark, frames_from, is_seekable
@@ -62,28 +64,51 @@ class VideoReader:
     def _walk(self, span: Span, mark: Mark | None) -> Iterator[Frame]:
         clock = Clock(self._time_base, self.info.fps, origin=self._origin if mark else None)
         number = mark.number if mark else 0
-        index = 0
-        with open_video(self._path) as (container, stream):
-            for frame in self._decode(container, stream, mark):
-                stamp = self._stamp(frame)
-                time_s = clock.time_s(stamp)
+        index, tick = 0, (self._origin or 0) - 1
+        with closing(self._decode(mark)) as frames:
+            for frame in frames:
+                time_s = clock.time_s(self._stamp(frame))
+                # The container's stamp wherever that makes sense; no two keys may be the same.
+                tick = max((self._origin or 0) + round(time_s / self._time_base), tick + 1)
                 if span.is_past(number, time_s):
                     return
                 rgb = None if span.is_before(number, time_s) else self._rgb(frame, number)
                 if rgb is not None:
-                    key = self._key(number, stamp, time_s)
+                    key = self._key(number, tick)
                     yield Frame(index=index, source_index=number, time_s=time_s, rgb=rgb, key=key)
                     index += 1
                 number += 1
         if mark is None and number < self._packet_count:
             self.problems.add(f"only {number} of {self._packet_count} frames could be decoded")
 
-    def _decode(self, container: Any, stream: Any, mark: Mark | None) -> Iterator[av.VideoFrame]:
-        stream.thread_type = "AUTO"
-        if mark is None:
-            return decoded(container, stream, self.problems)
-        container.seek(mark.keyframe, stream=stream)
-        return frames_from(mark, decoded(container, stream, self.problems))
+    def _decode(self, mark: Mark | None) -> Frames:
+        """Frames from the mark on: with all threads until the first damage, then with one.
+
+        With several threads it is a matter of luck what a damaged picture is patched with, and how
+        many good ones behind it are lost at the end of the file depends on the number of cores.
+        """
+        problems, damage = Problems(), Problems()
+        count = 0
+        try:
+            with open_video(self._path, problems) as (container, stream):
+                stream.thread_type = "AUTO"
+                found = decoded(container, stream, problems, damage)
+                with closing(_sought(container, stream, mark, found)) as frames:
+                    for frame in frames:
+                        if damage.count:
+                            break
+                        yield frame
+                        count += 1
+        finally:
+            if not damage.count:
+                self.problems.extend(problems)
+        if not damage.count:
+            return
+        with open_video(self._path, self.problems) as (container, stream):
+            stream.codec_context.thread_count = 1
+            found = decoded(container, stream, self.problems)
+            with closing(_sought(container, stream, mark, found)) as frames:
+                yield from islice(frames, count, None)
 
     def _rgb(self, frame: av.VideoFrame, number: int) -> ByteArray | None:
         try:
@@ -97,19 +122,19 @@ class VideoReader:
         """Presentation time in ticks; for AVI the decode time, as its "pts" are guesses."""
         return frame.pts if self._has_pts else frame.dts
 
-    def _key(self, number: int, stamp: int | None, time_s: float) -> FrameKey:
-        if not self._phalp_keys:
-            return f"{self.info.name}/{number + 1:06d}.jpg"
-        if stamp is None:
-            stamp = (self._origin or 0) + round(time_s / self._time_base)
-        return str(self._path), stamp
+    def _key(self, number: int, tick: int) -> FrameKey:
+        return (
+            (str(self._path), tick)
+            if self._phalp_keys
+            else f"{self.info.name}/{number + 1:06d}.jpg"
+        )
 
     def _describe(self, name: str, container: Any, stream: Any, frame: av.VideoFrame) -> SourceInfo:
         fps = frame_rate(stream)
         duration = None
-        if stream.duration:
+        if stream.duration and stream.duration > 0:
             duration = float(stream.duration * self._time_base)
-        elif container.duration:
+        elif container.duration and container.duration > 0:
             duration = container.duration / av.time_base
         swaps = self._orientation.swaps_sides
         return SourceInfo(
@@ -126,3 +151,13 @@ class VideoReader:
             has_audio=bool(container.streams.audio),
             codec=stream.codec_context.name,
         )
+
+
+def _sought(container: Any, stream: Any, mark: Mark | None, frames: Frames) -> Frames:
+    """The frames from the mark on, or all."""
+    with closing(frames):
+        if mark is None:
+            yield from frames
+            return
+        container.seek(mark.keyframe, stream=stream)
+        yield from frames_from(mark, frames)
