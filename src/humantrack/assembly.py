@@ -19,11 +19,12 @@ from rich.console import Console
 
 from humantrack import video
 from humantrack.errors import ConfigError, OutputError
+from humantrack.fingerprint import shortened
 from humantrack.pipeline.progress import ProgressSink
 from humantrack.pipeline.stages import Detector, Sink
 from humantrack.pipeline.summary import RunSummary, TrackCounter
 from humantrack.pipeline.threads import ThreadedSink
-from humantrack.results import ResultsWriter, RunMeta, load_results
+from humantrack.results import DecodeErrors, ResultsWriter, RunMeta, load_results
 from humantrack.results import write_meta as save_meta
 from humantrack.types import Frame, SourceInfo
 
@@ -43,7 +44,7 @@ class OutputPaths:
     @staticmethod
     def of(cfg: Any, name: str) -> OutputPaths:
         """The paths of the clip ``name``."""
-        out = Path(cfg.video.output_dir)
+        out, name = Path(cfg.video.output_dir), shortened(name)
         results = out / "results" / f"{cfg.track_dataset}_{name}.pkl"
         return OutputPaths(
             results=results,
@@ -383,7 +384,7 @@ def write_meta(
         model=model,
         config=cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)),
         timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
-        decode_errors=source.decode_messages,
+        decode_errors=DecodeErrors(count=source.decode_errors, messages=source.decode_messages),
         error=None if error is None else str(error),
     )
     save_meta(paths.meta, meta)

@@ -2,7 +2,7 @@
 
 from humantrack.results.collection import Results
 from humantrack.results.columns import PeopleColumns, people_columns
-from humantrack.results.meta import RunMeta, meta_path, read_meta, write_meta
+from humantrack.results.meta import DecodeErrors, RunMeta, meta_path, read_meta, write_meta
 from humantrack.results.reader import (
     DEFAULT_MAX_SIZE,
     ResultsFile,
@@ -15,6 +15,7 @@ from humantrack.results.writer import ResultsWriter, partial_path
 
 __all__ = [
     "DEFAULT_MAX_SIZE",
+    "DecodeErrors",
     "PeopleColumns",
     "Results",
     "ResultsFile",

@@ -32,6 +32,9 @@ INDEXED_FORMATS = ("mov", "matroska")
 MOST_PIXELS = 2**27
 """Of a picture (16K video has this many); a damaged header that asks for more gets no memory."""
 
+_MOST_FAILURES = 64
+"""Attempts in a row to read on behind damage."""
+
 _LISTS = frozenset({"hls", "concat", "dash", "imf"})
 """FFmpeg's names of formats that are not a video but name files to read."""
 
@@ -153,22 +156,25 @@ def frame_rate(stream: Any) -> Fraction:
 
 
 def _packets(container: Any, stream: Any, problems: Problems) -> Iterator[Any]:
+    failures = 0
     demuxer = container.demux(stream)
-    while True:
+    while failures < _MOST_FAILURES:
         with counted(problems):
             try:
                 packet = next(demuxer, None)
             except av.error.FFmpegError as error:
                 _count(error, problems)
-                return
+                failures += 1
+                demuxer = container.demux(stream)  # goes on behind what could not be read
+                continue
         if packet is None or packet.size == 0:  # PyAV ends with an empty packet
             return
+        failures = 0
         yield packet
 
 
 def _count(error: av.error.FFmpegError, problems: Problems) -> None:
-    if isinstance(error, MemoryError):
-        raise error
+    """Also when memory is refused, which a damaged size asks for and a frame never needs."""
     problems.add(error.strerror or str(error))
 
 
