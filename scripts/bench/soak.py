@@ -1,6 +1,6 @@
 """Track an hour of video and watch memory, open files and disk.
 
-    python scripts/bench/soak.py [--minutes 60] [--embedded] [--no-overlay] [--picture docs/soak.png]
+    python scripts/bench/soak.py [--minutes 60] [--embedded] [--no-overlay] [--picture FILE.png]
 
 The clip is the frames of tests/data/demo_small.mp4 (640x360, 30 per second) over and over. Boxes
 and bodies come from a stub with three people who walk through and are followed by others, so that

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -94,7 +94,12 @@ def _video_stream(container: Any, path: Path) -> Any:
 
 
 def decoded(
-    container: Any, stream: Any, problems: Problems, damage: Problems | None = None
+    container: Any,
+    stream: Any,
+    problems: Problems,
+    *,
+    damage: Problems | None = None,
+    told: Callable[[Any], None] = lambda packet: None,
 ) -> Frames:
     """All frames from where the container stands; what is damaged is counted and passed over.
 
@@ -103,11 +108,13 @@ def decoded(
         stream: its video stream.
         problems: of the file.
         damage: of the pictures; None counts it with the problems.
+        told: hears of each packet before it is decoded.
     """
     damage = problems if damage is None else damage
     decoder = stream.codec_context
     try:
         for packet in _packets(container, stream, problems):
+            told(packet)
             yield from _frames_of(packet, decoder, damage)
         yield from _frames_of(None, decoder, damage)
     finally:

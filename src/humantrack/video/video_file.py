@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
 from itertools import islice
@@ -15,11 +15,24 @@ import av.error
 from humantrack.types import Frame, FrameKey, SourceInfo
 from humantrack.types._check import ByteArray
 from humantrack.video.clock import Clock
-from humantrack.video.container import Frames, decoded, first_frame, frame_rate, open_video
+from humantrack.video.container import decoded, first_frame, frame_rate, open_video
 from humantrack.video.orientation import Orientation
 from humantrack.video.problems import Problems
-from humantrack.video.seeking import LostPlaceError, Mark, find_mark, frames_from, is_seekable
+from humantrack.video.seeking import (
+    LostPlaceError,
+    Mark,
+    Ranks,
+    find_mark,
+    frames_from,
+    is_seekable,
+)
 from humantrack.video.span import Span
+
+_RACING = frozenset({"mpeg4", "rv30", "rv40"})
+"""Decoders in which threads race for a frame that is damaged, without a word of it."""
+
+Numbered = Generator[tuple[int, av.VideoFrame], None, None]
+"""Frames with their numbers in the source."""
 
 
 class VideoReader:
@@ -51,7 +64,10 @@ class VideoReader:
             self.info = self._describe(name, container, stream, frame)
 
     def frames(self, span: Span) -> Iterator[Frame]:
-        """The frames of the span. ``source_index`` counts the frames that decode."""
+        """The frames of the span. A frame that is lost leaves a gap in ``source_index``.
+
+        Except where packets cannot be told to be frames (AVI, TS, VP8, ...).
+        """
         mark = None
         if self._is_seekable and self._origin is not None and not span.is_from_start:
             with open_video(self._path) as (container, stream):
@@ -63,10 +79,9 @@ class VideoReader:
 
     def _walk(self, span: Span, mark: Mark | None) -> Iterator[Frame]:
         clock = Clock(self._time_base, self.info.fps, origin=self._origin if mark else None)
-        number = mark.number if mark else 0
-        index, tick = 0, (self._origin or 0) - 1
+        index, count, tick = 0, 0, (self._origin or 0) - 1
         with closing(self._decode(mark)) as frames:
-            for frame in frames:
+            for number, frame in frames:
                 time_s = clock.time_s(self._stamp(frame))
                 # The container's stamp wherever that makes sense; no two keys may be the same.
                 tick = max((self._origin or 0) + round(time_s / self._time_base), tick + 1)
@@ -77,11 +92,11 @@ class VideoReader:
                     key = self._key(number, tick)
                     yield Frame(index=index, source_index=number, time_s=time_s, rgb=rgb, key=key)
                     index += 1
-                number += 1
-        if mark is None and number < self._packet_count:
-            self.problems.add(f"only {number} of {self._packet_count} frames could be decoded")
+                count += 1
+        if mark is None and count < self._packet_count:
+            self.problems.add(f"only {count} of {self._packet_count} frames could be decoded")
 
-    def _decode(self, mark: Mark | None) -> Frames:
+    def _decode(self, mark: Mark | None) -> Numbered:
         """Frames from the mark on: with all threads until the first damage, then with one.
 
         With several threads it is a matter of luck what a damaged picture is patched with, and how
@@ -91,13 +106,13 @@ class VideoReader:
         count = 0
         try:
             with open_video(self._path, problems) as (container, stream):
-                stream.thread_type = "AUTO"
-                found = decoded(container, stream, problems, damage)
-                with closing(_sought(container, stream, mark, found)) as frames:
-                    for frame in frames:
+                if stream.codec_context.name not in _RACING:
+                    stream.thread_type = "AUTO"
+                with closing(self._numbered(container, stream, mark, problems, damage)) as frames:
+                    for numbered in frames:
                         if damage.count:
                             break
-                        yield frame
+                        yield numbered
                         count += 1
         finally:
             if not damage.count:
@@ -106,9 +121,24 @@ class VideoReader:
             return
         with open_video(self._path, self.problems) as (container, stream):
             stream.codec_context.thread_count = 1
-            found = decoded(container, stream, self.problems)
-            with closing(_sought(container, stream, mark, found)) as frames:
+            again = self._numbered(container, stream, mark, self.problems, self.problems)
+            with closing(again) as frames:
                 yield from islice(frames, count, None)
+
+    def _numbered(
+        self, container: Any, stream: Any, mark: Mark | None, problems: Problems, damage: Problems
+    ) -> Numbered:
+        """Frames from the mark on, or all, with their numbers in the source."""
+        origin = self._origin or 0
+        ranks = Ranks(mark.number, mark.stamp) if mark else Ranks(0, origin)
+        count_packets = self._is_seekable and self._origin is not None
+        told = ranks.add if count_packets else _ignore
+        found = decoded(container, stream, problems, damage=damage, told=told)
+        with closing(found):
+            if mark:
+                container.seek(mark.keyframe, stream=stream)
+            for frame in frames_from(mark, found) if mark else found:
+                yield ranks.number(frame.pts), frame
 
     def _rgb(self, frame: av.VideoFrame, number: int) -> ByteArray | None:
         try:
@@ -153,11 +183,5 @@ class VideoReader:
         )
 
 
-def _sought(container: Any, stream: Any, mark: Mark | None, frames: Frames) -> Frames:
-    """The frames from the mark on, or all."""
-    with closing(frames):
-        if mark is None:
-            yield from frames
-            return
-        container.seek(mark.keyframe, stream=stream)
-        yield from frames_from(mark, frames)
+def _ignore(packet: Any) -> None:
+    """Told of a packet where packets are not counted."""
