@@ -219,15 +219,12 @@ def draw(samples: list[dict[str, float]], minutes: int, path: Path) -> None:
     resident = [s["resident"] / 2**20 for s in samples]
     memory.plot(at, resident, color="#3060a0")
     reference = resident[len(samples) // 12 - 1]
-    memory.axhspan(reference, reference * MOST_GROWTH, color="#3060a0", alpha=0.12, lw=0)
-    memory.annotate(
-        f"5 % above minute {minutes / 12:.2g}",
-        (minutes, reference * MOST_GROWTH),
-        ha="right",
-        va="top",
-    )
+    limit = reference * MOST_GROWTH
+    memory.axhspan(reference, limit, color="#3060a0", alpha=0.12, lw=0)
+    memory.text(minutes, limit * 1.02, f"5 % above minute {minutes / 12:.2g}  ", ha="right")
     memory.set(ylim=(0, max(resident) * 1.2), ylabel="resident memory, MiB")
     files.step(at, [s["files"] for s in samples], color="#a05030")
+    files.yaxis.get_major_locator().set_params(integer=True)
     files.set(ylim=(0, None), ylabel="open files", xlabel="minute of the clip", xlim=(0, minutes))
     figure.savefig(path, dpi=100)
 

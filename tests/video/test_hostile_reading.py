@@ -316,22 +316,30 @@ def test_a_name_is_a_name_whatever_ffmpeg_makes_of_it(name, tmp_path, monkeypatc
     assert len(read(name)[0]) == clips.FRAMES
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "just words\n" * 100,
-        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n",
-        "ffconcat version 1.0\nfile other.ts\n",
-        "\0" * 5000,
-        "\x1b[31mred\x1b[0m\n" * 300,
-    ],
-)
+LISTS = [
+    "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n",
+    "ffconcat version 1.0\nfile other.ts\n",
+]
+TEXTS = ["just words\n" * 100, "\0" * 5000, "\x1b[31mred\x1b[0m\n" * 300]
+
+
+@pytest.mark.parametrize("text", [*LISTS, *TEXTS])
 def test_a_text_called_mp4_is_refused(text, tmp_path):
-    clips.write(tmp_path / "other.ts", codec="mpeg2video")
     path = tmp_path / "clip.mp4"
     path.write_text(text)
-    with pytest.raises(UnreadableSourceError, match=r"clip\.mp4"):
+    with pytest.raises(UnreadableSourceError, match=r"not a video.*clip\.mp4|a text file"):
         open_source(path)
+
+
+@pytest.mark.parametrize("text", LISTS)
+def test_a_list_of_files_is_not_followed(text, tmp_path, monkeypatch):
+    clips.write(tmp_path / "other.ts", codec="mpeg2video")
+    path = tmp_path / "clip.m3u8"
+    path.write_text(text)
+    with pytest.raises(UnreadableSourceError, match=r"a list of other files.*clip\.m3u8"):
+        open_source(path)
+    monkeypatch.setattr(container, "_formats", lambda: ",".join(av.formats_available))
+    assert len(read(path)[0]) == clips.FRAMES  # which it would be
 
 
 @POSIX

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ MOST_PIXELS = 2**27
 _MOST_FAILURES = 64
 """Attempts in a row to read on behind damage."""
 
-_LISTS = frozenset({"hls", "concat", "dash", "imf"})
+_LISTS = frozenset({"hls", "concat", "dash", "imf", "webm_dash_manifest"})
 """FFmpeg's names of formats that are not a video but name files to read."""
 
 
@@ -62,21 +63,24 @@ def open_container(path: Path) -> Any:
     """A PyAV container for reading a file, whatever its name looks like to FFmpeg.
 
     Raises:
-        UnreadableSourceError: if it is none, or a list of other files.
+        UnreadableSourceError: if it is none.
         SourceNotFoundError: if the file is gone.
     """
     try:
         container = av.open(
             f"file:{path}",  # else "12:30.mp4" has the protocol "12", and "pipe:0" is stdin
             metadata_errors="ignore",
-            options={"protocol_whitelist": "file"},
+            options={"protocol_whitelist": "file", "format_whitelist": _formats()},
         )
     except (av.error.FFmpegError, OSError) as error:
         raise _unreadable(path, error) from error
-    if container.format.name in _LISTS:
-        container.close()
-        raise UnreadableSourceError("a list of files, not a video", where=path)
     return container
+
+
+@cache
+def _formats() -> str:
+    """What may be opened: everything but lists of other files, which anyone could name in one."""
+    return ",".join(sorted(av.formats_available - _LISTS))
 
 
 def _video_stream(container: Any, path: Path) -> Any:
@@ -196,6 +200,8 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
         return SourceNotFoundError("the video is gone", where=path)
     if isinstance(error, PermissionError):
         return UnreadableSourceError("no permission to read the video", where=path)
+    if isinstance(error, av.error.ArgumentError):
+        return UnreadableSourceError("not a video, or a list of other files", where=path)
     return UnreadableSourceError(
         "not a video that can be opened",
         where=path,
