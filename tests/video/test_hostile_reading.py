@@ -116,6 +116,18 @@ def test_a_lost_frame_leaves_a_gap_and_seeking_knows_of_it(name, tmp_path):
         assert part == {n: seen for n, seen in whole.items() if n >= start}
 
 
+def test_empty_slots_of_an_avi_are_no_damage(tmp_path):
+    times = [*range(10), *range(15, 25)]
+    path = clips.write(tmp_path / "gap.avi", codec="mjpeg", pix_fmt="yuvj420p", ticks=times)
+    with open_source(path) as source:
+        assert [f.time_s for f in source] == pytest.approx([t / clips.FPS for t in times])
+        assert source.decode_errors == 0
+    for name, arguments in clips.DAMAGED.items():
+        if not name.endswith("webm"):  # with sound that is longer than the pictures
+            path = clips.write(tmp_path / name, sound=True, **arguments)
+            assert (name, len(read(path)[0]), read(path)[1]) == (name, clips.FRAMES, 0)
+
+
 def test_what_is_only_logged_is_counted(tmp_path):
     path = clips.write(tmp_path / "cut.webm", **clips.DAMAGED["vp8.webm"])
     path.write_bytes(path.read_bytes()[:-2000])

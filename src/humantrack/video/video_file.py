@@ -15,7 +15,7 @@ import av.error
 from humantrack.types import Frame, FrameKey, SourceInfo
 from humantrack.types._check import ByteArray
 from humantrack.video.clock import Clock
-from humantrack.video.container import decoded, first_frame, frame_rate, open_video
+from humantrack.video.container import decoded, first_frame, frame_rate, is_cut_avi, open_video
 from humantrack.video.orientation import Orientation
 from humantrack.video.problems import Problems
 from humantrack.video.seeking import (
@@ -93,8 +93,21 @@ class VideoReader:
                     yield Frame(index=index, source_index=number, time_s=time_s, rgb=rgb, key=key)
                     index += 1
                 count += 1
-        if mark is None and count < self._packet_count:
-            self.problems.add(f"only {count} of {self._packet_count} frames could be decoded")
+        if mark is None:
+            self._check_end(count, tick - (self._origin or 0) + 1)
+
+    def _check_end(self, frames: int, slots: int) -> None:
+        """Count it if there were fewer frames than the container says.
+
+        An AVI counts slots, of which some may be empty: the frame before is shown on. Those at
+        the end look like frames that are lost, so that its length has to tell.
+        """
+        if not self._has_pts:
+            frames = slots + round(self.info.fps)
+            if is_cut_avi(self._path):
+                self.problems.add("the file is shorter than its header says")
+        if frames < self._packet_count:
+            self.problems.add(f"only {frames} of {self._packet_count} frames could be decoded")
 
     def _decode(self, mark: Mark | None) -> Numbered:
         """Frames from the mark on: with all threads until the first damage, then with one.

@@ -50,10 +50,15 @@ def write(
     muxer: dict[str, str] | None = None,
     container: str | None = None,
     times: list[int] | None = None,
+    ticks: list[int] | None = None,
     prepare: Callable[[Any], None] | None = None,
     sound: bool = False,
 ) -> Path:
-    """A clip of moving patterns; ``times`` are milliseconds, ``prepare`` gets the stream."""
+    """A clip of moving patterns.
+
+    ``times`` of its frames are milliseconds, ``ticks`` frame periods; ``prepare`` gets the stream.
+    """
+    frames = len(ticks or times or range(frames))
     with av.open(str(path), "w", format=container, options=muxer or {}) as output:
         stream: Any = output.add_stream(codec, rate=FPS, options=options or {})
         stream.width, stream.height = size
@@ -66,7 +71,7 @@ def write(
         voice: Any = output.add_stream("aac", rate=48000, layout="mono") if sound else None
         for number in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(number, size), format="rgb24")
-            frame.pts = number if times is None else times[number]
+            frame.pts = (times or ticks or range(frames))[number]
             frame.time_base = Fraction(1, FPS if times is None else 1000)
             output.mux(stream.encode(frame))
         if frames:
