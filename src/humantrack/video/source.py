@@ -61,12 +61,12 @@ class FrameSource(Iterator[Frame]):
 
     @property
     def decode_errors(self) -> int:
-        """Frames or packets so far that were damaged."""
+        """How often the decoder has complained; whole when the last frame has come."""
         return self._problems.count
 
     @property
     def decode_messages(self) -> tuple[str, ...]:
-        """What the first decode errors said."""
+        """The first different complaints."""
         return tuple(self._problems.messages)
 
     def __next__(self) -> Frame:
