@@ -33,15 +33,6 @@ def read_strictly(path):
         *("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"),
         *("OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"),
     ]
-        "DataRate",
-        "CameraRate",
-        "NumFrames",
-        "NumMarkers",
-        "Units",
-        "OrigDataRate",
-        "OrigDataStartFrame",
-        "OrigNumFrames",
-    ]
     frame, time, *markers = [name for name in names.split("\t") if name]
     assert (frame, time, blank, end) == ("Frame#", "Time", "", "")
     count = len(markers)
