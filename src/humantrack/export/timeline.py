@@ -13,7 +13,7 @@ from rich.text import Text
 from humantrack.errors import HumantrackError, printable
 from humantrack.export.options import ExportOptions
 from humantrack.export.output import OutputFiles
-from humantrack.export.run import take_notes
+from humantrack.export.run import reading
 from humantrack.export.source import ResultsSource
 from humantrack.export.spans import ClipSpans, TrackSpans, clip_spans
 from humantrack.render.palette import identity_colour
@@ -69,7 +69,7 @@ def show(
             outputs.check_free(plot)
         for path in paths:
             try:
-                with take_notes(note):
+                with reading(path, note):
                     source = ResultsSource(path, options, strict=strict, max_size=max_size)
                     clip = clip_spans(source)
             except HumantrackError as error:
