@@ -215,7 +215,9 @@ def test_a_track_that_is_listed_twice_counts_once(make_results, edit_results):
                 if isinstance(value, list) and len(value) == count:
                     value.append(value[0])
 
-    assert same(one(edit_results(path, double), 1), whole)
+    path = edit_results(path, double)
+    assert same(one(path, 1), whole)
+    assert same(one(path, 1, gaps="split"), whole)
 
 
 # -- time ---------------------------------------------------------------------------------------

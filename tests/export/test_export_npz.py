@@ -113,6 +113,8 @@ def test_smpl_itself_puts_all_joints_there(
         joints = layer(torch.from_numpy(turns[:, :1]), torch.from_numpy(turns[:, 1:]), betas)[1]
     there = np.stack(list(joints_seen(path, 1).values()))[:, :44]
     assert np.abs(joints.numpy() + file["trans"][:, None] - there).max() < 1e-4
+    rows, picked = np.array(SHOWN).T
+    assert np.abs(joints_of(file)[:, picked] - there[:, rows]).max() < 1e-4
 
 
 def test_rate_gaps_and_one_frame(make_results):
