@@ -194,12 +194,22 @@ class EmbeddedConfig:
 
 
 @dataclass
+class UpstreamConfig:
+    """The genuine packages (tracker=upstream, docs/upstream.md)."""
+
+    class_: str | None = key(
+        None, "package.module.Class: a subclass of the genuine PHALP; null = HMR2_4dhuman."
+    )
+
+
+@dataclass
 class Config:
     """All keys."""
 
     tracker: str = key(
         "auto",
-        "hmr2 (4D-Humans, needs the official files), embedded (ships with the package), or auto: "
+        "hmr2 (4D-Humans, needs the official files), embedded (ships with the package), "
+        "upstream (the genuine packages, docs/upstream.md), or auto: "
         "hmr2 if all its files are there.",
     )
     seed: int = key(42, "Seed of all random numbers.")
@@ -234,6 +244,7 @@ class Config:
     render: RenderConfig = key(RenderConfig, "The overlay video.")
     results: ResultsConfig = key(ResultsConfig, "The results file.")
     embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
+    upstream: UpstreamConfig = key(UpstreamConfig, "The genuine packages.")
 
 
 def conf_dir() -> Path:

@@ -198,7 +198,14 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
     Raises:
         ConfigError: if there is none of that name.
         MissingWeightsError: if ``tracker=hmr2`` misses files.
+        DependencyError: if ``tracker=upstream`` misses packages.
     """
+    own_class = cfg.upstream.class_
+    if cfg.tracker == "upstream" or (cfg.tracker == "auto" and own_class):
+        from humantrack.upstream.adapter import tracker_class
+
+        why = f"upstream.class_ is {own_class}" if own_class else "as asked for"
+        return tracker_class(own_class), f"upstream, {why}"
     if cfg.tracker == "embedded":
         return BlazePose_4dhuman, "embedded, as asked for"
     if cfg.tracker == "hmr2":
@@ -208,7 +215,7 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
         raise ConfigError(
             "unknown tracker",
             where=f"tracker={cfg.tracker}",
-            hint="known are auto, hmr2 and embedded",
+            hint="known are auto, hmr2, embedded and upstream",
         )
     missing = missing_files(cfg)
     if not missing:
