@@ -16,8 +16,8 @@ from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from omegaconf import DictConfig, OmegaConf
+from torch.utils import model_zoo
 
 from humantrack import assembly
 from humantrack.appearance.texture import TextureSampler
@@ -68,7 +68,7 @@ class UpstreamTracker:
 
     @classmethod
     def from_class(cls, phalp: type) -> type[Any]:
-        """A class like ``phalp`` (a subclass of the genuine PHALP) whose ``track`` is our street."""
+        """A class like ``phalp``, itself of the genuine PHALP, whose ``track`` is our street."""
         if issubclass(phalp, UpstreamTracker):
             return phalp
         if not issubclass(phalp, genuine.PHALP):
@@ -101,7 +101,7 @@ class UpstreamTracker:
         Source: golden ARCHITECTURE.md section 11, 1.
         """
         super().setup_predictor()  # type: ignore[misc]
-        predictor = getattr(self, "pose_predictor", None)
+        predictor: Any = getattr(self, "pose_predictor", None)
         if type(predictor) is genuine.PosePredictor and not self.ours.phalp.reference_quirks:
             state = read_state_dict(Path(self.cfg.pose_predictor.weights_path))
             encoder = {key.removeprefix("encoder."): value for key, value in state.items()}
@@ -122,7 +122,7 @@ class HMR2_4dhuman(UpstreamTracker, genuine.PHALP):  # type: ignore[misc, name-d
     def setup_hmr(self) -> None:
         """HMAR for the codes, HMR2 for the bodies."""
         # PHALP would fetch an ImageNet backbone that HMR2 has no use for.
-        with replaced(torch.utils.model_zoo, "load_url", lambda *_, **__: {}):
+        with replaced(model_zoo, "load_url", lambda *_, **__: {}):
             self.HMAR = _Hmr2Predictor(self.cfg, self.run_device)
 
     def get_detections(

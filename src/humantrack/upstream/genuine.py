@@ -141,6 +141,8 @@ def contained(device: str) -> Iterator[None]:
         )
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # of old code: nothing a user can act on
         stack.enter_context(replaced(torch, "load", load))
         stack.enter_context(replaced(torch.Tensor, "cuda", to_device))
         stack.enter_context(replaced(torch.nn.Module, "cuda", to_device))
@@ -162,8 +164,7 @@ def building(name: str) -> Iterator[None]:
         StageError: for anything else.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old code: nothing a user can act on
+        with contextlib.redirect_stdout(sys.stderr):
             yield
     except (HumantrackError, MemoryError):
         raise

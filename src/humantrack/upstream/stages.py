@@ -67,7 +67,7 @@ def observation(data: Mapping[str, Any]) -> Observation:
         StageError: if something is missing or of another shape.
     """
     person = {key: [data[key]] for key in (*PERSON_KEYS, "bbox") if key in data}
-    if np.size(data.get("pose")) != POSE_VECTOR_SIZE:  # phalp.pose_distance=joints
+    if np.size(data.get("pose", ())) != POSE_VECTOR_SIZE:  # phalp.pose_distance=joints
         person.pop("pose", None)
     frame = {"time": data["time"], "shot": 0, "tid": [0], "tracked_time": [0], **person}
     try:
