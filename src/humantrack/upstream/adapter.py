@@ -88,6 +88,9 @@ class UpstreamTracker:
             stack.enter_context(replaced(base, "default_setup", none))
             if self.given_boxes is None:  # a third large detector, for given boxes alone
                 stack.enter_context(replaced(base, "setup_detectron2_with_RPN", none))
+            stack.enter_context(
+                replaced(model_zoo, "load_url", _but_for_backbone(model_zoo.load_url))
+            )
             get_cfg = _on_device(genuine.module.get_cfg, self.run_device)
             stack.enter_context(replaced(genuine.module, "get_cfg", get_cfg))
             super().__init__(own)  # type: ignore[call-arg]
@@ -121,9 +124,7 @@ class HMR2_4dhuman(UpstreamTracker, genuine.PHALP):  # type: ignore[misc, name-d
 
     def setup_hmr(self) -> None:
         """HMAR for the codes, HMR2 for the bodies."""
-        # PHALP would fetch an ImageNet backbone that HMR2 has no use for.
-        with replaced(model_zoo, "load_url", lambda *_, **__: {}):
-            self.HMAR = _Hmr2Predictor(self.cfg, self.run_device)
+        self.HMAR = _Hmr2Predictor(self.cfg, self.run_device)
 
     def get_detections(
         self,
@@ -137,7 +138,7 @@ class HMR2_4dhuman(UpstreamTracker, genuine.PHALP):  # type: ignore[misc, name-d
         boxes, _, *rest = super().get_detections(
             image, frame_name, t_, additional_data, measurments
         )
-        grown = genuine.module.expand_bbox_to_aspect_ratio(boxes, self.cfg.expand_bbox_shape)
+        grown = genuine.expand_boxes(boxes, self.cfg.expand_bbox_shape)
         return boxes, grown, *rest
 
 
@@ -250,6 +251,15 @@ def tracker_class(name: str | None) -> type[Any]:
     if not isinstance(found, type):
         raise ConfigError("not a class", where=where)
     return UpstreamTracker.from_class(found)
+
+
+def _but_for_backbone(load_url: Any) -> Any:
+    """PHALP fetches an ImageNet ResNet-50 only to put HMAR's weights over it."""
+
+    def load(url: str, *args: Any, **options: Any) -> Any:
+        return {} if "resnet50" in url else load_url(url, *args, **options)
+
+    return load
 
 
 def _on_device(get_cfg: Any, device: str) -> Any:

@@ -40,6 +40,8 @@ class Genuine:
     FullConfig: Any
     HMR2018Predictor: Any
     PosePredictor: Any
+    expand_boxes: Any
+    """hmr2.datasets.utils.expand_bbox_to_aspect_ratio"""
 
 
 def check_packages() -> None:
@@ -70,13 +72,14 @@ def import_genuine() -> Genuine:
         DependencyError: if a package is missing, wrong, or does not fit the others.
     """
     check_packages()
-    modules = ("trackers.PHALP", "configs.base", "models.hmar.hmr", "models.predictor")
+    names = ("trackers.PHALP", "configs.base", "models.hmar.hmr", "models.predictor")
     try:
         with warnings.catch_warnings(), np.printoptions():
             warnings.simplefilter("ignore")
             tracker, configs, hmr, predictor = (
-                importlib.import_module(f"phalp.{name}") for name in modules
+                importlib.import_module(f"phalp.{name}") for name in names
             )
+            boxes = importlib.import_module("hmr2.datasets.utils")
             importlib.import_module("hmr2.models")
         return Genuine(
             module=tracker,
@@ -84,6 +87,7 @@ def import_genuine() -> Genuine:
             FullConfig=configs.FullConfig,
             HMR2018Predictor=hmr.HMR2018Predictor,
             PosePredictor=predictor.Pose_transformer_v2,
+            expand_boxes=boxes.expand_bbox_to_aspect_ratio,
         )
     except ModuleNotFoundError as error:
         raise DependencyError(
