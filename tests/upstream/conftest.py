@@ -1,4 +1,4 @@
-"""The stand-ins of tests/fakes on the path, a tiny cache of official files, a clip of two people."""
+"""The stand-ins on the path, a tiny cache of official files, and a clip of two people."""
 
 from __future__ import annotations
 

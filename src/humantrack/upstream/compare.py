@@ -279,8 +279,10 @@ def show(comparison: Comparison, console: Console) -> None:
         for stage in comparison.stages.values()
     ]
     if not console.is_terminal:
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
         for row in (head, *rows):
-            console.print("\t".join(row), highlight=False, markup=False, soft_wrap=True)
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            console.print(line.rstrip(), highlight=False, markup=False, soft_wrap=True)
         return
     table = Table(title=f"{comparison.frames} frames on {comparison.device}", title_justify="left")
     for name in head:

@@ -19,7 +19,7 @@ from humantrack.errors import DependencyError, HumantrackError, MissingWeightsEr
 from humantrack.weights import safe_pickle
 from humantrack.weights.checkpoint import read_checkpoint
 
-INSTALL = "docs/upstream.md has the commands (requirements-upstream.txt)"
+INSTALL = "the commands are in docs/upstream.md (requirements-upstream.txt)"
 
 _PACKAGES = (
     # name, what it is, a file that only the right one has, what another of that name is
@@ -97,7 +97,7 @@ def import_genuine() -> Genuine:
         raise DependencyError(
             "the genuine packages cannot be imported",
             where=f"{type(error).__name__}: {error}",
-            hint="docs/upstream.md says which versions work together",
+            hint="versions that work together are in docs/upstream.md",
         ) from error
 
 
@@ -184,5 +184,5 @@ def building(name: str) -> Iterator[None]:
         raise StageError(
             f"{name} could not be built",
             where=f"{type(error).__name__}: {error}",
-            hint="debug=true shows where",
+            hint="add debug=true to see where",
         ) from error
