@@ -35,6 +35,8 @@ class Street(PHALP):
         self.genuine = phalp
         ours = phalp.ours.copy()
         ours.batch_frames = 1  # a hook may look at the tracker, and an error costs its frame only
+        if "checkpoint" in ours:  # a genuine class cannot be taken up half-way
+            ours.checkpoint.enable = False
         super().__init__(ours)
 
     def setup_hmr(self) -> None:
