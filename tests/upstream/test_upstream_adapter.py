@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from golden_rule import predictor_state
+from omegaconf import OmegaConf
 
 from humantrack import (
     ConfigError,
@@ -22,6 +23,7 @@ from humantrack import (
 )
 from humantrack.track import choose_tracker, main
 from humantrack.upstream.genuine import contained
+from humantrack.upstream.street import Street
 
 FRAMES = 12
 SUBCLASS = """
@@ -361,3 +363,12 @@ def test_costs_do_not_pile_up(adapter, config):
     tracker = adapter.HMR2_4dhuman(config())
     tracker.track()
     assert list(tracker.tracker.tracked_cost) == [FRAMES - 1]
+
+
+def test_checkpoints_are_off(adapter, config):
+    cfg = config()
+    OmegaConf.update(cfg, "checkpoint", {"enable": True}, force_add=True)
+    street = Street(adapter.HMR2_4dhuman(cfg))
+    assert street.cfg.checkpoint.enable is False
+    assert cfg.checkpoint.enable is True  # the user's own is left alone
+    assert street.cfg.batch_frames == 1

@@ -88,9 +88,7 @@ class UpstreamTracker:
             stack.enter_context(replaced(base, "default_setup", none))
             if self.given_boxes is None:  # a third large detector, for given boxes alone
                 stack.enter_context(replaced(base, "setup_detectron2_with_RPN", none))
-            stack.enter_context(
-                replaced(model_zoo, "load_url", _but_for_backbone(model_zoo.load_url))
-            )
+            stack.enter_context(replaced(model_zoo, "load_url", _but_for_backbone()))
             get_cfg = _on_device(genuine.module.get_cfg, self.run_device)
             stack.enter_context(replaced(genuine.module, "get_cfg", get_cfg))
             super().__init__(own)  # type: ignore[call-arg]
@@ -253,8 +251,9 @@ def tracker_class(name: str | None) -> type[Any]:
     return UpstreamTracker.from_class(found)
 
 
-def _but_for_backbone(load_url: Any) -> Any:
+def _but_for_backbone() -> Any:
     """PHALP fetches an ImageNet ResNet-50 only to put HMAR's weights over it."""
+    load_url = vars(model_zoo)["load_url"]
 
     def load(url: str, *args: Any, **options: Any) -> Any:
         return {} if "resnet50" in url else load_url(url, *args, **options)
