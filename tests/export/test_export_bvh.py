@@ -252,9 +252,16 @@ def motion_of(matrices, pelvis=None, fps=30.0):
     )
 
 
+class _Kept(io.BytesIO):
+    """A file that can be read after it was closed."""
+
+    def close(self):
+        pass
+
+
 def written(motion, **choices):
     """The text that the writer makes of a motion."""
-    file = io.BytesIO()
+    file = _Kept()
     source = SimpleNamespace(options=ExportOptions(**choices), facts=None)
     Bvh(source, SimpleNamespace(open=lambda suffix: file), ".bvh").write_motion(motion)
     return file.getvalue().decode("ascii")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from humantrack.atomic import cannot_write
 from humantrack.errors import HumantrackError, printable
 from humantrack.export.options import ExportOptions
 from humantrack.export.output import OutputFiles
@@ -61,35 +62,55 @@ def show(
     console = _Console(highlight=False)
     errors: list[HumantrackError] = []
     clips: list[ClipSpans] = []
-    with OutputFiles(Path(), overwrite=force, exact=plot, keep=paths) as outputs:
-        if plot is not None:
-            from humantrack.export.plot import check, draw
-
-            check(plot)
-            outputs.check_free(plot)
-        for path in paths:
-            try:
-                with reading(path, note):
-                    source = ResultsSource(path, options, strict=strict, max_size=max_size)
-                    clip = clip_spans(source)
-            except HumantrackError as error:
-                errors.append(error)
-                continue
-            if summary:
-                if clips:
-                    console.print()
-                print_clip(console, clip)
-            clips.append(clip)
-        if plot is not None and clips:
-            outputs.open(plot.suffix).write(draw(clips, plot.suffix.lower()))
+    picture = None if plot is None else _picture(plot, force, paths)
+    for path in paths:
+        try:
+            with reading(path, note):
+                source = ResultsSource(path, options, strict=strict, max_size=max_size)
+                clip = clip_spans(source)
+        except HumantrackError as error:
+            errors.append(error)
+            continue
+        if summary:
+            if clips:
+                console.print()
+            print_clip(console, clip)
+        clips.append(clip)
+    if picture is not None and clips:
+        picture(clips)
     return errors
 
 
+def _picture(
+    path: Path, force: bool, keep: Collection[Path]
+) -> Callable[[Sequence[ClipSpans]], None]:
+    """What draws the picture, once it is sure that it can be drawn and have this name."""
+    from humantrack.export.plot import check, draw
+
+    check(path)
+    outputs = OutputFiles(path, overwrite=force, exact=path, keep=keep)
+    outputs.check_free(path)
+
+    def write(clips: Sequence[ClipSpans]) -> None:
+        with outputs:
+            outputs.open(path.suffix).write(draw(clips, path.suffix.lower()))
+
+    return write
+
+
 class _Console(Console):
-    """Standard output; lets the command end quietly when nobody reads any more."""
+    """Standard output, whose errors are the command's to tell."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+    def _write_buffer(self) -> None:
+        try:
+            super()._write_buffer()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise cannot_write(Path("standard output"), error) from error
 
 
 def print_clip(console: Console, clip: ClipSpans) -> None:
