@@ -72,9 +72,12 @@ def show(
             errors.append(error)
             continue
         if summary:
-            if clips:
-                console.print()
-            print_clip(console, clip)
+            try:
+                print_clip(console, clip, below=bool(clips))
+            except BrokenPipeError:  # no error: who reads has had enough
+                raise
+            except OSError as error:
+                raise cannot_write(Path("standard output"), error) from error
         clips.append(clip)
     if picture is not None and clips:
         picture(clips)
@@ -104,17 +107,11 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
-    def _write_buffer(self) -> None:
-        try:
-            super()._write_buffer()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise cannot_write(Path("standard output"), error) from error
 
-
-def print_clip(console: Console, clip: ClipSpans) -> None:
-    """Print one file's facts, and its tracks with their time line."""
+def print_clip(console: Console, clip: ClipSpans, *, below: bool = False) -> None:
+    """Print one file's facts, and its tracks with their time line; ``below`` those of others."""
+    if below:
+        console.print()
     name = Text(printable(clip.name), style="bold", overflow="fold")
     console.print(name, soft_wrap=True)
     console.print(Text(", ".join(facts_of(clip)), style="dim"), soft_wrap=True)
