@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from humantrack.body.mannequin import load_mannequin
+from humantrack.export.cli import main
 from humantrack.geometry.cameras import PaddedSquare, full_to_crop, project_to_square
 from humantrack.geometry.rotations import axis_angle_to_matrix
 from humantrack.results import ResultsWriter, load_results, write_meta
@@ -197,3 +198,46 @@ def joints_seen() -> Callable[[Path, int], dict[int, np.ndarray]]:
         return out
 
     return seen
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    lines: list[str]
+    new: list[str]
+    """Files that were not there before, hidden ones too."""
+
+    def assert_refused(self, code, *words):
+        """One line, this code, and no file."""
+        assert (self.code, self.new) == (code, [])
+        assert len(self.lines) == 1, self.lines
+        assert self.lines[0].startswith("humantrack-export: ")
+        assert self.lines[0].isprintable()
+        for word in words:
+            assert word in self.lines[0]
+
+
+@pytest.fixture
+def attempt(tmp_path, capsys):
+    """Run the command and tell what came of it."""
+
+    def run(*arguments):
+        before = set(tmp_path.rglob("*"))
+        capsys.readouterr()
+        code = main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        new = sorted(
+            str(p.relative_to(tmp_path))
+            for p in set(tmp_path.rglob("*")) - before
+            if not p.is_dir()
+        )
+        return Outcome(code, out, err.splitlines(), new)
+
+    return run
+
+
+@pytest.fixture
+def clip(make_results, person):
+    """Three frames with a person and, in the last, the ghost of another; no description."""
+    return make_results([person(1, range(3)), person(2, range(1, 2))], count=3, meta=False)
