@@ -1,4 +1,4 @@
-"""From configuration keys to sources, sinks and paths: the part of the composition without models.
+"""From configuration keys to sources and paths: the part of the composition without models.
 
 ``phalp.py`` calls these; nothing else knows the whole configuration.
 """
@@ -9,23 +9,17 @@ import importlib.util
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
-from rich.console import Console
 
 from humantrack import video
 from humantrack.errors import ConfigError, OutputError
 from humantrack.fingerprint import shortened
-from humantrack.pipeline.progress import ProgressSink
-from humantrack.pipeline.stages import Detector, Sink
+from humantrack.pipeline.stages import Detector
 from humantrack.pipeline.summary import RunSummary, TrackCounter
-from humantrack.pipeline.threads import ThreadedSink
-from humantrack.results import DecodeErrors, ResultsWriter, RunMeta, load_results
-from humantrack.results import write_meta as save_meta
+from humantrack.results import load_results
 from humantrack.types import Frame, SourceInfo
 
 
@@ -39,6 +33,10 @@ class OutputPaths:
     frames: Path
     """Folder of extracted JPEG frames."""
 
+    checkpoint: Path
+    pieces: Path
+    """Folder of the overlay's pieces until they are joined."""
+
     draws: bool
 
     @staticmethod
@@ -51,6 +49,8 @@ class OutputPaths:
             overlay=out / f"{cfg.base_tracker}_{name}.mp4",
             meta=results.with_name(f"{cfg.track_dataset}_{name}.meta.json"),
             frames=out / "_DEMO" / name / "img",
+            checkpoint=results.with_suffix(".checkpoint"),
+            pieces=out / f"{cfg.base_tracker}_{name}.partial",
             draws=cfg.render.enable,
         )
 
@@ -70,7 +70,13 @@ class OutputPaths:
             ) from error
 
     def summary(
-        self, name: str, counter: TrackCounter, *, seconds: float, decode_errors: int
+        self,
+        name: str,
+        counter: TrackCounter,
+        *,
+        seconds: float,
+        decode_errors: int,
+        resumed_from: int,
     ) -> RunSummary:
         """The summary of a run that wrote these files."""
         return RunSummary(
@@ -84,6 +90,7 @@ class OutputPaths:
             seen=counter.seen,
             seconds=seconds,
             decode_errors=decode_errors,
+            resumed_from=resumed_from,
         )
 
     def summary_of_finished(self, name: str) -> RunSummary:
@@ -307,84 +314,17 @@ def _from_start(value: int | None) -> int | None:
     return None if value is None or value < 0 else value
 
 
-def frames_of(source: video.FrameSource, cfg: Any, paths: OutputPaths) -> Iterator[Frame]:
-    """The frames, through JPEG files if ``video.extract_video`` is on."""
+def frames_of(
+    source: video.FrameSource, cfg: Any, paths: OutputPaths, *, keep: bool = False
+) -> Iterator[Frame]:
+    """The frames, through JPEG files if ``video.extract_video`` is on.
+
+    Args:
+        source: opened.
+        cfg: the configuration.
+        paths: where the JPEG files go.
+        keep: leave those of an earlier run.
+    """
     if cfg.video.extract_video and source.info.kind == "video":
-        return video.extracting(source, paths.frames, keys=cfg.results["keys"])
+        return video.extracting(source, paths.frames, keys=cfg.results["keys"], keep=keep)
     return iter(source)
-
-
-# -- writing ------------------------------------------------------------------------------------
-
-
-def make_sinks(
-    cfg: Any, info: SourceInfo, paths: OutputPaths, visualizer: Any | None
-) -> tuple[list[Sink], ResultsWriter]:
-    """All sinks, and among them the one that writes the results.
-
-    The overlay comes first and so is left last: its failure cannot spoil results that are whole.
-    """
-    sinks: list[Sink] = []
-    if visualizer is not None:
-        overlay = _overlay_sink(cfg, info, paths, visualizer)
-        sinks.append(ThreadedSink(overlay, optional=True))
-    results = ResultsWriter(paths.results, features=cfg.results.features)
-    sinks.append(ThreadedSink(results))
-    console = Console(stderr=True)
-    sinks.append(
-        ProgressSink(
-            info.name, info.frame_count, console, bar=console.is_terminal and not cfg.debug
-        )
-    )
-    return sinks, results
-
-
-def _overlay_sink(cfg: Any, info: SourceInfo, paths: OutputPaths, visualizer: Any) -> Sink:
-    from humantrack.render import OverlaySink
-
-    fixed_rate = cfg.render.fps is not None
-    fps = Fraction(cfg.render.fps).limit_denominator(1001) if fixed_rate else info.fps
-
-    def writer(width: int, height: int, start_s: float) -> video.VideoWriter:
-        return video.VideoWriter(
-            paths.overlay,
-            fps=fps,
-            width=width,
-            height=height,
-            audio_from=info.path if info.has_audio and not fixed_rate else None,
-            start_s=start_s,
-        )
-
-    return OverlaySink(visualizer, writer, timed=not fixed_rate)
-
-
-def write_meta(
-    cfg: Any,
-    source: video.FrameSource,
-    paths: OutputPaths,
-    *,
-    results: ResultsWriter,
-    counter: TrackCounter,
-    model: Mapping[str, Any],
-    timings_s: Mapping[str, float],
-    error: BaseException | None,
-) -> None:
-    """Write the .meta.json beside the results, whole or partial.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    partial = results.partial_path.exists()
-    meta = RunMeta(
-        status="partial" if partial else "complete",
-        source=source.info,
-        frame_count=results.frame_count,
-        track_count=len(counter.track_ids),
-        results=(results.partial_path if partial else results.path).name,
-        model=model,
-        config=cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)),
-        timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
-        decode_errors=DecodeErrors(count=source.decode_errors, messages=source.decode_messages),
-        error=None if error is None else str(error),
-    )
-    save_meta(paths.meta, meta)

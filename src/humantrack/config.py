@@ -186,6 +186,17 @@ class ResultsConfig:
 
 
 @dataclass
+class CheckpointConfig:
+    """What lets a run that was stopped or killed go on. Changes no result."""
+
+    enable: bool = key(
+        True, "Write down where the run stands, so that the same command continues it."
+    )
+    every_s: float = key(30.0, "Seconds between two checkpoints; 0 = after every chunk of frames.")
+    resume: bool = key(True, "Continue an unfinished run; false starts anew.")
+
+
+@dataclass
 class EmbeddedConfig:
     """The embedded default (tracker=embedded)."""
 
@@ -243,6 +254,7 @@ class Config:
     SMPL: SMPLConfig = key(SMPLConfig, "The SMPL body model.")
     render: RenderConfig = key(RenderConfig, "The overlay video.")
     results: ResultsConfig = key(ResultsConfig, "The results file.")
+    checkpoint: CheckpointConfig = key(CheckpointConfig, "Going on with an unfinished run.")
     embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
     upstream: UpstreamConfig = key(UpstreamConfig, "The genuine packages.")
 

@@ -15,7 +15,10 @@
     │   └── UnsafePickleError  10   ... because it asks to run code
     ├── DependencyError        11   an optional package is needed and missing or broken
     ├── StageError             12   a stage of the pipeline failed on a frame
-    └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM; what was final is kept
+    ├── CheckpointError        13   an unfinished run cannot be continued
+    └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
+        ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
+        └── TerminatedRunError 143  ... by SIGTERM
 
 Exit code 70 is an error of our own that none of these describes (see ``track.main``).
 """
@@ -139,7 +142,25 @@ class StageError(HumantrackError):
     exit_code = 12
 
 
+class CheckpointError(HumantrackError):
+    """An unfinished run cannot be continued: its checkpoint is damaged or of another run."""
+
+    exit_code = 13
+
+
 class InterruptedRunError(HumantrackError):
     """The run was stopped from outside; what was final has been kept."""
 
     exit_code = 130
+
+
+class PreemptedRunError(InterruptedRunError):
+    """The run was stopped by SIGUSR1."""
+
+    exit_code = 138
+
+
+class TerminatedRunError(InterruptedRunError):
+    """The run was stopped by SIGTERM."""
+
+    exit_code = 143

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
-from types import FrameType
 from typing import Any, ClassVar
 
 import hydra
@@ -32,6 +27,7 @@ from humantrack.config import (
 from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError, OutputError
 from humantrack.official import OfficialFiles, missing_files, official_files
 from humantrack.phalp import PHALP, Defaults
+from humantrack.pipeline.stopping import on_signals
 
 INTERNAL_ERROR = 70
 """Exit code of an error that none of ``humantrack.errors`` describes (BSD's EX_SOFTWARE)."""
@@ -258,7 +254,7 @@ def _run(cfg: Any) -> None:
         if _call.own_folders:
             number = str(HydraConfig.get().job.num)
             cfg.video.output_dir = str(Path(cfg.video.output_dir) / number)
-        with _stop_on_signals() as stop:
+        with on_signals() as stop:
             tracker, why = choose_tracker(cfg)
             sys.stderr.write(f"tracker: {why}\n")
             summary = tracker(cfg).track(stop)
@@ -351,27 +347,6 @@ def _known_error(error: BaseException) -> HumantrackError | None:
             hint="check permissions and free space, or set video.output_dir=FOLDER",
         )
     return None
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[Event]:
-    """The first Ctrl-C or SIGTERM sets the event; the second one breaks off."""
-    stop = Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        sys.stderr.write("\nfinishing the frames in hand; once more to break off\n")
-
-    before = {}
-    with contextlib.suppress(ValueError):  # only a program's main thread may do this
-        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 PATH_KEYS = ("video.source", "video.output_dir", "video.base_path", "video.boxes")

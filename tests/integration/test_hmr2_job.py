@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
+from threading import Event
 
 import av
 import numpy as np
@@ -12,9 +14,17 @@ import torch
 from golden_rule import GOLDEN, hmar_state
 from official_files import TINY_DECODER, TINY_VIT, tensors, write_official_files
 
-from humantrack import ConfigError, HMR2_4dhuman, MissingWeightsError, load_config, load_results
+from humantrack import (
+    ConfigError,
+    HMR2_4dhuman,
+    InterruptedRunError,
+    MissingWeightsError,
+    load_config,
+    load_results,
+)
 from humantrack.hmr2.decoder import DecoderSizes
 from humantrack.hmr2.vit import VitSizes
+from humantrack.results import ResultsWriter
 from humantrack.track import choose_tracker, main
 
 FRAMES = 60
@@ -41,7 +51,7 @@ def official(cache, monkeypatch):
     return cache
 
 
-def track(out, clip, *overrides):
+def track(out, clip, *overrides, stop=None):
     cfg = load_config(
         f"video.source='{clip}'",
         f"video.output_dir='{out}'",
@@ -49,7 +59,7 @@ def track(out, clip, *overrides):
         "phalp.detector=nanodet",
         *overrides,
     )
-    return Tiny(cfg).track()
+    return Tiny(cfg).track(stop)
 
 
 @pytest.mark.slow
@@ -81,6 +91,28 @@ def test_chunks_change_no_result(official, tmp_path, data):
         np.testing.assert_allclose(a["2d_joints"], b["2d_joints"], atol=1e-4)
         for x, y in zip(a["smpl"], b["smpl"], strict=True):
             np.testing.assert_allclose(x["body_pose"], y["body_pose"], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_goes_on_to_the_same_results(official, tmp_path, data):
+    options = ("video.end_frame=12", "batch_frames=3", "checkpoint.every_s=0", "phalp.n_init=2")
+    whole = track(tmp_path / "whole", data / "demo.mp4", *options)
+    stop = Event()
+    write = ResultsWriter.write
+
+    def stopping(self, frame, record):
+        write(self, frame, record)
+        if record.index == 3:
+            stop.set()
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedRunError):
+        patch.setattr(ResultsWriter, "write", stopping)
+        track(tmp_path / "stopped", data / "demo.mp4", *options, stop=stop)
+    done = track(tmp_path / "stopped", data / "demo.mp4", *options)
+    assert done.resumed_from >= 6
+    stored = [zlib.decompress(run.results.read_bytes()) for run in (whole, done)]
+    assert stored[0] == stored[1]
+    assert whole.tracks > 0
 
 
 @pytest.mark.slow

@@ -56,6 +56,8 @@ def test_fields_of_a_run(tmp_path, meta):
         "model",
         "config",
         "timings_s",
+        "fingerprint",
+        "resumed_from",
         "decode_errors",
         "error",
         "versions",

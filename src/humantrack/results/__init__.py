@@ -11,7 +11,7 @@ from humantrack.results.reader import (
     load_results,
 )
 from humantrack.results.record import record_from_phalp, record_to_phalp
-from humantrack.results.writer import ResultsWriter, partial_path
+from humantrack.results.writer import ResultsWriter, check_partial, partial_path
 
 __all__ = [
     "DEFAULT_MAX_SIZE",
@@ -22,6 +22,7 @@ __all__ = [
     "ResultsWriter",
     "RunMeta",
     "TruncatedResultsWarning",
+    "check_partial",
     "iter_results",
     "load_results",
     "meta_path",

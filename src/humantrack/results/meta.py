@@ -80,6 +80,12 @@ class RunMeta:
     timings_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds spent in each stage, and in all ('total')."""
 
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    """Of the 'source' and of the 'config': the same two, the same results."""
+
+    resumed_from: int = 0
+    """Frames taken over from a run that was stopped or killed."""
+
     decode_errors: DecodeErrors = DecodeErrors()
 
     error: str | None = None

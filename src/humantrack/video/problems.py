@@ -15,12 +15,25 @@ class Problems:
 
     def __init__(self) -> None:
         self.count = 0
+        self.later: Problems | None = None
+        """Those that will be added when reading ends."""
+
         self._messages: dict[str, None] = {}
+
+    @property
+    def has_any(self) -> bool:
+        """True if there is one already, or will be."""
+        return bool(self.count or (self.later is not None and self.later.has_any))
 
     @property
     def messages(self) -> list[str]:
         """The first of the messages, each once."""
         return list(self._messages)
+
+    def clear(self) -> None:
+        """Begin to count anew."""
+        self.count, self.later = 0, None
+        self._messages.clear()
 
     def add(self, message: str) -> None:
         """Count one more."""

@@ -36,6 +36,8 @@ class Reader(Protocol):
 
     info: SourceInfo
     problems: Problems
+    paths: Sequence[Path]
+    """The files that are read."""
 
     def frames(self, span: Span) -> Iterator[Frame]:
         """The frames of the span in order, ``index`` from 0."""
@@ -54,20 +56,30 @@ class FrameSource(Iterator[Frame]):
         self.info = replace(
             reader.info, frame_count=span.count(reader.info.frame_count, reader.info.fps)
         )
-        self._problems = reader.problems
+        self._reader, self._span = reader, span
         self._depth = read_ahead
         self._pending: Iterator[Frame] | None = _at_least_one(reader, span)
         self._ahead: ReadAhead[Frame] | None = None
 
     @property
+    def paths(self) -> Sequence[Path]:
+        """The files that are read."""
+        return self._reader.paths
+
+    @property
     def decode_errors(self) -> int:
         """How often the decoder has complained; whole when the last frame has come."""
-        return self._problems.count
+        return self._reader.problems.count
+
+    @property
+    def is_clean(self) -> bool:
+        """True as long as nothing was found wrong, whether it has been counted yet or not."""
+        return not self._reader.problems.has_any
 
     @property
     def decode_messages(self) -> tuple[str, ...]:
         """The first different complaints."""
-        return tuple(self._problems.messages)
+        return tuple(self._reader.problems.messages)
 
     def __next__(self) -> Frame:
         if self._pending is not None and self._depth > 0:
@@ -77,6 +89,18 @@ class FrameSource(Iterator[Frame]):
         if frames is None:
             raise StopIteration
         return next(frames)
+
+    def begin_again(self, source_index: int | None = None) -> None:
+        """Yield the frames once more, from this one of the source or from the first asked for.
+
+        Their ``index`` counts from 0 again, and so do the decode errors.
+        """
+        self.close()
+        span = self._span
+        if source_index is not None:
+            span = replace(span, start_frame=max(source_index, span.start_frame))
+        self._reader.problems.clear()
+        self._ahead, self._pending = None, _at_least_one(self._reader, span)
 
     def close(self) -> None:
         """Stop decoding and free the file. May be called more than once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
 from itertools import islice
@@ -52,6 +52,7 @@ class VideoReader:
 
     def __init__(self, path: Path, *, name: str, phalp_keys: bool) -> None:
         self._path, self._phalp_keys = path, phalp_keys
+        self.paths: Sequence[Path] = [path]
         self.problems = Problems()
         with open_video(path) as (container, stream):
             frame = first_frame(container, stream, path)
@@ -93,8 +94,8 @@ class VideoReader:
                     yield Frame(index=index, source_index=number, time_s=time_s, rgb=rgb, key=key)
                     index += 1
                 count += 1
-        if mark is None:
-            self._check_end(count, tick - (self._origin or 0) + 1)
+        frames_before = mark.number if mark else 0
+        self._check_end(frames_before + count, tick - (self._origin or 0) + 1)
 
     def _check_end(self, frames: int, slots: int) -> None:
         """Count it if there were fewer frames than the container says.
@@ -116,6 +117,7 @@ class VideoReader:
         many good ones behind it are lost at the end of the file depends on the number of cores.
         """
         problems, damage = Problems(), Problems()
+        self.problems.later = problems
         count = 0
         try:
             with open_video(self._path, problems) as (container, stream):
