@@ -142,7 +142,7 @@ def make_loop(path: Path) -> Path:
     return path
 
 
-def repeat(loop: Path, path: Path, *, seconds: int) -> Path:
+def repeat(loop: Path, path: Path, *, seconds: int, fps: int = FPS) -> Path:
     """The loop's packets over and over: a long clip without encoding it."""
     with av.open(str(loop)) as source:
         stream = source.streams.video[0]
@@ -150,7 +150,7 @@ def repeat(loop: Path, path: Path, *, seconds: int) -> Path:
         step = packets[1][1] - packets[0][1]
         with av.open(str(path), "w") as target:
             out = target.add_stream_from_template(stream)
-            for n in range(seconds * FPS):
+            for n in range(seconds * fps):
                 data, _, is_keyframe = packets[n % len(packets)]
                 packet = av.Packet(data)
                 packet.pts = packet.dts = n * step

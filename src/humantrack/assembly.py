@@ -1,4 +1,4 @@
-"""From configuration keys to sources, sinks and paths: the part of the composition without models.
+"""From configuration keys to sources and paths: the part of the composition without models.
 
 ``phalp.py`` calls these; nothing else knows the whole configuration.
 """
@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import importlib.util
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from humantrack import video
 from humantrack._version import __version__
 from humantrack.errors import ConfigError, OutputError
-from humantrack.fingerprint import config_fingerprint, source_fingerprint
-from humantrack.pipeline.progress import ProgressSink
-from humantrack.pipeline.stages import Detector, Sink
+from humantrack.fingerprint import config_fingerprint, shortened, source_fingerprint
+from humantrack.pipeline.stages import Detector
 from humantrack.pipeline.summary import RunSummary, TrackCounter
-from humantrack.pipeline.threads import ThreadedSink
-from humantrack.results import ResultsWriter, RunMeta, load_results
-from humantrack.results import write_meta as save_meta
+from humantrack.results import load_results
 from humantrack.types import Frame, SourceInfo
 
 
@@ -40,18 +35,24 @@ class OutputPaths:
     frames: Path
     """Folder of extracted JPEG frames."""
 
+    checkpoint: Path
+    pieces: Path
+    """Folder of the overlay's pieces until they are joined."""
+
     draws: bool
 
     @staticmethod
     def of(cfg: Any, name: str) -> OutputPaths:
         """The paths of the clip ``name``."""
-        out = Path(cfg.video.output_dir)
+        out, name = Path(cfg.video.output_dir), shortened(name)
         results = out / "results" / f"{cfg.track_dataset}_{name}.pkl"
         return OutputPaths(
             results=results,
             overlay=out / f"{cfg.base_tracker}_{name}.mp4",
             meta=results.with_name(f"{cfg.track_dataset}_{name}.meta.json"),
             frames=out / "_DEMO" / name / "img",
+            checkpoint=results.with_suffix(".checkpoint"),
+            pieces=out / f"{cfg.base_tracker}_{name}.partial",
             draws=cfg.render.enable,
         )
 
@@ -71,7 +72,13 @@ class OutputPaths:
             ) from error
 
     def summary(
-        self, name: str, counter: TrackCounter, *, seconds: float, decode_errors: int
+        self,
+        name: str,
+        counter: TrackCounter,
+        *,
+        seconds: float,
+        decode_errors: int,
+        resumed_from: int,
     ) -> RunSummary:
         """The summary of a run that wrote these files."""
         return RunSummary(
@@ -85,6 +92,7 @@ class OutputPaths:
             seen=counter.seen,
             seconds=seconds,
             decode_errors=decode_errors,
+            resumed_from=resumed_from,
         )
 
     def summary_of_finished(self, name: str) -> RunSummary:
@@ -308,99 +316,30 @@ def _from_start(value: int | None) -> int | None:
     return None if value is None or value < 0 else value
 
 
-def frames_of(source: video.FrameSource, cfg: Any, paths: OutputPaths) -> Iterator[Frame]:
-    """The frames, through JPEG files if ``video.extract_video`` is on."""
+def frames_of(
+    source: video.FrameSource, cfg: Any, paths: OutputPaths, *, keep: bool = False
+) -> Iterator[Frame]:
+    """The frames, through JPEG files if ``video.extract_video`` is on.
+
+    Args:
+        source: opened.
+        cfg: the configuration.
+        paths: where the JPEG files go.
+        keep: leave those of an earlier run.
+    """
     if cfg.video.extract_video and source.info.kind == "video":
-        return video.extracting(source, paths.frames, keys=cfg.results["keys"])
+        return video.extracting(source, paths.frames, keys=cfg.results["keys"], keep=keep)
     return iter(source)
 
 
-# -- writing ------------------------------------------------------------------------------------
-
-
-def make_sinks(
-    cfg: Any, info: SourceInfo, paths: OutputPaths, visualizer: Any | None
-) -> tuple[list[Sink], ResultsWriter]:
-    """All sinks, and among them the one that writes the results.
-
-    The overlay comes first and so is left last: its failure cannot spoil results that are whole.
-    """
-    sinks: list[Sink] = []
-    if visualizer is not None:
-        overlay = _overlay_sink(cfg, info, paths, visualizer)
-        sinks.append(ThreadedSink(overlay, optional=True))
-    results = ResultsWriter(paths.results, features=cfg.results.features)
-    sinks.append(ThreadedSink(results))
-    console = Console(stderr=True)
-    sinks.append(
-        ProgressSink(
-            info.name, info.frame_count, console, bar=console.is_terminal and not cfg.debug
-        )
-    )
-    return sinks, results
-
-
-def _overlay_sink(cfg: Any, info: SourceInfo, paths: OutputPaths, visualizer: Any) -> Sink:
-    from humantrack.render import OverlaySink
-
-    fixed_rate = cfg.render.fps is not None
-    fps = Fraction(cfg.render.fps).limit_denominator(1001) if fixed_rate else info.fps
-
-    def writer(width: int, height: int, start_s: float) -> video.VideoWriter:
-        return video.VideoWriter(
-            paths.overlay,
-            fps=fps,
-            width=width,
-            height=height,
-            audio_from=info.path if info.has_audio and not fixed_rate else None,
-            start_s=start_s,
-        )
-
-    return OverlaySink(visualizer, writer, timed=not fixed_rate)
-
-
-def run_fingerprint(cfg: Any, source: str | Path) -> dict[str, str]:
+def run_fingerprint(cfg: Any, source: str | Path | Sequence[str | Path]) -> dict[str, str]:
     """What the same run is known by: its source's content, and the keys that change a result.
 
     Raises:
         OSError: if the source cannot be read.
     """
-    config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
+    settings = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
     return {
         "source": source_fingerprint(source),
-        "config": config_fingerprint(config, version=__version__),
+        "config": config_fingerprint(settings, version=__version__),
     }
-
-
-def write_meta(
-    cfg: Any,
-    source: video.FrameSource,
-    paths: OutputPaths,
-    *,
-    results: ResultsWriter,
-    counter: TrackCounter,
-    model: Mapping[str, Any],
-    timings_s: Mapping[str, float],
-    error: BaseException | None,
-) -> None:
-    """Write the .meta.json beside the results, whole or partial.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    partial = results.partial_path.exists()
-    meta = RunMeta(
-        status="partial" if partial else "complete",
-        source=source.info,
-        frame_count=results.frame_count,
-        track_count=len(counter.track_ids),
-        results=(results.partial_path if partial else results.path).name,
-        model=model,
-        config=cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)),
-        timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
-        decode_errors=source.decode_messages,
-        error=None if error is None else str(error),
-        people=counter.most_at_once,
-        fingerprint=run_fingerprint(cfg, source.info.path),
-    )
-    save_meta(paths.meta, meta)

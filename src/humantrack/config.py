@@ -189,6 +189,17 @@ class ResultsConfig:
 
 
 @dataclass
+class CheckpointConfig:
+    """What lets a run that was stopped or killed go on. Changes no result."""
+
+    enable: bool = key(
+        True, "Write down where the run stands, so that the same command continues it."
+    )
+    every_s: float = key(30.0, "Seconds between two checkpoints; 0 = after every chunk of frames.")
+    resume: bool = key(True, "Continue an unfinished run; false starts anew.")
+
+
+@dataclass
 class EmbeddedConfig:
     """The embedded default (tracker=embedded)."""
 
@@ -218,12 +229,22 @@ class SweepConfig:
 
 
 @dataclass
+class UpstreamConfig:
+    """The genuine packages (tracker=upstream, docs/upstream.md)."""
+
+    class_: str | None = key(
+        None, "package.module.Class: a subclass of the genuine PHALP; null = HMR2_4dhuman."
+    )
+
+
+@dataclass
 class Config:
     """All keys."""
 
     tracker: str = key(
         "auto",
-        "hmr2 (4D-Humans, needs the official files), embedded (ships with the package), or auto: "
+        "hmr2 (4D-Humans, needs the official files), embedded (ships with the package), "
+        "upstream (the genuine packages, docs/upstream.md), or auto: "
         "hmr2 if all its files are there.",
     )
     seed: int = key(42, "Seed of all random numbers.")
@@ -257,8 +278,10 @@ class Config:
     SMPL: SMPLConfig = key(SMPLConfig, "The SMPL body model.")
     render: RenderConfig = key(RenderConfig, "The overlay video.")
     results: ResultsConfig = key(ResultsConfig, "The results file.")
+    checkpoint: CheckpointConfig = key(CheckpointConfig, "Going on with an unfinished run.")
     embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
     sweep: SweepConfig = key(SweepConfig, "Many clips in one call.")
+    upstream: UpstreamConfig = key(UpstreamConfig, "The genuine packages.")
 
 
 def conf_dir() -> Path:

@@ -15,9 +15,12 @@
     │   └── UnsafePickleError  10   ... because it asks to run code
     ├── DependencyError        11   an optional package is needed and missing or broken
     ├── StageError             12   a stage of the pipeline failed on a frame
+    ├── CheckpointError        13   an unfinished run cannot be continued
     ├── SweepError             15   not one clip of a sweep succeeded
     │   └── PartialSweepError  14   ... or some did and some did not
-    └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM; what was final is kept
+    └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
+        ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
+        └── TerminatedRunError 143  ... by SIGTERM
 
 Exit code 70 is an error of our own that none of these describes (see ``track.main``).
 """
@@ -153,7 +156,25 @@ class PartialSweepError(SweepError):
     exit_code = 14
 
 
+class CheckpointError(HumantrackError):
+    """An unfinished run cannot be continued: its checkpoint is damaged or of another run."""
+
+    exit_code = 13
+
+
 class InterruptedRunError(HumantrackError):
     """The run was stopped from outside; what was final has been kept."""
 
     exit_code = 130
+
+
+class PreemptedRunError(InterruptedRunError):
+    """The run was stopped by SIGUSR1."""
+
+    exit_code = 138
+
+
+class TerminatedRunError(InterruptedRunError):
+    """The run was stopped by SIGTERM."""
+
+    exit_code = 143

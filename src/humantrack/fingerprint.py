@@ -1,4 +1,4 @@
-"""Short names for a source and for a configuration, to tell whether a run is the same as before."""
+"""Short names: of a source and a configuration, to know a run again, and of files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Any
 
 _SAMPLE = 1 << 20
 """Bytes read at the start, the middle and the end of a file."""
+
+LONGEST_NAME = 150
+"""Bytes of a clip's name that go into file names; systems allow 255 with all that we add."""
 
 NEUTRAL_KEYS = (
     *("batch_frames", "read_ahead", "debug", "verbose", "overwrite", "device"),
@@ -65,3 +68,12 @@ def config_fingerprint(config: Mapping[str, Any], *, version: str) -> str:
     }
     text = json.dumps([version, kept], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def shortened(name: str) -> str:
+    """A clip's name as it goes into file names: a long one is cut, with 8 hex digits of it all."""
+    data = os.fsencode(name)
+    if len(data) <= LONGEST_NAME:
+        return name
+    kept = data[: LONGEST_NAME - 9].decode("utf-8", "ignore")
+    return f"{kept}~{hashlib.sha256(data).hexdigest()[:8]}"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
 
-from humantrack import assembly, video
-from humantrack.errors import HumantrackError, InterruptedRunError, OutputError
+from humantrack import assembly, resuming, video
+from humantrack.errors import OutputError
 from humantrack.pipeline.observe import observations
-from humantrack.pipeline.stages import BodyModel, Detector, Estimator, Tracker
+from humantrack.pipeline.stages import BodyModel, Detector, Estimator, Resumable, Tracker
+from humantrack.pipeline.stopping import Chunk, until
 from humantrack.pipeline.street import feed, walk
 from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
-from humantrack.results import ResultsWriter
+from humantrack.running import Run
 from humantrack.types import Detections, Frame, FrameRecord, Observation, People
 
 
@@ -180,13 +181,52 @@ class PHALP:
             for frame, found, more in zip(frames, people, extra, strict=True)
         ]
 
+    # -- going on with an unfinished run ---------------------------------------------------------
+
+    @property
+    def _stages(self) -> dict[str, Any]:
+        return {
+            "detector": self.detector,
+            "estimator": self.estimator,
+            "tracker": self.tracker,
+        }
+
+    def reset_stages(self) -> None:
+        """Forget all earlier frames."""
+        for stage in self._stages.values():
+            stage.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the coming frames depend on, as plain containers and numpy arrays.
+
+        A subclass that overrides a hook on the street overrides this one too, be it only to say
+        that the hook remembers nothing; otherwise its runs have no checkpoints.
+        """
+        return {name: stage.state_dict() for name, stage in self._stages.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another run with the same configuration stood."""
+        for name, stage in self._stages.items():
+            stage.load_state_dict(state[name])
+
+    def _why_no_checkpoint(self) -> str | None:
+        """Which part of this run could not be taken up by another; None: all can."""
+        for stage in self._stages.values():
+            if not isinstance(stage, Resumable):
+                return f"{type(stage).__name__} has no state_dict"
+        kind = type(self)
+        for hook in ("observe", "get_detections", "run_additional_models", "get_human_features"):
+            if _overrides(kind, hook) and not _overrides(kind, "state_dict"):
+                return f"{kind.__name__} has a {hook} of its own, but no state_dict"
+        return None
+
     # -- the run --------------------------------------------------------------------------------
 
     def track(self, stop: Event | None = None) -> RunSummary:
-        """Track ``video.source`` and write results and overlay.
+        """Track ``video.source`` and write results and overlay, or go on with an unfinished run.
 
         Args:
-            stop: when set, the run ends after the frames in hand and keeps what is final.
+            stop: when set, the run ends after the frame in hand and keeps what is final.
 
         Returns:
             What was done and where it lies.
@@ -195,59 +235,77 @@ class PHALP:
             SourceError: if there is nothing to read.
             OutputError: if something cannot be written.
             StageError: if a hook fails; frames that were final are kept.
+            CheckpointError: if an unfinished run is there that this one cannot go on with, and
+                ``overwrite`` is off.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
         assembly.seed_everything(self.cfg.seed)
         with assembly.open_source(self.cfg, self.given_boxes) as source:
             paths = assembly.OutputPaths.of(self.cfg, source.info.name)
-            if not self.cfg.overwrite and paths.results.exists():
+            if not self.cfg.overwrite and resuming.is_finished(paths):
                 return paths.summary_of_finished(source.info.name)
             paths.make_folders()
-            for stage in (self.detector, self.estimator, self.tracker):
-                stage.reset()
             return self._walk(source, paths, stop)
+
+    def _begin(
+        self,
+        source: video.FrameSource,
+        paths: assembly.OutputPaths,
+        about: Mapping[str, Any],
+        stop: Event | None,
+    ) -> resuming.Beginning:
+        def open_frames(keep: bool) -> Iterator[Frame]:
+            frames = assembly.frames_of(source, self.cfg, paths, keep=keep)
+            return until(stop, self.get_list_of_shots(frames))
+
+        # Whatever looks for cuts remembers the frames before, so it must see them all again.
+        remembers = self.cfg.detect_shots or _overrides(type(self), "get_list_of_shots")
+        attempt = resuming.Attempt(
+            cfg=self.cfg,
+            source=source,
+            paths=paths,
+            stages=self,
+            about=about,
+            open_frames=open_frames,
+            can_seek=not remembers,
+            why_not=self._why_no_checkpoint(),
+        )
+        return attempt.begin()
 
     def _walk(
         self, source: video.FrameSource, paths: assembly.OutputPaths, stop: Event | None
     ) -> RunSummary:
         """Walk the street, and write down how it went even if it ends early."""
-        counter, watch = TrackCounter(), Stopwatch()
-        sinks, results = assembly.make_sinks(self.cfg, source.info, paths, self.visualizer)
-        frames = self.get_list_of_shots(assembly.frames_of(source, self.cfg, paths))
+        about = resuming.describe(self.cfg, source, type(self))
+        start = self._begin(source, paths, about, stop)
+        run = Run(
+            self.cfg,
+            source,
+            paths,
+            self.visualizer,
+            self,
+            about=about,
+            start=start,
+            model={"tracker": type(self).__name__, "device": self.device},
+        )
+        # A chunk that is broken off is looked at again later, if there is a later.
+        breaks_off = stop if start.is_lasting else None
         final = walk(
-            _until(stop, frames),
-            lambda some: self._timed_observe(some, watch),
+            start.frames,
+            lambda some: self._timed_observe(Chunk(some, breaks_off), run.watch),
             self.tracker,
             chunk=assembly.chunk_size(self.cfg, source.info, self.device),
-            window=self.cfg.phalp.n_init,
+            window=start.window,
+            between=run.between,
         )
-        error: BaseException | None = None
         try:
-            feed(_counted(final, counter), sinks)
-        except BaseException as failure:
-            error = failure
-            if isinstance(failure, HumantrackError):
-                _say_what_is_kept(failure, results)
-            raise
-        finally:
+            feed(_counted(final, run.counter), run.sinks)
+        except BaseException as error:
             # What ended the run is more to the user than why it could not be described.
-            with contextlib.nullcontext() if error is None else contextlib.suppress(OutputError):
-                assembly.write_meta(
-                    self.cfg,
-                    source,
-                    paths,
-                    results=results,
-                    counter=counter,
-                    model={"tracker": type(self).__name__, "device": self.device},
-                    timings_s=watch.seconds(),
-                    error=error,
-                )
-        done = paths.summary(
-            source.info.name,
-            counter,
-            seconds=watch.total_s,
-            decode_errors=source.decode_errors,
-        )
+            with contextlib.suppress(OutputError):
+                run.break_off(error)
+            raise
+        done = run.finish()
         return dataclasses.replace(done, note=_why_nobody(done, self.cfg.phalp.n_init))
 
     def _timed_observe(self, frames: Sequence[Frame], watch: Stopwatch) -> list[list[Observation]]:
@@ -274,23 +332,9 @@ def _renumbered(people: People, kept: np.ndarray) -> People:
     return dataclasses.replace(people, source=source)
 
 
-def _say_what_is_kept(failure: HumantrackError, results: ResultsWriter) -> None:
-    """Add to the error's line where the finished frames lie."""
-    partial = results.partial_path.exists()
-    path = results.partial_path if partial else results.path
-    if not results.frame_count or path.name in (failure.hint or ""):
-        return
-    kept = f"{results.frame_count} finished frames are kept in {path}"
-    if not partial:
-        kept = f"the results are whole, in {path}"
-    failure.hint = f"{failure.hint}; {kept}" if failure.hint else kept
-
-
-def _until(stop: Event | None, frames: Iterable[Frame]) -> Iterator[Frame]:
-    for frame in frames:
-        if stop is not None and stop.is_set():
-            raise InterruptedRunError("stopped", where=f"before frame {frame.source_index}")
-        yield frame
+def _overrides(kind: type, name: str) -> bool:
+    """True if a subclass has a method of its own."""
+    return getattr(kind, name) is not getattr(PHALP, name)
 
 
 def _counted(

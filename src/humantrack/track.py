@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from types import FrameType
 from typing import Any, ClassVar, cast
 
 import hydra
@@ -41,6 +37,7 @@ from humantrack.errors import (
 )
 from humantrack.official import OfficialFiles, missing_files, official_files
 from humantrack.phalp import PHALP, Defaults
+from humantrack.pipeline.stopping import on_signals
 from humantrack.pipeline.summary import RunSummary
 from humantrack.sweep import devices
 from humantrack.sweep.job import run_job, wait_out_interrupts
@@ -212,7 +209,14 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
     Raises:
         ConfigError: if there is none of that name.
         MissingWeightsError: if ``tracker=hmr2`` misses files.
+        DependencyError: if ``tracker=upstream`` misses packages.
     """
+    own_class = cfg.upstream.class_
+    if cfg.tracker == "upstream" or (cfg.tracker == "auto" and own_class):
+        from humantrack.upstream.adapter import tracker_class
+
+        why = f"upstream.class_ is {own_class}" if own_class else "as asked for"
+        return tracker_class(own_class), f"upstream, {why}"
     if cfg.tracker == "embedded":
         return BlazePose_4dhuman, "embedded, as asked for"
     if cfg.tracker == "hmr2":
@@ -222,7 +226,7 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
         raise ConfigError(
             "unknown tracker",
             where=f"tracker={cfg.tracker}",
-            hint="known are auto, hmr2 and embedded",
+            hint="known are auto, hmr2, embedded and upstream",
         )
     missing = missing_files(cfg)
     if not missing:
@@ -269,7 +273,7 @@ def _run_job(cfg: Any) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # a sweeper that is not ours
             number = str(HydraConfig.get().job.num)
             cfg.video.output_dir = str(Path(cfg.video.output_dir) / number)
-        with _stop_on_signals() as stop:
+        with on_signals() as stop:
             summary = _track(cfg, stop)
         summary.print(Console(stderr=True))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
@@ -292,13 +296,13 @@ def _run_clip_of_sweep(cfg: Any) -> None:
     report, keys = Path(cfg.sweep.report), cfg.sweep
     gpus = devices.gpus_of(cfg.device)
     cfg.device = devices.own_gpu(report.parent / "gpus", cfg.device, gpus)
-    with _stop_on_signals() as stop:
+    with on_signals() as stop:
         run_job(
             Path(cfg.video.output_dir),
             report,
             work=lambda: _track_with_kept_models(cfg, stop),
             explain=_explain,
-            fingerprint=lambda: run_fingerprint(cfg, cfg.video.source),
+            fingerprint=lambda: run_fingerprint(cfg, Path(cfg.video.source).expanduser()),
             stop=stop,
             resume=keys.resume,
             retries=keys.retries,
@@ -316,7 +320,7 @@ def _track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
     kind, why = choose_tracker(cfg)
     sys.stderr.write(f"tracker: {why}\n")
     key = models_key(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
-    if key is None:
+    if key is None or not issubclass(kind, PHALP):  # a genuine class has a configuration of its own
         return kind(cfg).track(stop)
     tracker = _kept.get((kind, key), lambda: _loaded(kind, cfg))
     tracker.cfg = cfg
@@ -403,27 +407,6 @@ def _known_error(error: BaseException) -> HumantrackError | None:
             hint="check permissions and free space, or set video.output_dir=FOLDER",
         )
     return None
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[Event]:
-    """The first Ctrl-C or SIGTERM sets the event; the second one breaks off."""
-    stop = Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        sys.stderr.write("\nfinishing the frames in hand; once more to break off\n")
-
-    before = {}
-    with contextlib.suppress(ValueError):  # only a program's main thread may do this
-        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 
 from humantrack.body.mannequin import load_mannequin
+from humantrack.export.cli import main
 from humantrack.geometry.cameras import PaddedSquare, full_to_crop, project_to_square
 from humantrack.geometry.rotations import axis_angle_to_matrix
-from humantrack.results import ResultsWriter, write_meta
+from humantrack.results import ResultsWriter, load_results, write_meta
 from humantrack.types import BodyBatch, FrameRecord, Observation, TrackedPerson
 
 HEIGHT, WIDTH = 480, 640
@@ -161,3 +164,80 @@ def make_results(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def edit_results() -> Callable[..., Path]:
+    """``edit_results(path, edit)``: the same file after ``edit(frames)``, saved as PHALP saves."""
+
+    def save(path: Path, edit: Callable[[list[dict[str, Any]]], Any]) -> Path:
+        frames = load_results(path)
+        edit(list(frames.values()))
+        joblib.dump(frames, path, compress=3)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def joints_seen() -> Callable[[Path, int], dict[int, np.ndarray]]:
+    """``joints_seen(path, track_id)``: frame -> (45,3) joints as motion has them: y up, metres,
+    at the distance at which a lens as long as the picture's diagonal puts them."""
+
+    def seen(path: Path, track_id: int) -> dict[int, np.ndarray]:
+        out = {}
+        for frame in load_results(path).values():
+            for i, (person, missed) in enumerate(
+                zip(frame["tid"], frame["tracked_time"], strict=True)
+            ):
+                if person == track_id and missed <= 0:
+                    height, width = frame["size"][i]
+                    lens = np.hypot(height, width) / (5000 * max(height, width) / 256)
+                    place = frame["camera"][i] * (1, 1, lens)
+                    out[frame["time"]] = (frame["3d_joints"][i] + place) * (1, -1, -1)
+        return out
+
+    return seen
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    lines: list[str]
+    new: list[str]
+    """Files that were not there before, hidden ones too."""
+
+    def assert_refused(self, code, *words):
+        """One line, this code, and no file."""
+        assert (self.code, self.new) == (code, [])
+        assert len(self.lines) == 1, self.lines
+        assert self.lines[0].startswith("humantrack-export: ")
+        assert self.lines[0].isprintable()
+        for word in words:
+            assert word in self.lines[0]
+
+
+@pytest.fixture
+def attempt(tmp_path, capsys):
+    """Run the command and tell what came of it."""
+
+    def run(*arguments):
+        before = set(tmp_path.rglob("*"))
+        capsys.readouterr()
+        code = main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        new = sorted(
+            str(p.relative_to(tmp_path))
+            for p in set(tmp_path.rglob("*")) - before
+            if not p.is_dir()
+        )
+        return Outcome(code, out, err.splitlines(), new)
+
+    return run
+
+
+@pytest.fixture
+def clip(make_results, person):
+    """Three frames with a person and, in the last, the ghost of another; no description."""
+    return make_results([person(1, range(3)), person(2, range(1, 2))], count=3, meta=False)

@@ -149,3 +149,12 @@ def test_several_formats_at_once(make_results, tmp_path):
     alone = tmp_path / "alone"
     assert main([str(path), "-f", "glb", "-o", f"{alone}/", "--quiet"]) == 0
     assert (alone / "clip.glb").read_bytes() == (out / "clip.glb").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["glb", "blender"])
+def test_a_rate_that_no_disk_could_hold_ends_in_a_line(make_results, tmp_path, capsys, kind):
+    path = make_results(count=20)
+    before = set(tmp_path.iterdir())
+    assert main([str(path), "-f", kind, "--fps", "1e8"]) == 9
+    assert "per second" in capsys.readouterr().err
+    assert set(tmp_path.iterdir()) == before

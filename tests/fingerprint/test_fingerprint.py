@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 
-from humantrack.fingerprint import config_fingerprint, source_fingerprint
+from humantrack.fingerprint import (
+    LONGEST_NAME,
+    config_fingerprint,
+    shortened,
+    source_fingerprint,
+)
 
 CONFIG = {"phalp": {"n_init": 5}, "seed": 42, "device": "cpu", "video": {"source": "a", "start": 1}}
 
@@ -53,3 +59,14 @@ def test_only_keys_that_change_a_result_count(change, same):
     before = config_fingerprint(CONFIG, version="1")
     assert (config_fingerprint({**CONFIG, **change}, version="1") == before) is same
     assert config_fingerprint(CONFIG, version="2") != before
+
+
+def test_long_names_are_cut_and_stay_different():
+    assert shortened("walk") == "walk"
+    assert shortened("a" * LONGEST_NAME) == "a" * LONGEST_NAME
+    names = ["a" * 251, "a" * 250 + "b", "視" * 83, "é" * 127, "\udcff" * 200]
+    short = [shortened(name) for name in names]
+    assert len(set(short)) == len(names)
+    assert all(len(os.fsencode(name)) <= LONGEST_NAME for name in short)
+    assert short[0].startswith("a" * 100)
+    assert short[0] == shortened("a" * 251)

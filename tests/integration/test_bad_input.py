@@ -18,9 +18,9 @@ from humantrack import (
     InterruptedRunError,
     OutputError,
     StageError,
-    assembly,
     load_config,
     load_results,
+    outputs,
 )
 from humantrack.track import main
 
@@ -200,7 +200,7 @@ def test_a_disk_that_fills_up_is_said_once_and_the_frames_are_kept(tmp_path, dat
     def no_room(*_, **__):
         raise OutputError("no room for the description")
 
-    monkeypatch.setattr(assembly, "write_meta", no_room)
+    monkeypatch.setattr(outputs, "write_meta", no_room)
     options = ("render.enable=false", "phalp.n_init=2")
     clip = data / "demo_small.mp4"
     cfg = load_config(f"video.source='{clip}'", f"video.output_dir='{tmp_path}'", *options)

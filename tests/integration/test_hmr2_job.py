@@ -3,82 +3,45 @@
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
+import zlib
+from threading import Event
 
 import av
 import numpy as np
 import pytest
-import scipy.sparse
 import torch
-import yaml
-from golden_rule import (
-    GOLDEN,
-    hmar_state,
-    hmr2_state,
-    predictor_mean_std,
-    predictor_state,
-    smpl_arrays,
-    texture_atlas,
-)
+from golden_rule import GOLDEN, hmar_state
+from official_files import TINY_DECODER, TINY_VIT, tensors, write_official_files
 
-from humantrack import ConfigError, HMR2_4dhuman, MissingWeightsError, load_config, load_results
+from humantrack import (
+    ConfigError,
+    HMR2_4dhuman,
+    InterruptedRunError,
+    MissingWeightsError,
+    load_config,
+    load_results,
+)
 from humantrack.hmr2.decoder import DecoderSizes
 from humantrack.hmr2.vit import VitSizes
+from humantrack.results import ResultsWriter
 from humantrack.track import choose_tracker, main
 
 FRAMES = 60
-RUN = "4DHumans/logs/train/multiruns/hmr2/0/checkpoints/epoch=35-step=1000000.ckpt"
 
 
 class Tiny(HMR2_4dhuman):
     """HMR2_4dhuman with a network of the small goldens' sizes."""
 
-    vit = VitSizes(embed_dim=64, depth=2, heads=4)
-    decoder = DecoderSizes(dim=48, depth=2, heads=4, dim_head=16, mlp_dim=96)
-
-
-def tensors(state):
-    return {key: torch.from_numpy(np.asarray(value)) for key, value in state.items()}
-
-
-def write_smpl(folder):
-    arrays = smpl_arrays()
-    model = {name: arrays[name] for name in ("v_template", "shapedirs", "posedirs", "weights", "f")}
-    model["kintree_table"] = arrays["kintree_table"]
-    model["J_regressor"] = scipy.sparse.csc_matrix(arrays["J_regressor"])
-    (folder / "models" / "smpl").mkdir(parents=True)
-    (folder / "models" / "smpl" / "SMPL_NEUTRAL.pkl").write_bytes(pickle.dumps(model, protocol=2))
-    extra = pickle.dumps(arrays["J_regressor_extra"], protocol=2)
-    (folder / "SMPL_to_J19.pkl").write_bytes(extra)
-
-
-def write_predictor(weights, folder):
-    config = json.loads((GOLDEN / "pose_predictor_config_golden.json").read_text())
-    torch.save({"state_dict": tensors(predictor_state())}, weights / "pose_predictor.pth")
-    (weights / "pose_predictor.yaml").write_text(yaml.safe_dump(config))
-    np.save(folder / "mean_std.npy", predictor_mean_std())
+    vit = VitSizes(**TINY_VIT)
+    decoder = DecoderSizes(**TINY_DECODER)
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     """All official files, in the places of 4D-Humans' and PHALP's caches."""
     root = tmp_path_factory.mktemp("cache")
-    (root / RUN).parent.mkdir(parents=True)
-    shapes = json.loads((GOLDEN / "hmr2_tiny_state_dict.json").read_text())
-    torch.save({"state_dict": tensors(hmr2_state(shapes)), "epoch": 35}, root / RUN)
-    folder, weights = root / "phalp" / "3D", root / "phalp" / "weights"
-    folder.mkdir(parents=True)
-    weights.mkdir()
-    write_smpl(folder)
-    shapes = json.loads((GOLDEN / "hmar_state_dict.json").read_text())
-    encoder = {k: v for k, v in shapes.items() if k.startswith("encoding_head.")}
-    state = {f"HMAR.{k}": v for k, v in tensors(hmar_state(encoder)).items()}
-    torch.save({"model": state}, weights / "hmar_v2_weights.pth")
-    barycentric, face = texture_atlas()
-    np.save(folder / "bmap_256.npy", barycentric)
-    np.save(folder / "fmap_256.npy", face)
-    write_predictor(weights, folder)
+    write_official_files(root)
     return root
 
 
@@ -88,7 +51,7 @@ def official(cache, monkeypatch):
     return cache
 
 
-def track(out, clip, *overrides):
+def track(out, clip, *overrides, stop=None):
     cfg = load_config(
         f"video.source='{clip}'",
         f"video.output_dir='{out}'",
@@ -96,7 +59,7 @@ def track(out, clip, *overrides):
         "phalp.detector=nanodet",
         *overrides,
     )
-    return Tiny(cfg).track()
+    return Tiny(cfg).track(stop)
 
 
 @pytest.mark.slow
@@ -128,6 +91,28 @@ def test_chunks_change_no_result(official, tmp_path, data):
         np.testing.assert_allclose(a["2d_joints"], b["2d_joints"], atol=1e-4)
         for x, y in zip(a["smpl"], b["smpl"], strict=True):
             np.testing.assert_allclose(x["body_pose"], y["body_pose"], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_goes_on_to_the_same_results(official, tmp_path, data):
+    options = ("video.end_frame=12", "batch_frames=3", "checkpoint.every_s=0", "phalp.n_init=2")
+    whole = track(tmp_path / "whole", data / "demo.mp4", *options)
+    stop = Event()
+    write = ResultsWriter.write
+
+    def stopping(self, frame, record):
+        write(self, frame, record)
+        if record.index == 3:
+            stop.set()
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedRunError):
+        patch.setattr(ResultsWriter, "write", stopping)
+        track(tmp_path / "stopped", data / "demo.mp4", *options, stop=stop)
+    done = track(tmp_path / "stopped", data / "demo.mp4", *options)
+    assert done.resumed_from >= 6
+    stored = [zlib.decompress(run.results.read_bytes()) for run in (whole, done)]
+    assert stored[0] == stored[1]
+    assert whole.tracks > 0
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 from humantrack.errors import OutputError, StageError
 from humantrack.pipeline.street import feed, walk
 from humantrack.pipeline.threads import ThreadedSink
+from humantrack.pipeline.window import BackFillWindow
 from humantrack.types import FrameUpdate, TrackedPerson
 
 
@@ -69,7 +70,15 @@ def observe_with(make_observation):
 @pytest.mark.parametrize("window", [1, 5, 20])
 def test_chunk_and_window_change_no_result(frames, make_observation, chunk, window):
     tracker = Everyone()
-    out = list(walk(frames, observe_with(make_observation), tracker, chunk=chunk, window=window))
+    out = list(
+        walk(
+            frames,
+            observe_with(make_observation),
+            tracker,
+            chunk=chunk,
+            window=BackFillWindow(window),
+        )
+    )
     assert [f.index for f, _ in out] == [r.index for _, r in out] == list(range(10))
     assert [r.people[0].observation.frame_index for _, r in out] == list(range(10))
     assert tracker.frames == [(i, i == 4) for i in range(10)]
@@ -83,19 +92,21 @@ def test_a_stage_that_fails_names_its_frames_and_keeps_what_was_final(frames, ma
 
     sink = Recorder()
     with pytest.raises(StageError, match=r"frames 6 to 8.*ZeroDivisionError: no light"):
-        feed(walk(frames, observe, Everyone(), chunk=3, window=2), [sink])
+        feed(walk(frames, observe, Everyone(), chunk=3, window=BackFillWindow(2)), [sink])
     assert sink.indices == [0, 1, 2, 3]
     assert sink.left_with is StageError
 
 
 def test_an_observer_that_loses_a_frame_is_an_error(frames):
     with pytest.raises(ValueError, match="shorter"):
-        list(walk(frames, lambda some: [], Everyone(), chunk=4, window=1))
+        list(walk(frames, lambda some: [], Everyone(), chunk=4, window=BackFillWindow(1)))
 
 
 def test_a_threaded_sink_gets_every_frame_in_order_in_one_thread(frames, make_observation):
     inner = Recorder()
-    final = walk(frames, observe_with(make_observation), Everyone(), chunk=2, window=1)
+    final = walk(
+        frames, observe_with(make_observation), Everyone(), chunk=2, window=BackFillWindow(1)
+    )
     feed(final, [ThreadedSink(inner, depth=1)])
     assert inner.indices == list(range(10))
     assert inner.left_with is None
@@ -106,7 +117,9 @@ def test_a_threaded_sink_gets_every_frame_in_order_in_one_thread(frames, make_ob
 def test_a_threaded_sink_passes_its_error_on_and_leaves_no_thread(frames, make_observation):
     before = threading.active_count()
     inner, other = Recorder(fail_at=3), Recorder()
-    final = walk(frames, observe_with(make_observation), Everyone(), chunk=2, window=1)
+    final = walk(
+        frames, observe_with(make_observation), Everyone(), chunk=2, window=BackFillWindow(1)
+    )
     with pytest.raises(OutputError, match="disk full"):
         feed(final, [ThreadedSink(inner, depth=1), other])
     assert inner.indices == [0, 1, 2]
@@ -117,7 +130,9 @@ def test_a_threaded_sink_passes_its_error_on_and_leaves_no_thread(frames, make_o
 
 def test_an_optional_sink_that_fails_costs_the_others_nothing(frames, make_observation):
     overlay, results = Recorder(fail_at=3), Recorder()
-    final = walk(frames, observe_with(make_observation), Everyone(), chunk=2, window=1)
+    final = walk(
+        frames, observe_with(make_observation), Everyone(), chunk=2, window=BackFillWindow(1)
+    )
     with pytest.raises(OutputError, match="disk full"):
         feed(final, [ThreadedSink(overlay, optional=True), ThreadedSink(results)])
     assert results.indices == list(range(10))
@@ -125,7 +140,9 @@ def test_an_optional_sink_that_fails_costs_the_others_nothing(frames, make_obser
 
 
 def test_a_failing_close_is_reported(frames, make_observation):
-    final = walk(frames, observe_with(make_observation), Everyone(), chunk=2, window=1)
+    final = walk(
+        frames, observe_with(make_observation), Everyone(), chunk=2, window=BackFillWindow(1)
+    )
     with pytest.raises(OutputError, match="cannot close"):
         feed(final, [ThreadedSink(Recorder(fail_on_exit=True))])
 
@@ -136,5 +153,8 @@ def test_a_threaded_sink_knows_that_the_run_stopped_early(frames, make_observati
 
     inner = Recorder()
     with pytest.raises(StageError):
-        feed(walk(frames, observe, Everyone(), chunk=1, window=1), [ThreadedSink(inner)])
+        feed(
+            walk(frames, observe, Everyone(), chunk=1, window=BackFillWindow(1)),
+            [ThreadedSink(inner)],
+        )
     assert inner.left_with not in (None, "not left")

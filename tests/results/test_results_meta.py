@@ -14,7 +14,7 @@ import pytest
 from humantrack import errors
 from humantrack._version import __version__
 from humantrack.atomic import atomic_write
-from humantrack.results import RunMeta, meta_path, write_meta
+from humantrack.results import DecodeErrors, RunMeta, meta_path, write_meta
 from humantrack.types import SourceInfo
 
 
@@ -38,7 +38,7 @@ def meta():
         results="vid.partial.pkl",
         config={"video": {"start_frame": -1}, "phalp": {"low_th_c": np.float32(0.5)}},
         timings_s={"total": float("inf"), "detect": 1.5},
-        decode_errors=("frame 3: damaged",),
+        decode_errors=DecodeErrors(count=7, messages=("frame 3: damaged",)),
         error="stopped",
     )
 
@@ -58,6 +58,7 @@ def test_fields_of_a_run(tmp_path, meta):
         "config",
         "timings_s",
         "fingerprint",
+        "resumed_from",
         "decode_errors",
         "error",
         "versions",
@@ -69,10 +70,10 @@ def test_fields_of_a_run(tmp_path, meta):
     assert plain["source"]["duration_s"] is None
     assert plain["timings_s"] == {"total": None, "detect": 1.5}
     assert plain["config"]["phalp"] == {"low_th_c": 0.5}
-    assert plain["decode_errors"] == ["frame 3: damaged"]
+    assert plain["decode_errors"] == {"count": 7, "messages": ["frame 3: damaged"]}
     assert plain["versions"]["humantrack"] == __version__
     assert plain["versions"]["numpy"] == np.__version__
-    assert plain["schema"] == 1
+    assert plain["schema"] == 2
 
 
 def test_plain_mapping(tmp_path):

@@ -317,8 +317,13 @@ def test_damaged_file_gives_an_error_or_a_warning(tmp_path, many, at, change):
     data[int(at * len(data))] ^= change
     path = tmp_path / "damaged.pkl"
     path.write_bytes(data)
-    with pytest.raises(ResultsError):
-        load_results(path, strict=True)
+    try:
+        results = load_results(path, strict=True)
+    except ResultsError:
+        return
+    # Some bits of a deflate stream only fill up bytes: all that counts is there, and checked.
+    assert len(results) == len(many)
+    assert is_prefix(results, many)
 
 
 def test_bytes_after_the_end_are_noticed(tmp_path):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +44,13 @@ class HmarEstimator:
 
     def reset(self) -> None:
         """Nothing to forget."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing is remembered."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to take up."""
 
     def estimate(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[People]:
         """One ``People`` per frame; ``source`` names the rows of the boxes that were kept."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,15 @@ class BlazePoseEstimator:
         """Forget all earlier frames."""
         self._memory = Memory()
         self._shape: tuple[int, ...] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Whom the next frame may show again."""
+        return {"shape": self._shape, **self._memory.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one with the same arguments stood."""
+        self._shape = state["shape"]
+        self._memory.load_state_dict(state)
 
     def estimate(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[People]:
         """One ``People`` per frame.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -81,6 +82,27 @@ class Remembered:
         """True if it is worth looking for this person where no box is."""
         return self.hits >= HELD_HITS and self.missed < HELD_FRAMES
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next frame depends on; arrays are shared, as they are never changed."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        return {
+            **plain,
+            "guard": self.guard.state_dict(),
+            "smoother": self.smoother.state_dict(),
+        }
+
+    @staticmethod
+    def of(state: Mapping[str, Any]) -> Remembered:
+        """The inverse of ``state_dict``."""
+        person = Remembered(**{name: state[name] for name in _PLAIN})
+        person.guard.load_state_dict(state["guard"])
+        person.smoother.load_state_dict(state["smoother"])
+        return person
+
+
+_PLAIN = ("box", "region", "flag", "look", "speed", "missed", "hits")
+"""Fields of a remembered person that are stored as they are."""
+
 
 class Memory:
     """The people seen lately, in the order in which they came."""
@@ -91,6 +113,14 @@ class Memory:
     def clear(self) -> None:
         """Forget everybody."""
         self.people = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everybody, in order."""
+        return {"people": [p.state_dict() for p in self.people]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember whom another memory did."""
+        self.people = [Remembered.of(p) for p in state["people"]]
 
     def expected_boxes(self) -> FloatArray:
         """(M,4) boxes in the coming frame."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,14 @@ class OneEuroFilter:
         self._value = self._value + _share(cutoff, step_s) * (value - self._value)
         return self._value
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next value depends on."""
+        return {"value": self._value, "speed": self._speed}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one with the same arguments stood."""
+        self._value, self._speed = state["value"], state["speed"]
+
 
 def _share(cutoff_hz: Any, step_s: float) -> Any:
     """Share of the new value that an exponential filter with this cutoff takes."""
@@ -74,3 +83,17 @@ class LandmarkFilter:
         step = step if 0 < step < _LONGEST_STEP_S else _DEFAULT_STEP_S
         self._time_s = time_s
         return self._image(xy_px, step, side_px), self._world(world, step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next frame depends on."""
+        return {
+            "image": self._image.state_dict(),
+            "world": self._world.state_dict(),
+            "time_s": self._time_s,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one stood."""
+        self._image.load_state_dict(state["image"])
+        self._world.load_state_dict(state["world"])
+        self._time_s = state["time_s"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
 from humantrack.types._check import FloatArray
 
@@ -39,3 +42,11 @@ class TurnGuard:
         self._held = self._held + 1 if mixed_up else 0
         self._side = -side if mixed_up else side
         return mixed_up
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next frame depends on."""
+        return {"side": self._side, "held": self._held}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one stood."""
+        self._side, self._held = state["side"], state["held"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class _Detector(Protocol):
     def detect(self, frames: Sequence[Frame]) -> list[Detections]: ...
 
     def reset(self) -> None: ...
+
+    def state_dict(self) -> Mapping[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
 class MaskModel(Protocol):
@@ -96,6 +100,15 @@ class GivenBoxes:
         """Forget all earlier frames (only the fallback remembers any)."""
         if self._fallback is not None:
             self._fallback.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the fallback remembers."""
+        return {} if self._fallback is None else {"fallback": dict(self._fallback.state_dict())}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one stood."""
+        if self._fallback is not None:
+            self._fallback.load_state_dict(state["fallback"])
 
     def _one(self, frame: Frame) -> Detections:
         given = self._find(frame)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,6 +68,22 @@ class NanoDet:
         self._size = self._fixed_size or WIDE
         self._in_block = 0
         self._heights: list[float] = []
+        self._scale = 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The size in use, and what the choice of the next one depends on."""
+        return {
+            "size": self._size,
+            "scale": self._scale,
+            "in_block": self._in_block,
+            "heights": list(self._heights),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one with the same arguments stood."""
+        self._size, self._scale = state["size"], state["scale"]
+        self._in_block = state["in_block"]
+        self._heights = list(state["heights"])
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """Boxes of every frame, best first, clipped to the image, ``score`` from ``weak_score``."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from humantrack.types import Detections, Frame
 
@@ -13,6 +14,13 @@ class OneByOne(ABC):
 
     def reset(self) -> None:  # noqa: B027 - nothing is what most need
         """Nothing to forget."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing is remembered."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - as for reset
+        """Nothing to take up."""
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """Boxes of every frame with their masks, best first, clipped to the image."""

@@ -39,15 +39,15 @@ class Bvh(MotionExporter):
         motion = motion.even()
         options = self.options
         digits = DIGITS if options.precision is None else options.precision
-        file = self.open_track(motion)
         head = "\n".join(_hierarchy(motion.skeleton, options.euler, digits))
         motion_head = f"MOTION\nFrames: {len(motion)}\nFrame Time: {1 / motion.fps:.10f}\n"
-        file.write(f"HIERARCHY\n{head}\n{motion_head}".encode("ascii"))
         angles = continuous_euler(motion.matrices, options.euler)[:, list(_depth_first())]
         rows = np.concatenate([motion.pelvis, angles.reshape(len(motion), -1)], axis=1)
-        for start in range(0, len(rows), _LINES):
-            some = rows[start : start + _LINES]
-            file.write("".join(f"{_numbers(row, digits)}\n" for row in some).encode("ascii"))
+        with self.open_track(motion) as file:
+            file.write(f"HIERARCHY\n{head}\n{motion_head}".encode("ascii"))
+            for start in range(0, len(rows), _LINES):
+                some = rows[start : start + _LINES]
+                file.write("".join(f"{_numbers(row, digits)}\n" for row in some).encode("ascii"))
 
 
 def continuous_euler(matrices: FloatArray, order: str) -> FloatArray:

@@ -19,6 +19,7 @@ from humantrack._version import __version__
 from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError, printable
 from humantrack.export.base import FORMATS, Format, find_format
 from humantrack.export.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
+from humantrack.export.output import StandardOutput
 from humantrack.export.run import STDOUT, export, find_results, is_folder
 from humantrack.export.source import ResultsSource
 from humantrack.results import DEFAULT_MAX_SIZE
@@ -167,8 +168,8 @@ def _progress(console: Console, quiet: bool) -> Iterator[Callable[..., Callable[
 
 def _print_schema() -> int:
     schema = files("humantrack.export").joinpath("results.schema.json").read_text("utf-8")
-    sys.stdout.write(schema)
-    sys.stdout.flush()  # here, where a closed pipe is understood
+    with StandardOutput() as outputs:
+        outputs.open(".json").write(schema.encode())
     return 0
 
 

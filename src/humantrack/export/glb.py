@@ -52,7 +52,7 @@ class Glb(MotionExporter):
     @property
     def _start_s(self) -> float:
         """When the clip's first frame is; the scene counts from there."""
-        return min(self._times, default=0.0)
+        return self._times[0] if self._times else 0.0
 
     def write_motion(self, motion: Motion) -> None:
         """Add a person to the scene."""
@@ -73,7 +73,7 @@ class Glb(MotionExporter):
                 "results": readable(self.source.path.name),
                 "source": facts.path and readable(facts.path),
                 "fps": facts.fps,
-                "start_s": self._start_s if np.isfinite(self._start_s) else None,
+                "start_s": self._start_s,
                 "units": "metres, seconds, radians",
                 "axes": "x right, y up, z towards the viewer; the origin is the camera",
             },

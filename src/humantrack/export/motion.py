@@ -50,6 +50,10 @@ _ESTIMATED = (
 )
 
 
+_FARTHEST = 1e6
+"""Metres, and more than any number of a body; what is farther, or no number, is not seen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Motion:
     """T frames of one person, gaps filled."""
@@ -149,8 +153,9 @@ class MotionCollector:
         joints = people.joints_3d + cam_t[:, None]
         local = np.concatenate([people.global_orient, people.body_pose], axis=1)
         good = people.missed <= 0  # later copies say nothing; -1 was filled in by PHALP
+        good &= people.cam_t[:, 2] > 0
         for array in (joints, local, people.betas):
-            good &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+            good &= (np.abs(array) < _FARTHEST).all(axis=tuple(range(1, array.ndim)))
         for track_id in np.unique(people.track_id[good]).tolist():
             rows = good & (people.track_id == track_id)
             turned = local[rows].astype(np.float64)

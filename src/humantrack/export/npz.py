@@ -41,18 +41,19 @@ class Amass(MotionExporter):
         turns = quaternion_to_axis_angle(motion.quaternions).reshape(count, 72)[:, :_BODY]
         rate = np.float64(motion.fps)
         rest = motion.skeleton.rest + motion.rest_pelvis
-        np.savez_compressed(
-            self.open_track(motion),
-            poses=np.concatenate([turns, np.zeros((count, _HANDS))], axis=1).astype(np.float32),
-            trans=(motion.pelvis - motion.rest_pelvis).astype(np.float32),
-            betas=np.concatenate([motion.betas, np.zeros(6)]).astype(np.float32),
-            dmpls=np.zeros((count, 8), np.float32),
-            gender=np.array("neutral"),
-            mocap_framerate=rate,
-            mocap_frame_rate=rate,
-            frame=motion.frame.astype(np.int64),
-            observed=motion.observed,
-            start_time_s=np.float64(motion.time_s[0]),
-            rest_joints=rest.astype(np.float32),
-            body=np.array(motion.skeleton.kind),
-        )
+        with self.open_track(motion) as file:
+            np.savez_compressed(
+                file,
+                poses=np.concatenate([turns, np.zeros((count, _HANDS))], axis=1).astype(np.float32),
+                trans=(motion.pelvis - motion.rest_pelvis).astype(np.float32),
+                betas=np.concatenate([motion.betas, np.zeros(6)]).astype(np.float32),
+                dmpls=np.zeros((count, 8), np.float32),
+                gender=np.array("neutral"),
+                mocap_framerate=rate,
+                mocap_frame_rate=rate,
+                frame=motion.frame.astype(np.int64),
+                observed=motion.observed,
+                start_time_s=np.float64(motion.time_s[0]),
+                rest_joints=rest.astype(np.float32),
+                body=np.array(motion.skeleton.kind),
+            )

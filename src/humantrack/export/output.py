@@ -114,12 +114,11 @@ class OutputFiles:
 
     def _commit(self) -> None:
         """See all files onto the disk, then give them their names."""
-        for _, path, file in self._pending:
+        for temporary, path, file in self._pending:
             try:
-                if not file.closed:
-                    file.flush()
-                    os.fsync(file.fileno())
-                    file.close()
+                file.close()
+                with temporary.open("r+b") as whole:
+                    os.fsync(whole.fileno())
             except OSError as error:
                 raise cannot_write(path, error) from error
         for temporary, path, _ in self._pending:

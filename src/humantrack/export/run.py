@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from humantrack.errors import ConfigError, HumantrackError, ResultsError
 from humantrack.export.base import Exporter, Format
 from humantrack.export.options import ExportOptions
@@ -73,7 +75,8 @@ def export(
     path = Path(path)
     outputs = _outputs(path, formats, output, force=force, keep=(path, meta_path(path), *keep))
     notes: list[str] = []
-    with take_notes(notes.append):
+    # Formats say themselves what they make of numbers that are none.
+    with reading(path, notes.append), np.errstate(all="ignore"):
         source = ResultsSource(path, options, strict=strict, max_size=max_size)
         advance = None if progress is None else progress(source)
         with ExitStack() as stack:
@@ -94,11 +97,17 @@ def export(
 
 
 @contextmanager
-def take_notes(note: Callable[[str], None]) -> Iterator[None]:
-    """Tell of what the block warns of, each thing once; of nothing if it fails."""
+def reading(path: Path, note: Callable[[str], None]) -> Iterator[None]:
+    """Tell of what the block warns of, each thing once; name the file in errors of a frame."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        yield
+        try:
+            yield
+        except ResultsError as error:
+            if error.where is None or str(path) in str(error.where):
+                raise
+            what = f"{error.what}, frame {error.where!s:.200}"
+            raise type(error)(what, where=path, hint=error.hint) from error
     for line in dict.fromkeys(str(w.message) for w in caught if w.category is not RuntimeWarning):
         note(line)
 
@@ -142,7 +151,10 @@ def _outputs(
 def is_folder(output: str | Path) -> bool:
     """True for an existing folder, or a name with a slash at its end."""
     name = str(output)
-    return name != STDOUT and (name.endswith(("/", "\\")) or Path(name).is_dir())
+    try:
+        return name != STDOUT and (name.endswith(("/", "\\")) or Path(name).is_dir())
+    except OSError:  # a name that is too long, say: opening the file will tell
+        return False
 
 
 def find_results(inputs: Sequence[str]) -> list[tuple[Path, Path]]:
@@ -152,10 +164,13 @@ def find_results(inputs: Sequence[str]) -> list[tuple[Path, Path]]:
     below their common folder.
 
     Raises:
+        ConfigError: for an empty name, such as a variable that is not set gives.
         ResultsError: if a folder holds none.
     """
     found: dict[str, tuple[Path, Path]] = {}
     for name in inputs:
+        if not name:
+            raise ConfigError("a name is empty", hint="write . for this folder")
         for path, place in _named(Path(name)):
             file = os.path.abspath(path)  # noqa: PTH100, links are files of their own
             found.setdefault(file, (path, place))
@@ -171,7 +186,11 @@ def find_results(inputs: Sequence[str]) -> list[tuple[Path, Path]]:
 
 def _named(path: Path) -> Iterator[tuple[Path, Path]]:
     """A file, or those of a folder."""
-    if not path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError:  # a name that is too long, say: opening the file will tell
+        is_folder = False
+    if not is_folder:
         yield path, Path(path.name)
         return
     found = sorted(

@@ -24,7 +24,7 @@ PELVIS_ROW = 8
 """The pelvis among PHALP's 45 (OpenPose's mid hip, SMPL's root)."""
 
 _SAMPLES = 60
-_PRIOR = 0.01
+_PRIOR = 0.001
 """Weight of the shipped body's proportions against a frame's joints, where a bone is not seen."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from humantrack.atomic import cannot_write
 from humantrack.errors import HumantrackError, printable
 from humantrack.export.options import ExportOptions
 from humantrack.export.output import OutputFiles
-from humantrack.export.run import take_notes
+from humantrack.export.run import reading
 from humantrack.export.source import ResultsSource
 from humantrack.export.spans import ClipSpans, TrackSpans, clip_spans
 from humantrack.render.palette import identity_colour
@@ -61,39 +62,56 @@ def show(
     console = _Console(highlight=False)
     errors: list[HumantrackError] = []
     clips: list[ClipSpans] = []
-    with OutputFiles(Path(), overwrite=force, exact=plot, keep=paths) as outputs:
-        if plot is not None:
-            from humantrack.export.plot import check, draw
-
-            check(plot)
-            outputs.check_free(plot)
-        for path in paths:
+    picture = None if plot is None else _picture(plot, force, paths)
+    for path in paths:
+        try:
+            with reading(path, note):
+                source = ResultsSource(path, options, strict=strict, max_size=max_size)
+                clip = clip_spans(source)
+        except HumantrackError as error:
+            errors.append(error)
+            continue
+        if summary:
             try:
-                with take_notes(note):
-                    source = ResultsSource(path, options, strict=strict, max_size=max_size)
-                    clip = clip_spans(source)
-            except HumantrackError as error:
-                errors.append(error)
-                continue
-            if summary:
-                if clips:
-                    console.print()
-                print_clip(console, clip)
-            clips.append(clip)
-        if plot is not None and clips:
-            outputs.open(plot.suffix).write(draw(clips, plot.suffix.lower()))
+                print_clip(console, clip, below=bool(clips))
+            except BrokenPipeError:  # no error: who reads has had enough
+                raise
+            except OSError as error:
+                raise cannot_write(Path("standard output"), error) from error
+        clips.append(clip)
+    if picture is not None and clips:
+        picture(clips)
     return errors
 
 
+def _picture(
+    path: Path, force: bool, keep: Collection[Path]
+) -> Callable[[Sequence[ClipSpans]], None]:
+    """What draws the picture, once it is sure that it can be drawn and have this name."""
+    from humantrack.export.plot import check, draw
+
+    check(path)
+    outputs = OutputFiles(path, overwrite=force, exact=path, keep=keep)
+    outputs.check_free(path)
+
+    def write(clips: Sequence[ClipSpans]) -> None:
+        with outputs:
+            outputs.open(path.suffix).write(draw(clips, path.suffix.lower()))
+
+    return write
+
+
 class _Console(Console):
-    """Standard output; lets the command end quietly when nobody reads any more."""
+    """Standard output, whose errors are the command's to tell."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
-def print_clip(console: Console, clip: ClipSpans) -> None:
-    """Print one file's facts, and its tracks with their time line."""
+def print_clip(console: Console, clip: ClipSpans, *, below: bool = False) -> None:
+    """Print one file's facts, and its tracks with their time line; ``below`` those of others."""
+    if below:
+        console.print()
     name = Text(printable(clip.name), style="bold", overflow="fold")
     console.print(name, soft_wrap=True)
     console.print(Text(", ".join(facts_of(clip)), style="dim"), soft_wrap=True)

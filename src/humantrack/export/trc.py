@@ -50,7 +50,6 @@ class Trc(MotionExporter):
         count, start_s = len(motion), float(motion.time_s[0])
         first, rate = round(start_s * motion.fps), f"{motion.fps:.10g}"
         facts = (rate, rate, count, len(MARKERS), "m", rate, first, count)
-        file = self.open_track(motion)
         lines = [
             f"PathFileType\t4\t(X/Y/Z)\t{name}",
             "\t".join(_COLUMNS),
@@ -59,8 +58,11 @@ class Trc(MotionExporter):
             "\t\t" + "".join(f"X{i}\tY{i}\tZ{i}\t" for i in range(1, len(MARKERS) + 1)),
             "",
         ]
-        file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
         points = np.round(motion.joints[:, list(MARKERS.values())], digits).reshape(count, -1) + 0.0
-        for i, row in enumerate(points.tolist()):
-            numbers = "\t".join(f"{value:.{digits}f}" for value in row)
-            file.write(f"{first + i}\t{start_s + i / motion.fps:.6f}\t{numbers}\n".encode("ascii"))
+        with self.open_track(motion) as file:
+            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+            for i, row in enumerate(points.tolist()):
+                numbers = "\t".join(f"{value:.{digits}f}" for value in row)
+                file.write(
+                    f"{first + i}\t{start_s + i / motion.fps:.6f}\t{numbers}\n".encode("ascii")
+                )

@@ -29,13 +29,16 @@ class ProgressSink:
         total: frames to come, or None.
         console: where to write (stderr).
         bar: draw a live bar; otherwise plain lines.
+        done: frames an earlier run has finished.
     """
 
-    def __init__(self, name: str, total: int | None, console: Console, *, bar: bool) -> None:
+    def __init__(
+        self, name: str, total: int | None, console: Console, *, bar: bool, done: int = 0
+    ) -> None:
         self._name, self._total, self._console = name, total, console
         self._progress = _bar(console) if bar else None
         self._task: TaskID | None = None
-        self.frames = 0
+        self.frames = self._done = done
         self.people = 0
         self._start = self._last = 0.0
 
@@ -44,14 +47,14 @@ class ProgressSink:
         if self._progress is not None:
             self._progress.start()
             self._task = self._progress.add_task(
-                escape(self._name), total=self._total, fps=0.0, people=""
+                escape(self._name), total=self._total, completed=self._done, fps=0.0, people=""
             )
         return self
 
     @property
     def fps(self) -> float:
         """Frames per second so far."""
-        return self.frames / max(time.monotonic() - self._start, 1e-9)
+        return (self.frames - self._done) / max(time.monotonic() - self._start, 1e-9)
 
     def write(self, frame: Frame, record: FrameRecord) -> None:
         """Count a frame."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from humantrack.types import (
     BodyBatch,
@@ -54,6 +54,24 @@ class Tracker(Protocol):
 
     def reset(self) -> None:
         """Forget everything; ids start at 1 again."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A detector, estimator, tracker or sink whose work another process can go on with.
+
+    Optional: without it a run has no checkpoints.
+    """
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """All that the coming frames depend on: containers, numbers, text and numpy arrays.
+
+        It must stay as it is while the stage goes on; arrays may be shared if they are never
+        changed in place.
+        """
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one with the same arguments stood."""
 
 
 @runtime_checkable

@@ -21,7 +21,8 @@ def walk(
     tracker: Tracker,
     *,
     chunk: int,
-    window: int,
+    window: BackFillWindow,
+    between: Callable[[BackFillWindow], None] = lambda _: None,
 ) -> Iterator[tuple[Frame, FrameRecord]]:
     """Walk the street once.
 
@@ -30,7 +31,9 @@ def walk(
         observe: detection and bodies, a chunk at a time.
         tracker: gives identities, a frame at a time.
         chunk: frames handed to ``observe`` at once; changes no result.
-        window: frames held back for back-filling (n_init).
+        window: holds n_init frames back for back-filling.
+        between: called before each chunk, when all frames before it have been tracked and what is
+            final of them has been yielded.
 
     Yields:
         Frames and their records, in order, as they become final.
@@ -38,15 +41,19 @@ def walk(
     Raises:
         StageError: if a stage fails on a chunk; what was final has been yielded by then.
     """
-    held = BackFillWindow(window)
-    for some in _chunks(frames, chunk):
+    rest = iter(frames)
+    while True:
+        between(window)
+        some = list(itertools.islice(rest, max(1, chunk)))
+        if not some:
+            break
         with _named("finding people failed", some):
             found = observe(some)
         for frame, people in zip(some, found, strict=True):
             with _named("tracking failed", [frame]):
                 update = tracker.update(frame.index, people, is_shot_start=frame.is_shot_start)
-            yield from held.push(frame, update)
-    yield from held.flush()
+            yield from window.push(frame, update)
+    yield from window.flush()
 
 
 def feed(final: Iterable[tuple[Frame, FrameRecord]], sinks: Sequence[Sink]) -> None:
@@ -57,12 +64,6 @@ def feed(final: Iterable[tuple[Frame, FrameRecord]], sinks: Sequence[Sink]) -> N
         for frame, record in final:
             for sink in sinks:
                 sink.write(frame, record)
-
-
-def _chunks(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    rest = iter(frames)
-    while some := list(itertools.islice(rest, max(1, size))):
-        yield some
 
 
 @contextlib.contextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -34,17 +35,30 @@ class TrackCounter:
         self.most_at_once = max(self.most_at_once, len(seen))
         self.track_ids.update(seen)
 
+    def state_dict(self) -> dict[str, Any]:
+        """All counts."""
+        return {**vars(self), "track_ids": set(self.track_ids)}
+
+    @staticmethod
+    def of(state: Mapping[str, Any]) -> TrackCounter:
+        """The inverse of ``state_dict``."""
+        return TrackCounter(**{f.name: state[f.name] for f in fields(TrackCounter)})
+
 
 class Stopwatch:
-    """Adds up the time spent in parts of a run."""
+    """Adds up the time spent in parts of a run.
 
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-        self._parts: dict[str, float] = {}
+    Args:
+        before: ``seconds()`` of a run that this one goes on with.
+    """
+
+    def __init__(self, before: Mapping[str, float] | None = None) -> None:
+        self._parts = dict(before or {})
+        self._start = time.perf_counter() - self._parts.pop("total", 0.0)
 
     @property
     def total_s(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since it was made, and before."""
         return time.perf_counter() - self._start
 
     @contextmanager
@@ -89,6 +103,9 @@ class RunSummary:
 
     seconds: float = 0.0
     decode_errors: int = 0
+    resumed_from: int = 0
+    """Frames taken over from a run that was stopped or killed."""
+
     note: str | None = None
     """What the user may wonder about, in one line."""
 
@@ -115,6 +132,8 @@ class RunSummary:
         table.add_row("people", f"{self.people} at most in a frame")
         table.add_row("tracks", str(self.tracks))
         table.add_row("speed", f"{self.fps:.1f} frames/s ({self.seconds:.1f} s)")
+        if self.resumed_from:
+            table.add_row("continued", f"at frame {self.resumed_from}")
         if self.decode_errors:
             table.add_row("decode errors", str(self.decode_errors))
         console.print(table)

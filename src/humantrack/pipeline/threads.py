@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 from humantrack.pipeline.stages import Sink
 from humantrack.types import Frame, FrameRecord
 
-_Item = tuple[Frame, FrameRecord]
+_State = Future[Mapping[str, Any]]
+_Item = tuple[Frame, FrameRecord] | _State
+
+_LAST_WAIT_S = 5.0
+"""How long a sink that matters may take to close when the run is broken off."""
 
 
 class ThreadedSink:
     """Passes frames to ``sink`` in order, from a thread; the caller waits when it lags behind.
 
     An error in the sink is raised by the next ``write`` or on leaving. All of the sink's methods
-    run in that one thread.
+    run in that one thread. When the run is broken off (an error that is no ``Exception``, such as
+    a second Ctrl-C), an optional sink gets nothing more of what waits.
 
     Args:
         sink: the sink to feed.
@@ -51,24 +59,63 @@ class ThreadedSink:
         trace: TracebackType | None,
     ) -> None:
         self._stop_reason = error
-        self._queue.put(None)
-        self._thread.join()
+        if self._optional and error is not None and not isinstance(error, Exception):
+            with suppress(queue.Empty):
+                while True:
+                    self._queue.get_nowait()
+        try:
+            self._queue.put(None)
+            self._thread.join()
+        except KeyboardInterrupt:
+            if not self._optional:
+                self._thread.join(_LAST_WAIT_S)
+            raise
         if self._failure is not None and error is None:
             raise self._failure
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The sink's, when all frames so far have been written; also after leaving.
+
+        Raises:
+            BaseException: what the sink raised, now or on an earlier frame.
+        """
+        if not self._thread.is_alive():
+            if self._failure is not None:
+                raise self._failure
+            return self._state()
+        answer: _State = Future()
+        self._queue.put(answer)
+        return answer.result()
+
+    def _state(self) -> Mapping[str, Any]:
+        state: Mapping[str, Any] = self._sink.state_dict()  # type: ignore[attr-defined]
+        return state
 
     def _run(self) -> None:
         try:
             with self._sink:
                 for item in self._items():
-                    self._sink.write(*item)
+                    self._take(item)
                 if self._stop_reason is not None:
-                    raise _StoppedEarlyError
-        except _StoppedEarlyError:
+                    is_calm = isinstance(self._stop_reason, Exception)
+                    raise _StoppedEarlyError if is_calm else _BrokenOffError
+        except (_StoppedEarlyError, _BrokenOffError):
             return
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self._failure = error
-            for _ in self._items():  # keep the caller from waiting for ever
-                pass
+            for item in self._items():  # keep the caller from waiting for ever
+                if isinstance(item, Future):
+                    item.set_exception(error)
+
+    def _take(self, item: _Item) -> None:
+        if not isinstance(item, Future):
+            self._sink.write(*item)
+            return
+        try:
+            item.set_result(self._state())
+        except BaseException as error:
+            item.set_exception(error)
+            raise
 
     def _items(self) -> Iterator[_Item]:
         """What is queued, until the caller leaves."""
@@ -82,3 +129,7 @@ class ThreadedSink:
 
 class _StoppedEarlyError(Exception):
     """Tells the sink that the run did not get to its end."""
+
+
+class _BrokenOffError(BaseException):
+    """... and that nobody waits for anything more."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
 
-from humantrack.types import Frame, FrameRecord, FrameUpdate, TrackedPerson
+import numpy as np
+
+from humantrack.errors import CheckpointError
+from humantrack.types import Frame, FrameRecord, FrameUpdate, Observation, TrackedPerson
 
 
 class BackFillWindow:
@@ -22,6 +27,11 @@ class BackFillWindow:
     def __init__(self, length: int) -> None:
         self._length = max(1, length)
         self._held: deque[tuple[Frame, FrameRecord]] = deque()
+
+    @property
+    def held(self) -> tuple[tuple[Frame, FrameRecord], ...]:
+        """The frames that are not final yet, oldest first."""
+        return tuple(self._held)
 
     def push(self, frame: Frame, update: FrameUpdate) -> Iterator[tuple[Frame, FrameRecord]]:
         """Take a frame with what the tracker said after it; yield what has become final."""
@@ -45,7 +55,64 @@ class BackFillWindow:
             if record.index == frame_index:
                 self._held[i] = (frame, replace(record, people=(*record.people, person)))
 
+    def take_up(self, frames: Sequence[Frame], states: Sequence[Mapping[str, Any]]) -> None:
+        """Hold what another window held.
+
+        Args:
+            frames: decoded again.
+            states: a ``held_state`` for each.
+
+        Raises:
+            CheckpointError: if a frame is not the one that was held.
+        """
+        for frame, state in zip(frames, states, strict=True):
+            record = _record(state)
+            place = frame.index, frame.source_index, frame.key, frame.time_s
+            told = record.index, record.source_index, record.key, record.time_s
+            if place != told or _checksum(frame) != state["checksum"]:
+                raise CheckpointError(
+                    "the video does not show what it did", where=f"frame {frame.source_index}"
+                )
+            self._held.append((frame, record))
+
     def flush(self) -> Iterator[tuple[Frame, FrameRecord]]:
         """Yield all that is left, in order."""
         while self._held:
             yield self._held.popleft()
+
+
+def held_state(frame: Frame, record: FrameRecord) -> dict[str, Any]:
+    """A held frame as plain values; in place of the picture its checksum."""
+    state = {f.name: getattr(record, f.name) for f in fields(record)}
+    state["people"] = [
+        {
+            "track_id": person.track_id,
+            "missed": person.missed,
+            # No result shows a texture, and each takes a megabyte.
+            "observation": {
+                f.name: getattr(person.observation, f.name)
+                for f in fields(person.observation)
+                if f.name != "uv"
+            },
+        }
+        for person in record.people
+    ]
+    return {**state, "checksum": _checksum(frame)}
+
+
+def _record(state: Mapping[str, Any]) -> FrameRecord:
+    people = tuple(
+        TrackedPerson(
+            track_id=person["track_id"],
+            missed=person["missed"],
+            observation=Observation(**person["observation"]),
+        )
+        for person in state["people"]
+    )
+    kept = {f.name: state[f.name] for f in fields(FrameRecord)}
+    return FrameRecord(**{**kept, "people": people})
+
+
+def _checksum(frame: Frame) -> int:
+    picture: Any = np.ascontiguousarray(frame.rgb)
+    return zlib.crc32(picture)

@@ -57,7 +57,7 @@ def draw_label(picture: ByteArray, text: str, at: Array, colour: Colour, opacity
     left = int(np.clip(at[0] - box_w / 2, 0, max(width - box_w, 0)))
     top = int(np.clip(at[1] - box_h, 0, max(height - box_h, 0)))
     window = picture[top : top + box_h, left : left + box_w]
-    tag = np.ascontiguousarray(np.broadcast_to(np.array(colour, np.uint8), window.shape))
+    tag = np.full(window.shape, colour, np.uint8)
     where = (pad, pad + text_h)
     cv2.putText(
         tag, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale, text_on(colour), thick, cv2.LINE_AA

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -40,11 +40,20 @@ class OverlaySink:
         overlay: draws.
         open_writer: makes the writer once the size is known.
         timed: pass the frames' own times on; otherwise the writer's rate decides.
+        state: the writer's ``state_dict`` until there is one (for a writer that goes on).
     """
 
-    def __init__(self, overlay: Overlay, open_writer: OpenWriter, *, timed: bool = True) -> None:
+    def __init__(
+        self,
+        overlay: Overlay,
+        open_writer: OpenWriter,
+        *,
+        timed: bool = True,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
         self._overlay, self._open_writer, self._timed = overlay, open_writer, timed
-        self._writer: Writer | None = None
+        self._writer: Any = None
+        self._state = state or {"frames": 0}
 
     def __enter__(self) -> OverlaySink:
         return self
@@ -57,6 +66,13 @@ class OverlaySink:
             self._writer = self._open_writer(width, height, frame.time_s)
             self._writer.__enter__()
         self._writer.write(picture, frame.time_s if self._timed else None)
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The writer's, which must have one."""
+        state: Mapping[str, Any] = (
+            self._state if self._writer is None else self._writer.state_dict()
+        )
+        return state
 
     def __exit__(
         self,

@@ -2,7 +2,7 @@
 
 from humantrack.results.collection import Results
 from humantrack.results.columns import PeopleColumns, people_columns
-from humantrack.results.meta import RunMeta, meta_path, read_meta, write_meta
+from humantrack.results.meta import DecodeErrors, RunMeta, meta_path, read_meta, write_meta
 from humantrack.results.reader import (
     DEFAULT_MAX_SIZE,
     ResultsFile,
@@ -11,16 +11,18 @@ from humantrack.results.reader import (
     load_results,
 )
 from humantrack.results.record import record_from_phalp, record_to_phalp
-from humantrack.results.writer import ResultsWriter, partial_path
+from humantrack.results.writer import ResultsWriter, check_partial, partial_path
 
 __all__ = [
     "DEFAULT_MAX_SIZE",
+    "DecodeErrors",
     "PeopleColumns",
     "Results",
     "ResultsFile",
     "ResultsWriter",
     "RunMeta",
     "TruncatedResultsWarning",
+    "check_partial",
     "iter_results",
     "load_results",
     "meta_path",

@@ -85,7 +85,8 @@ class Results(dict[FrameKey, _Frame]):
             import pandas
         except ImportError as error:
             raise DependencyError(
-                f"a table needs pandas ({error})", hint="install it: pip install 'humantrack[pandas]'"
+                f"a table needs pandas ({error})",
+                hint="install it: pip install 'humantrack[pandas]'",
             ) from error
         frames = [_numbers(i, *item) for i, item in enumerate(self.items())]
         columns = people_table(

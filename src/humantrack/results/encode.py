@@ -71,11 +71,32 @@ def encode_frame(key: FrameKey, value: Any) -> bytes:
     return LENGTH.pack(b"J", len(body), b"0") + body
 
 
-class _Encoder:
-    """Collects opcodes in ``out``."""
+def encode_value(value: Any) -> bytes:
+    """A whole pickle of one value, as ``safe_pickle.loads`` reads it.
 
-    def __init__(self) -> None:
+    An array that occurs several times is stored once, and comes back as one array.
+
+    Raises:
+        OutputError: if a value is of a type that has no place.
+    """
+    encoder = _Encoder(share_arrays=True)
+    try:
+        encoder.put(value)
+    except (TypeError, ValueError, RecursionError, struct.error) as error:
+        raise OutputError(f"cannot store a value: {error}") from error
+    return b"\x80\x03" + b"".join(encoder.out) + END
+
+
+class _Encoder:
+    """Collects opcodes in ``out``.
+
+    Args:
+        share_arrays: store an array object once, however often it occurs.
+    """
+
+    def __init__(self, *, share_arrays: bool = False) -> None:
         self.out: list[bytes] = []
+        self._share_arrays = share_arrays
         self._memo: dict[tuple[str, str], bytes] = {}
         self._heads: dict[tuple[np.dtype[Any], tuple[int, ...]], bytes] = {}
         """Opcodes before the data of an array like one that came earlier in the frame."""
@@ -175,6 +196,9 @@ class _Encoder:
 
     def _array(self, value: npt.NDArray[Any]) -> None:
         """``_reconstruct(ndarray, (0,), b'b')``, then its state: version, shape, dtype, data."""
+        identity = str(id(value))
+        if self._share_arrays and self._remembered("array", identity):
+            return
         head = self._heads.get((value.dtype, value.shape))
         if head is None:
             value = _little_endian(value)
@@ -186,6 +210,8 @@ class _Encoder:
         else:
             self.out.append(head)
         self.out += (value.tobytes(), b"tb")
+        if self._share_arrays:
+            self._remember("array", identity)
 
     def _array_head(self, value: npt.NDArray[Any]) -> None:
         """All opcodes of an array up to its data."""

@@ -44,6 +44,17 @@ def versions() -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeErrors:
+    """What the decoder complained about and could go on from."""
+
+    count: int = 0
+    """Complaints; one damaged frame may cause several."""
+
+    messages: tuple[str, ...] = ()
+    """The first hundred different ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunMeta:
     """One run. The fields of docs/results.md, in its order."""
 
@@ -75,8 +86,10 @@ class RunMeta:
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     """Of the 'source' and of the 'config': the same two, the same results."""
 
-    decode_errors: tuple[str, ...] = ()
-    """What the decoder complained about and could go on from."""
+    resumed_from: int = 0
+    """Frames taken over from a run that was stopped or killed."""
+
+    decode_errors: DecodeErrors = DecodeErrors()
 
     error: str | None = None
     """Why a partial run stopped."""
@@ -84,7 +97,7 @@ class RunMeta:
     versions: Mapping[str, str] = field(default_factory=versions)
     """Of humantrack, Python, the platform and the packages that matter."""
 
-    schema: int = 1
+    schema: int = 2
     """Version of this list of fields."""
 
 

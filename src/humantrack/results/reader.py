@@ -85,7 +85,7 @@ class ResultsFile:
         self._strict, self._max_size = strict, max_size
         self._loaded: dict[FrameKey, _Frame] | None = None
         with _open(path) as stream:
-            self.is_walkable = stream.peek(len(HEADER)) == HEADER
+            self.is_walkable = _is_ours(stream)
             """True if humantrack wrote it."""
             if not self.is_walkable:
                 self._loaded = _whole(stream, path, max_size)
@@ -99,7 +99,7 @@ class ResultsFile:
 def _walk(path: _PathLike, strict: bool, max_size: int) -> Iterator[tuple[FrameKey, _Frame, int]]:
     """Key, frame and decompressed size of each frame."""
     with _open(path) as stream:
-        if stream.peek(len(HEADER)) == HEADER:
+        if _is_ours(stream):
             stream.read(len(HEADER))
             yield from _framed(stream, path, strict, max_size)
         else:
@@ -123,6 +123,19 @@ def _open(path: _PathLike) -> Iterator[ByteStream]:
         if error.where is not None:
             raise
         raise ResultsError(error.what, where=path, hint=error.hint) from error
+
+
+def _is_ours(stream: ByteStream) -> bool:
+    """True if the stream begins as humantrack writes it.
+
+    Raises:
+        ResultsError: if a later humantrack wrote it.
+    """
+    head = stream.peek(len(HEADER))
+    mark = HEADER.index(b"humantrack")
+    if head != HEADER and head[mark:].startswith(b"humantrack results "):
+        raise ResultsError("results of a version of humantrack that is not known here")
+    return head == HEADER
 
 
 def _whole(stream: ByteStream, path: _PathLike, max_size: int) -> dict[FrameKey, _Frame]:

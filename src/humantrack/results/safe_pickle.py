@@ -141,6 +141,7 @@ _CODE_OPCODES = {
     "\x84": "EXT4",
     "\x92": "NEWOBJ_EX",
     "\x97": "NEXT_BUFFER",
+    "\x98": "READONLY_BUFFER",
 }
 """Opcodes that make objects or fetch them from elsewhere; no results file needs them."""
 

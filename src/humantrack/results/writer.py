@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,16 +12,43 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from humantrack.atomic import cannot_write, replace
-from humantrack.errors import OutputError
+from humantrack.errors import CheckpointError, OutputError
 from humantrack.results.encode import END, HEADER, encode_frame
 from humantrack.results.record import record_to_phalp
 from humantrack.types import Frame, FrameKey, FrameRecord
+
+_CHECKED_AT_ONCE = 1 << 20
+"""Bytes of a file that are checked at a time."""
 
 
 def partial_path(path: str | os.PathLike[str]) -> Path:
     """Where results are while they are being written, and stay if the run does not finish."""
     path = Path(path)
     return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+def check_partial(path: str | os.PathLike[str], state: Mapping[str, int]) -> None:
+    """See that the results file on disk begins as a writer's ``state_dict`` says.
+
+    Args:
+        path: the final name; without a partial file the final one is looked at.
+        state: from ``ResultsWriter.state_dict``.
+
+    Raises:
+        CheckpointError: if it does not.
+    """
+    partial = partial_path(path)
+    file_path = partial if partial.exists() else Path(path)
+    inflate, adler, left = zlib.decompressobj(), zlib.adler32(b""), state["position"]
+    try:
+        with file_path.open("rb") as file:
+            while left and (data := file.read(min(left, _CHECKED_AT_ONCE))):
+                adler = zlib.adler32(inflate.decompress(data), adler)
+                left -= len(data)
+    except (OSError, zlib.error) as error:
+        raise CheckpointError("the results file cannot be read", where=file_path) from error
+    if left or adler != state["adler"]:
+        raise CheckpointError("the results file is not as it was left", where=file_path)
 
 
 class ResultsWriter:
@@ -37,6 +65,8 @@ class ResultsWriter:
             at the end, an earlier partial file at once.
         features: whether to store ``appe``, ``loca`` and ``pose``.
         compress: zlib's level, 1 to 9; 3 as in PHALP.
+        state: go on with the file another writer left, from where its ``state_dict`` says; what
+            comes after that is cut off.
 
     Raises:
         ValueError: if ``compress`` is out of range.
@@ -50,6 +80,7 @@ class ResultsWriter:
         *,
         features: bool = True,
         compress: int = 3,
+        state: Mapping[str, int] | None = None,
     ) -> None:
         if not 1 <= compress <= 9:
             raise ValueError(f"compress must be 1 to 9, not {compress}")
@@ -58,17 +89,27 @@ class ResultsWriter:
         self.frame_count = 0
         """Frames written so far; after an error, frames in the partial file."""
         self._features = features
-        self._zlib = zlib.compressobj(compress)
+        self._start = state
+        # A bare deflate stream, unlike a whole zlib stream, can be gone on with by another
+        # process: its new blocks refer to nothing before them. So zlib's two bytes of head and
+        # its checksum at the end are written here.
+        self._head = zlib.compress(b"", compress)[:2]
+        self._zlib = zlib.compressobj(compress, wbits=-zlib.MAX_WBITS)
+        self._adler = zlib.adler32(b"")
         self._file: BinaryIO | None = None
-        # Where to go back to when the disk refuses: position and state of the stream.
-        self._flushed = 0, self._zlib
+        # Where to go back to when the disk refuses: position, stream and checksum.
+        self._flushed = 0, self._zlib, self._adler
 
     def __enter__(self) -> ResultsWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: what cannot be written must not wait in a buffer to fail again.
-            self._file = self.partial_path.open("wb", buffering=0)
-            self._append(HEADER)
+            if self._start is None:
+                self._file = self.partial_path.open("wb", buffering=0)
+                self._put(self._head)
+                self._append(HEADER)
+            else:
+                self._go_on(self._start)
         except OSError as error:
             self._close()
             raise cannot_write(self.partial_path, error) from error
@@ -90,6 +131,20 @@ class ResultsWriter:
         except OSError as error:
             raise self._failed(error) from error
         self.frame_count += 1
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the last whole frame ends, once it is safe on the disk; also after leaving.
+
+        Raises:
+            OutputError: if it cannot be brought there.
+        """
+        if self._file is not None:
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise cannot_write(self.partial_path, error) from error
+        position, _, adler = self._flushed
+        return {"position": position, "adler": adler, "frames": self.frame_count}
 
     def __exit__(
         self,
@@ -117,8 +172,19 @@ class ResultsWriter:
         than the parts of a frame, so the files even get some percent smaller.
         """
         self._put(self._zlib.compress(data) + self._zlib.flush(zlib.Z_SYNC_FLUSH))
+        self._adler = zlib.adler32(data, self._adler)
         if self._file is not None:
-            self._flushed = self._file.tell(), self._zlib.copy()
+            self._flushed = self._file.tell(), self._zlib.copy(), self._adler
+
+    def _go_on(self, state: Mapping[str, int]) -> None:
+        """Open the file of an earlier run at the end of its last frame that counts."""
+        if not self.partial_path.exists():  # stopped after all was written
+            self.path.replace(self.partial_path)
+        self._file = self.partial_path.open("r+b", buffering=0)
+        self._file.truncate(state["position"])
+        self._file.seek(state["position"])
+        self.frame_count, self._adler = state["frames"], state["adler"]
+        self._flushed = state["position"], self._zlib.copy(), self._adler
 
     def _put(self, data: bytes) -> None:
         """Write all of these bytes."""
@@ -130,7 +196,8 @@ class ResultsWriter:
 
     def _finish(self) -> None:
         """End the pickle and the stream, and see the file onto the disk."""
-        self._put(self._zlib.compress(END) + self._zlib.flush())
+        checksum = struct.pack(">I", zlib.adler32(END, self._adler))
+        self._put(self._zlib.compress(END) + self._zlib.flush() + checksum)
         if self._file is not None:
             os.fsync(self._file.fileno())
         self._close()
@@ -139,7 +206,7 @@ class ResultsWriter:
         """Keep what was written before the disk refused, and say so."""
         if self._file is not None:
             # Going back frees more room than the few bytes that end the stream need.
-            position, self._zlib = self._flushed
+            position, self._zlib, self._adler = self._flushed
             with suppress(OSError):
                 self._file.seek(position)
                 self._file.truncate()

@@ -13,7 +13,7 @@ import av
 import av.error
 
 from humantrack.errors import SourceError
-from humantrack.video.container import INDEXED_FORMATS, first_frame, open_video
+from humantrack.video.container import INDEXED_FORMATS, first_frame, open_container, open_video
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class AudioTrack:
             frame = first_frame(container, stream, self._path)
             has_time = frame.pts is not None and container.format.name != "avi"
             self._video_origin = frame.pts * stream.time_base if has_time else Fraction(0)
-        container = self._files.enter_context(av.open(str(self._path), metadata_errors="ignore"))
+        container = self._files.enter_context(open_container(self._path))
         if not container.streams.audio:
             return
         self._in: Any = container.streams.audio[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 _JUMP_S = 1.0
+_LONGEST_PAUSE_S = 86400
 
 
 class Clock:
@@ -12,7 +13,7 @@ class Clock:
 
     A missing timestamp comes one frame period after the frame before. One that does not increase
     is nudged past the frame before; after a jump back of more than a second (a broadcast that
-    starts to count again) the clock runs on from there.
+    starts to count again), or ahead of more than a day (damage), the clock runs on from there.
 
     Args:
         time_base: seconds per tick.
@@ -35,10 +36,14 @@ class Clock:
             if self._origin is None:
                 self._origin = container_time - following
             time = container_time - self._origin
-            if self._last is not None and time < self._last - Fraction(_JUMP_S):
+            if self._last is not None and self._jumps(time - self._last):
                 self._origin += time - following
                 time = following
             elif self._last is not None and time <= self._last:
                 time = self._last + self._period / 8
         self._last = max(time, Fraction(0))
         return float(self._last)
+
+    @staticmethod
+    def _jumps(step: Fraction) -> bool:
+        return step < -Fraction(_JUMP_S) or step > _LONGEST_PAUSE_S

@@ -23,6 +23,7 @@ def extracting(
     quality: int = 95,
     keys: Literal["name", "phalp"] = "name",
     key_folder: str | None = None,
+    keep: bool = False,
 ) -> Iterator[Frame]:
     """Store each frame as ``folder/000001.jpg`` (counted in the source) and yield it as stored.
 
@@ -34,6 +35,7 @@ def extracting(
         quality: JPEG quality, 1..100.
         keys: "name" keeps the frames' keys; "phalp" makes them ``key_folder/000001.jpg``.
         key_folder: spelling of the folder in the keys; default ``folder`` with forward slashes.
+        keep: leave the pictures of an earlier run, which this one goes on with.
 
     Raises:
         OutputError: if the folder or a picture cannot be written.
@@ -41,7 +43,7 @@ def extracting(
     info = getattr(frames, "info", None)
     if isinstance(info, SourceInfo) and info.kind == "images":
         _check_not_same(info, folder)
-    _prepare(folder)
+    _prepare(folder, keep=keep)
     prefix = folder.as_posix() if key_folder is None else key_folder
     return _extract(frames, folder, quality, prefix if keys == "phalp" else None)
 
@@ -65,10 +67,10 @@ def _extract(
         yield replace(frame, rgb=np.asarray(stored, np.uint8), key=key)
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, *, keep: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.iterdir():
+        for path in () if keep else folder.iterdir():
             if _EXTRACTED.fullmatch(path.name) and (path.is_file() or path.is_symlink()):
                 path.unlink()
     except OSError as error:

@@ -77,6 +77,7 @@ class ImageReader:
     ) -> None:
         self._paths = list(paths)
         self._keys = list(paths) if phalp_keys else _keys(name, self._paths)
+        self.paths: Sequence[Path] = [Path(path) for path in paths]
         self.problems = Problems()
         first = self._first_size()
         if first is None:

@@ -5,19 +5,45 @@ from __future__ import annotations
 import logging
 
 _log = logging.getLogger(__name__)
-_KEPT = 20
+
+KEPT = 100
+"""Different messages that are kept."""
 
 
 class Problems:
-    """A count of decode errors and the first few messages, so that memory stays bounded."""
+    """A count of decode errors and the first different messages, so that memory stays bounded."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.messages: list[str] = []
+        self.later: Problems | None = None
+        """Those that will be added when reading ends."""
+
+        self._messages: dict[str, None] = {}
+
+    @property
+    def has_any(self) -> bool:
+        """True if there is one already, or will be."""
+        return bool(self.count or (self.later is not None and self.later.has_any))
+
+    @property
+    def messages(self) -> list[str]:
+        """The first of the messages, each once."""
+        return list(self._messages)
+
+    def clear(self) -> None:
+        """Begin to count anew."""
+        self.count, self.later = 0, None
+        self._messages.clear()
 
     def add(self, message: str) -> None:
         """Count one more."""
         self.count += 1
-        if len(self.messages) < _KEPT:
-            self.messages.append(message)
+        if len(self._messages) < KEPT:
+            self._messages[message] = None
         _log.debug("decode error: %s", message)
+
+    def extend(self, other: Problems) -> None:
+        """Count those of another, too."""
+        for message in other.messages:
+            self.add(message)
+        self.count += other.count - len(other.messages)

@@ -7,6 +7,7 @@ from the beginning.
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,35 @@ class Mark:
     number: int
     stamp: int
     keyframe: int
+
+
+class Ranks:
+    """Numbers frames by the rank of their packet's timestamp: a frame that is lost leaves a gap.
+
+    So a frame has the same number whether the file was sought in or read from its start.
+
+    Args:
+        number: of the first frame.
+        stamp: its timestamp; packets before it do not count.
+    """
+
+    def __init__(self, number: int, stamp: int) -> None:
+        self._next, self._first_stamp = number, stamp
+        self._waiting: list[int] = []
+
+    def add(self, packet: Any) -> None:
+        """Count a packet that goes into the decoder."""
+        if packet.pts is not None and packet.pts >= self._first_stamp and not packet.is_discard:
+            heapq.heappush(self._waiting, packet.pts)
+
+    def number(self, stamp: int | None) -> int:
+        """The number of a frame that comes out."""
+        while self._waiting and stamp is not None and self._waiting[0] <= stamp:
+            if heapq.heappop(self._waiting) == stamp:
+                break
+            self._next += 1
+        self._next += 1
+        return self._next - 1
 
 
 def is_seekable(container: Any, stream: Any) -> bool:

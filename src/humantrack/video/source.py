@@ -6,6 +6,7 @@ import difflib
 import glob
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Literal, Protocol
 from humantrack.errors import (
     ConfigError,
     EmptySourceError,
+    SourceError,
     SourceNotFoundError,
     UnreadableSourceError,
 )
@@ -34,6 +36,8 @@ class Reader(Protocol):
 
     info: SourceInfo
     problems: Problems
+    paths: Sequence[Path]
+    """The files that are read."""
 
     def frames(self, span: Span) -> Iterator[Frame]:
         """The frames of the span in order, ``index`` from 0."""
@@ -52,20 +56,30 @@ class FrameSource(Iterator[Frame]):
         self.info = replace(
             reader.info, frame_count=span.count(reader.info.frame_count, reader.info.fps)
         )
-        self._problems = reader.problems
+        self._reader, self._span = reader, span
         self._depth = read_ahead
         self._pending: Iterator[Frame] | None = _at_least_one(reader, span)
         self._ahead: ReadAhead[Frame] | None = None
 
     @property
+    def paths(self) -> Sequence[Path]:
+        """The files that are read."""
+        return self._reader.paths
+
+    @property
     def decode_errors(self) -> int:
-        """Frames or packets so far that were damaged."""
-        return self._problems.count
+        """How often the decoder has complained; whole when the last frame has come."""
+        return self._reader.problems.count
+
+    @property
+    def is_clean(self) -> bool:
+        """True as long as nothing was found wrong, whether it has been counted yet or not."""
+        return not self._reader.problems.has_any
 
     @property
     def decode_messages(self) -> tuple[str, ...]:
-        """What the first decode errors said."""
-        return tuple(self._problems.messages)
+        """The first different complaints."""
+        return tuple(self._reader.problems.messages)
 
     def __next__(self) -> Frame:
         if self._pending is not None and self._depth > 0:
@@ -75,6 +89,18 @@ class FrameSource(Iterator[Frame]):
         if frames is None:
             raise StopIteration
         return next(frames)
+
+    def begin_again(self, source_index: int | None = None) -> None:
+        """Yield the frames once more, from this one of the source or from the first asked for.
+
+        Their ``index`` counts from 0 again, and so do the decode errors.
+        """
+        self.close()
+        span = self._span
+        if source_index is not None:
+            span = replace(span, start_frame=max(source_index, span.start_frame))
+        self._reader.problems.clear()
+        self._ahead, self._pending = None, _at_least_one(self._reader, span)
 
     def close(self) -> None:
         """Stop decoding and free the file. May be called more than once."""
@@ -162,7 +188,12 @@ def _reader(
         matches = _images_matching(str(path))
         return images(matches, Path(matches[0]), _folder_name(Path(matches[0]).parent))
     if is_image(path):
-        return images([str(path)], path, _stem(path))
+        try:
+            return images([str(path)], path, _stem(path))
+        except EmptySourceError as error:
+            with suppress(SourceError):  # a video with the ending of an image
+                return VideoReader(path, name=name or _stem(path), phalp_keys=phalp_keys)
+            raise error
     return VideoReader(path, name=name or _stem(path), phalp_keys=phalp_keys)
 
 
@@ -202,14 +233,19 @@ def _find(source: str | Path) -> tuple[Path, Literal["file", "folder", "glob"]]:
         raise UnreadableSourceError(
             "addresses are not read yet", where=source, hint="download the video first"
         )
-    path = Path(source).expanduser()
     try:
+        path = Path(source).expanduser()
         if path.is_dir():
             return path, "folder"
-        if path.exists():
+        if path.is_file():
             return path, "file"
-    except (OSError, ValueError) as error:
+        is_there = path.exists()
+    except PermissionError as error:
+        raise UnreadableSourceError("no permission to look there", where=source) from error
+    except (OSError, ValueError, RuntimeError) as error:  # the last for a home that is not known
         raise UnreadableSourceError("not a usable path", where=source, hint=str(error)) from error
+    if is_there:  # a pipe would be waited for, a device may never end
+        raise UnreadableSourceError("neither a file nor a folder", where=source)
     if glob.has_magic(str(path)):
         return path, "glob"
     raise SourceNotFoundError("no such video or folder", where=source, hint=_near(path))
@@ -230,7 +266,8 @@ def _near(path: Path) -> str:
 
 def _images_in(folder: Path) -> list[str]:
     try:
-        names = sorted((p.name for p in folder.iterdir() if is_image(p)), key=natural_key)
+        images = (p.name for p in folder.iterdir() if is_image(p) and p.is_file())
+        names = sorted(images, key=natural_key)
         others = next((p.name for p in folder.iterdir() if p.is_file()), None)
     except OSError as error:
         raise UnreadableSourceError("the folder cannot be listed", where=folder) from error
@@ -244,10 +281,14 @@ def _images_in(folder: Path) -> list[str]:
 
 
 def _images_matching(pattern: str) -> list[str]:
-    matches = [path for path in glob.glob(pattern, recursive=True) if is_image(Path(path))]  # noqa: PTH207 - pathlib's globs take no absolute pattern
+    matches = [path for path in glob.glob(pattern, recursive=True) if _is_image_file(path)]  # noqa: PTH207 - pathlib's globs take no absolute pattern
     if not matches:
         raise SourceNotFoundError("no image matches", where=pattern)
     return sorted(matches, key=natural_key)
+
+
+def _is_image_file(path: str) -> bool:
+    return is_image(Path(path)) and Path(path).is_file()
 
 
 def _listed(paths: Sequence[str]) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,24 @@ import av.error
 from humantrack.types import Frame, FrameKey, SourceInfo
 from humantrack.types._check import ByteArray
 from humantrack.video.clock import Clock
-from humantrack.video.container import decoded, first_frame, frame_rate, open_video
+from humantrack.video.container import decoded, first_frame, frame_rate, is_cut_avi, open_video
 from humantrack.video.orientation import Orientation
 from humantrack.video.problems import Problems
-from humantrack.video.seeking import LostPlaceError, Mark, find_mark, frames_from, is_seekable
+from humantrack.video.seeking import (
+    LostPlaceError,
+    Mark,
+    Ranks,
+    find_mark,
+    frames_from,
+    is_seekable,
+)
 from humantrack.video.span import Span
+
+_RACING = frozenset({"mpeg4", "rv30", "rv40"})
+"""Decoders in which threads race for a frame that is damaged, without a word of it."""
+
+Numbered = Generator[tuple[int, av.VideoFrame], None, None]
+"""Frames with their numbers in the source."""
 
 
 class VideoReader:
@@ -37,6 +52,7 @@ class VideoReader:
 
     def __init__(self, path: Path, *, name: str, phalp_keys: bool) -> None:
         self._path, self._phalp_keys = path, phalp_keys
+        self.paths: Sequence[Path] = [path]
         self.problems = Problems()
         with open_video(path) as (container, stream):
             frame = first_frame(container, stream, path)
@@ -49,7 +65,10 @@ class VideoReader:
             self.info = self._describe(name, container, stream, frame)
 
     def frames(self, span: Span) -> Iterator[Frame]:
-        """The frames of the span. ``source_index`` counts the frames that decode."""
+        """The frames of the span. A frame that is lost leaves a gap in ``source_index``.
+
+        Except where packets cannot be told to be frames (AVI, TS, VP8, ...).
+        """
         mark = None
         if self._is_seekable and self._origin is not None and not span.is_from_start:
             with open_video(self._path) as (container, stream):
@@ -61,29 +80,80 @@ class VideoReader:
 
     def _walk(self, span: Span, mark: Mark | None) -> Iterator[Frame]:
         clock = Clock(self._time_base, self.info.fps, origin=self._origin if mark else None)
-        number = mark.number if mark else 0
-        index = 0
-        with open_video(self._path) as (container, stream):
-            for frame in self._decode(container, stream, mark):
-                stamp = self._stamp(frame)
-                time_s = clock.time_s(stamp)
+        index, count, tick = 0, 0, (self._origin or 0) - 1
+        with closing(self._decode(mark)) as frames:
+            for number, frame in frames:
+                time_s = clock.time_s(self._stamp(frame))
+                # The container's stamp wherever that makes sense; no two keys may be the same.
+                tick = max((self._origin or 0) + round(time_s / self._time_base), tick + 1)
                 if span.is_past(number, time_s):
                     return
                 rgb = None if span.is_before(number, time_s) else self._rgb(frame, number)
                 if rgb is not None:
-                    key = self._key(number, stamp, time_s)
+                    key = self._key(number, tick)
                     yield Frame(index=index, source_index=number, time_s=time_s, rgb=rgb, key=key)
                     index += 1
-                number += 1
-        if mark is None and number < self._packet_count:
-            self.problems.add(f"only {number} of {self._packet_count} frames could be decoded")
+                count += 1
+        frames_before = mark.number if mark else 0
+        self._check_end(frames_before + count, tick - (self._origin or 0) + 1)
 
-    def _decode(self, container: Any, stream: Any, mark: Mark | None) -> Iterator[av.VideoFrame]:
-        stream.thread_type = "AUTO"
-        if mark is None:
-            return decoded(container, stream, self.problems)
-        container.seek(mark.keyframe, stream=stream)
-        return frames_from(mark, decoded(container, stream, self.problems))
+    def _check_end(self, frames: int, slots: int) -> None:
+        """Count it if there were fewer frames than the container says.
+
+        An AVI counts slots, of which some may be empty: the frame before is shown on. Those at
+        the end look like frames that are lost, so that its length has to tell.
+        """
+        if not self._has_pts:
+            frames = slots + round(self.info.fps)
+            if is_cut_avi(self._path):
+                self.problems.add("the file is shorter than its header says")
+        if frames < self._packet_count:
+            self.problems.add(f"only {frames} of {self._packet_count} frames could be decoded")
+
+    def _decode(self, mark: Mark | None) -> Numbered:
+        """Frames from the mark on: with all threads until the first damage, then with one.
+
+        With several threads it is a matter of luck what a damaged picture is patched with, and how
+        many good ones behind it are lost at the end of the file depends on the number of cores.
+        """
+        problems, damage = Problems(), Problems()
+        self.problems.later = problems
+        count = 0
+        try:
+            with open_video(self._path, problems) as (container, stream):
+                if stream.codec_context.name not in _RACING:
+                    stream.thread_type = "AUTO"
+                with closing(self._numbered(container, stream, mark, problems, damage)) as frames:
+                    for numbered in frames:
+                        if damage.count:
+                            break
+                        yield numbered
+                        count += 1
+        finally:
+            if not damage.count:
+                self.problems.extend(problems)
+        if not damage.count:
+            return
+        with open_video(self._path, self.problems) as (container, stream):
+            stream.codec_context.thread_count = 1
+            again = self._numbered(container, stream, mark, self.problems, self.problems)
+            with closing(again) as frames:
+                yield from islice(frames, count, None)
+
+    def _numbered(
+        self, container: Any, stream: Any, mark: Mark | None, problems: Problems, damage: Problems
+    ) -> Numbered:
+        """Frames from the mark on, or all, with their numbers in the source."""
+        origin = self._origin or 0
+        ranks = Ranks(mark.number, mark.stamp) if mark else Ranks(0, origin)
+        count_packets = self._is_seekable and self._origin is not None
+        told = ranks.add if count_packets else _ignore
+        found = decoded(container, stream, problems, damage=damage, told=told)
+        with closing(found):
+            if mark:
+                container.seek(mark.keyframe, stream=stream)
+            for frame in frames_from(mark, found) if mark else found:
+                yield ranks.number(frame.pts), frame
 
     def _rgb(self, frame: av.VideoFrame, number: int) -> ByteArray | None:
         try:
@@ -97,19 +167,19 @@ class VideoReader:
         """Presentation time in ticks; for AVI the decode time, as its "pts" are guesses."""
         return frame.pts if self._has_pts else frame.dts
 
-    def _key(self, number: int, stamp: int | None, time_s: float) -> FrameKey:
-        if not self._phalp_keys:
-            return f"{self.info.name}/{number + 1:06d}.jpg"
-        if stamp is None:
-            stamp = (self._origin or 0) + round(time_s / self._time_base)
-        return str(self._path), stamp
+    def _key(self, number: int, tick: int) -> FrameKey:
+        return (
+            (str(self._path), tick)
+            if self._phalp_keys
+            else f"{self.info.name}/{number + 1:06d}.jpg"
+        )
 
     def _describe(self, name: str, container: Any, stream: Any, frame: av.VideoFrame) -> SourceInfo:
         fps = frame_rate(stream)
         duration = None
-        if stream.duration:
+        if stream.duration and stream.duration > 0:
             duration = float(stream.duration * self._time_base)
-        elif container.duration:
+        elif container.duration and container.duration > 0:
             duration = container.duration / av.time_base
         swaps = self._orientation.swaps_sides
         return SourceInfo(
@@ -126,3 +196,7 @@ class VideoReader:
             has_audio=bool(container.streams.audio),
             codec=stream.codec_context.name,
         )
+
+
+def _ignore(packet: Any) -> None:
+    """Told of a packet where packets are not counted."""

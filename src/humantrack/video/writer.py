@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,45 @@ _FINEST_TICK = 65535
 _BT709 = 1
 _LIMITED = 1
 """Values of ISO/IEC 23091-2 for primaries, transfer and matrix, and FFmpeg's for the range."""
+
+
+class Timeline:
+    """When each frame of an output is shown, in ticks from the first one.
+
+    Args:
+        fps: rate of frames that have no time of their own.
+        start_s: where the first frame lies in the source, if it has no time.
+    """
+
+    def __init__(self, fps: Fraction, start_s: float = 0.0) -> None:
+        self.period, self.time_base = _ticks(fps)
+        self.last = -1
+        self._start_s = start_s
+        self._origin_s: float | None = None
+
+    @property
+    def origin_s(self) -> float:
+        """The time in the source of the first frame."""
+        return self._start_s if self._origin_s is None else self._origin_s
+
+    def next_tick(self, time_s: float | None) -> int:
+        """The next frame's tick; one that would not come later is moved just past the last."""
+        if self._origin_s is None:
+            self._origin_s = self._start_s if time_s is None else time_s
+        if time_s is None:
+            tick = 0 if self.last < 0 else self.last + self.period
+        else:
+            tick = round((time_s - self._origin_s) / self.time_base)
+        self.last = max(tick, self.last + 1)
+        return self.last
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next frame's tick depends on."""
+        return {"last": self.last, "origin_s": self._origin_s}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one of the same rate stood."""
+        self.last, self._origin_s = state["last"], state["origin_s"]
 
 
 class VideoWriter:
@@ -69,11 +109,8 @@ class VideoWriter:
         self._part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         self._size = (width + width % 2, height + height % 2)
         self._picture = (width, height)
-        self._period, self._time_base = _ticks(fps)
-        self._start_s, self._end_s = start_s, end_s
-        self._origin_s: float | None = None
-        self._last = -1
-        self._is_closed = False
+        self._times, self._end_s = Timeline(fps, start_s), end_s
+        self._is_started = self._is_closed = False
         self._reformatter = VideoReformatter()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +119,8 @@ class VideoWriter:
             )
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
-        self._stream = self._add_stream(1 / (self._period * self._time_base), crf, preset)
+        rate = 1 / (self._times.period * self._times.time_base)
+        self._stream = self._add_stream(rate, crf, preset)
         self._audio = AudioTrack(Path(audio_from), self._container) if audio_from else None
 
     def write(self, rgb: ByteArray, time_s: float | None = None) -> None:
@@ -93,15 +131,20 @@ class VideoWriter:
             time_s: its time in the source; the first one's becomes 0. Without it, frames follow
                 each other at ``fps``. A time that does not increase is moved just past the last.
         """
+        self.write_at(rgb, self._times.next_tick(time_s))
+
+    def write_at(self, rgb: ByteArray, tick: int) -> None:
+        """Add a frame at a tick of a ``Timeline`` with this ``fps``, later than the last."""
         check_shape("VideoWriter.write", "rgb", rgb, (None, None, 3))
         if self._is_closed:
             raise ValueError("write to a closed VideoWriter")
-        if self._origin_s is None:
-            self._origin_s = self._start_s if time_s is None else time_s
+        if not self._is_started:
+            self._is_started = True
             if self._audio:
-                self._audio.start(self._origin_s)
+                self._audio.start(self._times.origin_s)
         frame = self._frame(rgb)
-        frame.time_base, frame.pts = self._time_base, self._next_tick(time_s)
+        self._times.last = tick
+        frame.time_base, frame.pts = self._times.time_base, tick
         try:
             if self._audio:  # first, so that neither stream waits long for the other
                 self._audio.copy_until(self._audible(frame.pts))
@@ -116,13 +159,13 @@ class VideoWriter:
         self._is_closed = True
         try:
             try:
-                if self._origin_s is not None:
+                if self._is_started:
                     self._finish()
             finally:
                 if self._audio:
                     self._audio.close()
                 self._container.close()
-            if self._origin_s is None:
+            if not self._is_started:
                 self._part.unlink(missing_ok=True)
             else:
                 self._part.replace(self._path)
@@ -148,27 +191,21 @@ class VideoWriter:
 
     def _finish(self) -> None:
         if self._audio:
-            self._audio.copy_until(self._audible(self._last + self._period))
+            self._audio.copy_until(self._audible(self._times.last + self._times.period))
         self._mux(None)
 
     def _audible(self, tick: int) -> float:
         """A time of the output, or where its sound ends if that comes earlier."""
-        time_s = float(tick * self._time_base)
-        return time_s if self._end_s is None else min(time_s, self._end_s - (self._origin_s or 0))
+        time_s = float(tick * self._times.time_base)
+        if self._end_s is None:
+            return time_s
+        return min(time_s, self._end_s - self._times.origin_s)
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
             if not packet.duration:  # the last one's gives the file its length
-                packet.duration = self._period
+                packet.duration = self._times.period
             self._container.mux(packet)
-
-    def _next_tick(self, time_s: float | None) -> int:
-        if time_s is None:
-            tick = 0 if self._last < 0 else self._last + self._period
-        else:
-            tick = round((time_s - (self._origin_s or 0.0)) / self._time_base)
-        self._last = max(tick, self._last + 1)
-        return self._last
 
     def _frame(self, rgb: ByteArray) -> av.VideoFrame:
         """The picture at an even size, as limited-range BT.709 yuv420p."""
@@ -195,7 +232,7 @@ class VideoWriter:
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.time_base = self._time_base
+        context.time_base = self._times.time_base
         context.thread_count = 0
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = _LIMITED

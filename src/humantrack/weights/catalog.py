@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,7 +195,7 @@ GROUPS: tuple[str, ...] = tuple(dict.fromkeys(file.group for file in FILES))
 def cache_root() -> Path:
     """The folder that the caches lie in: ``$HUMANTRACK_CACHE`` or ``~/.cache``."""
     override = os.environ.get("HUMANTRACK_CACHE")
-    return Path(override).expanduser() if override else Path.home() / ".cache"
+    return Path(override).expanduser() if override else _home() / ".cache"
 
 
 def home_of(file: ModelFile, root: Path | None = None) -> Path:
@@ -209,10 +210,18 @@ def find(file: ModelFile, root: Path | None = None) -> Path | None:
     for place in file.places:
         if place.startswith("~/") and not usual:
             continue
-        path = Path(place).expanduser() if place.startswith("~/") else root / place
-        if path.is_file():
-            return path
+        path = _home() / place[2:] if place.startswith("~/") else root / place
+        with suppress(PermissionError):  # another user's home, as containers have it
+            if path.is_file():
+                return path
     return None
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without one: a place where nothing is found
+        return Path("/nonexistent")
 
 
 def locate(name: str, root: Path | None = None) -> Path:
