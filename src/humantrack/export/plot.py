@@ -16,11 +16,11 @@ from humantrack.render.palette import identity_colour
 SUFFIXES = (".png", ".svg")
 
 _WIDTH_IN, _ROW_IN, _HEAD_IN, _FOOT_IN = 10.0, 0.28, 0.7, 0.5
-_RIGHT = 0.71
+_RIGHT = 0.69
 """Where the bars end, and the numbers begin."""
 
-_HIGHEST_IN = 200.0
-"""Rows of more tracks than fit get thinner."""
+_HIGHEST_IN, _MOST_LABELS = 100.0, 350
+"""Rows of more tracks than fit get thinner, and not all are named."""
 
 _INK, _FAINT = "#333333", "#888888"
 
@@ -38,7 +38,7 @@ def check(path: Path) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise DependencyError(
-            "drawing needs matplotlib", hint="pip install 'humantrack[plot]'"
+            "drawing needs matplotlib", hint="install it: pip install 'humantrack[plot]'"
         ) from error
 
 
@@ -78,12 +78,15 @@ def _panel(axes: Any, clip: ClipSpans) -> None:
     rows = len(clip.tracks)
     axes.set_xlim(clip.first, clip.last + 1)
     axes.set_ylim(max(rows, 1) - 0.5, -0.5)
+    few = range(0, rows, 1 + rows // _MOST_LABELS)
     for y, track in enumerate(clip.tracks):
-        _track(axes, y, track)
-    few = range(0, rows, 1 + rows // 700)
+        _bars(axes, y, track)
+        if y in few:
+            _numbers(axes, y, track)
     axes.set_yticks(few, [f"track {clip.tracks[y].track_id}" for y in few])
     axes.tick_params(axis="y", length=0, labelcolor=_INK)
     axes.tick_params(axis="x", color=_FAINT, labelcolor=_FAINT, labelsize=9)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("frame", color=_FAINT, fontsize=9, labelpad=1)
     axes.spines[["top", "left", "right"]].set_visible(False)
     axes.spines["bottom"].set_color(_FAINT)
@@ -95,23 +98,21 @@ def _panel(axes: Any, clip: ClipSpans) -> None:
     axes.annotate(", ".join(facts_of(clip)), (0, 1), (0, 8), color=_FAINT, fontsize=9, **above)
 
 
-def _track(axes: Any, y: int, track: TrackSpans) -> None:
-    """A bar for each stretch, a line through the gaps, and the numbers beside them."""
+def _bars(axes: Any, y: int, track: TrackSpans) -> None:
+    """A bar for each stretch, and a line through the gaps."""
     colour = tuple(c / 255 for c in identity_colour(track.track_id))
     axes.hlines(y, track.first, track.last + 1, colors=[colour], linewidth=1.5)
     bars = [(first, last + 1 - first) for first, last in track.spans]
     axes.broken_barh(bars, (y - 0.32, 0.64), facecolor=colour, edgecolor=colour, linewidth=0.5)
+
+
+def _numbers(axes: Any, y: int, track: TrackSpans) -> None:
+    """The table's numbers, beside the bars."""
     score = "" if track.mean_score is None else f", score {track.mean_score:.2f}"
     plural = "s" if track.gaps > 1 else ""
     gaps = f", {track.gaps} gap{plural} ({track.missed})" if track.gaps else ""
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    words = f"{track.seen} frames{score}{gaps}"
     axes.annotate(
-        f"{track.seen} frames{score}{gaps}",
-        (1, y),
-        (8, 0),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        va="center",
-        fontsize=9,
-        color=_INK,
-        annotation_clip=False,
+        words, (1, y), (8, 0), **place, va="center", fontsize=9, color=_INK, annotation_clip=False
     )

@@ -112,9 +112,10 @@ def print_clip(console: Console, clip: ClipSpans, *, below: bool = False) -> Non
     """Print one file's facts, and its tracks with their time line; ``below`` those of others."""
     if below:
         console.print()
-    name = Text(printable(clip.name), style="bold", overflow="fold")
-    console.print(name, soft_wrap=True)
-    console.print(Text(", ".join(facts_of(clip)), style="dim"), soft_wrap=True)
+    heads = (printable(clip.name), "bold"), (", ".join(facts_of(clip)), "dim")
+    for line, style in heads:
+        shown = line.encode(console.encoding, "backslashreplace").decode(console.encoding)
+        console.print(Text(shown, style=style), soft_wrap=True)
     if not clip.tracks:
         return
     rows = [list(map(str, numbers_of(track))) for track in clip.tracks]
@@ -130,7 +131,8 @@ def print_clip(console: Console, clip: ClipSpans, *, below: bool = False) -> Non
         colour = "rgb({},{},{})".format(*identity_colour(track.track_id))
         line = bar(track, clip, cells, glyphs)
         table.add_row(Text(row[0], style=colour), *row[1:], Text(line, style=colour))
-    console.print(table, width=used + cells, crop=False, no_wrap=True)
+    console.width = max(console.width, used + cells)  # a narrow terminal folds the lines itself
+    console.print(table)
 
 
 def facts_of(clip: ClipSpans) -> list[str]:
