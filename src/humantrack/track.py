@@ -320,7 +320,7 @@ def _track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
     kind, why = choose_tracker(cfg)
     sys.stderr.write(f"tracker: {why}\n")
     key = models_key(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
-    if key is None or not issubclass(kind, PHALP):  # a genuine class has a configuration of its own
+    if key is None:
         return kind(cfg).track(stop)
     tracker = _kept.get((kind, key), lambda: _loaded(kind, cfg))
     tracker.cfg = cfg

@@ -130,3 +130,5 @@ def test_what_models_depend_on(override, same):
     assert (key(override) == key()) is same
     assert key("video.boxes=b.json") is None
     assert key("use_gt=true") is None
+    assert key("tracker=upstream") is None
+    assert key("upstream.class_=a.B") is None

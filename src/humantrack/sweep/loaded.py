@@ -36,11 +36,15 @@ class Kept(Generic[T]):
 def models_key(config: Mapping[str, Any]) -> str | None:
     """Two jobs with the same key need the same models; None if they belong to one clip alone.
 
+    So do the genuine packages' classes, which are told of their clip when they are made.
+
     Args:
         config: the whole configuration, resolved, as plain containers.
     """
     video = config["video"]
     boxes_of_its_own = str(video["source"]).lower().endswith(".pkl")
+    if config["tracker"] == "upstream" or config["upstream"]["class_"]:
+        return None
     if config["use_gt"] or boxes_of_its_own or video["boxes"] is not None:
         return None
     kept = {k: v for k, v in config.items() if k not in (*_OF_A_JOB, *_FREE)}
