@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from humantrack.config import all_keys, check_overrides, conf_dir, load_config
+from humantrack.config import check_overrides, conf_dir, load_config
 from humantrack.errors import ConfigError
+from humantrack.schema import all_keys
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,294 @@
+"""Every key of the configuration, with its type, default and a sentence of help.
+
+Names and nesting are PHALP's and 4D-Humans' (``phalp/configs/base.py`` and ``track.py`` of their
+public repositories), so that their command lines work. docs/configuration.md is generated from
+here. A key marked ``inert`` is accepted for that reason alone and changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def key(default: Any, text: str, *, inert: bool = False) -> Any:
+    """A dataclass field with help; lists and dataclass types become factories."""
+    metadata = {"help": text, "inert": inert}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class VideoConfig:
+    """What is read, and where results go."""
+
+    source: str | None = key(
+        None,
+        "A video file, a folder of images, a glob of images, or a PHALP .pkl of given boxes.",
+    )
+    output_dir: str = key("outputs/", "Folder for everything a run writes.")
+    extract_video: bool = key(
+        False, "Write every frame as a JPEG under <output_dir>/_DEMO/<name>/img and read it back."
+    )
+    base_path: str | None = key(
+        None, "Folder of the frames when video.source is a .pkl of given boxes."
+    )
+    boxes: str | None = key(
+        None, "Given boxes (.pkl, .json or MOT .txt) to use on video.source in place of a detector."
+    )
+    box_format: str = key(
+        "xywh", "Given boxes are xywh (as PHALP reads them) or xyxy (as its README has them)."
+    )
+    mask_model: str | None = key(
+        None, "maskrcnn: silhouettes of given boxes by torchvision's model; null = ellipses."
+    )
+    start_frame: int | None = key(None, "First frame, from 0; null or -1 = the beginning.")
+    end_frame: int | None = key(
+        None, "Frame to stop before; null or -1 = the end (PHALP stops at 1300)."
+    )
+    start_time: str | float | None = key(
+        None, "Start, as 90, 1.5s, 500ms, 1m30s or 00:01:30.5; null or -1 = the beginning."
+    )
+    end_time: str | float | None = key(
+        None, "Stop before this time; null or -1 = the end (PHALP stops at 10 s)."
+    )
+    useffmpeg: bool = key(False, "Frames are always decoded by FFmpeg's libraries.", inert=True)
+
+
+@dataclass
+class PHALPConfig:
+    """The tracker. Keys that are null take the value that suits the chosen ``tracker``."""
+
+    predict: str | None = key(
+        None,
+        "Cues to associate by: T texture, A appearance code, P pose, L location. "
+        "null = TPL with hmr2, APL with the embedded default.",
+    )
+    pose_distance: str = key("smpl", "Pose distance: smpl (226 numbers) or joints.")
+    distance_type: str = key("EQ_019", "Association cost: EQ_019, EQ_010, A0, P0, L0, ...")
+    alpha: float = key(0.1, "How fast a track's texture follows its detections, 0..1.")
+    low_th_c: float | None = key(
+        None, "Lowest detection score that may start a track. null = 0.4 with nanodet, else 0.8."
+    )
+    hungarian_th: float = key(100.0, "A pair that costs more than this is never matched.")
+    track_history: int = key(7, "Past observations a forecast looks at.")
+    max_age_track: int = key(50, "Frames a track lives on without being seen.")
+    n_init: int = key(5, "Detections in a row until a track counts.")
+    encode_type: str = key("4c", "Channels of the texture encoder.", inert=True)
+    past_lookback: int = key(1, "Past samples of a track compared with a detection.")
+    detector: str | None = key(
+        None,
+        "nanodet (shipped), maskrcnn, vitdet (needs detectron2) or given (video.boxes). "
+        "null = nanodet; with hmr2 vitdet if detectron2 is there, else maskrcnn.",
+    )
+    shot: int = key(0, "Set by PHALP itself in each frame.", inert=True)
+    start_frame: int = key(-1, "A second cut, counted in the frames that video.* lets through.")
+    end_frame: int = key(-1, "End of that cut (PHALP's default is 10; used with start_frame).")
+    small_w: int | None = key(
+        None, "Narrower boxes (px) are ignored. null = 50 with hmr2, 0 embedded."
+    )
+    small_h: int | None = key(
+        None, "Lower boxes (px) are ignored. null = 100 with hmr2, 0 embedded."
+    )
+    reference_quirks: bool = key(
+        False, "Reproduce PHALP's defects exactly (see docs/architecture.md)."
+    )
+
+
+@dataclass
+class PosePredictorConfig:
+    """Files of the pose predictor (tracker=hmr2)."""
+
+    config_path: str | None = key(None, "pose_predictor.yaml; null = the cache.")
+    weights_path: str | None = key(None, "pose_predictor.pth; null = the cache.")
+    mean_std: str | None = key(None, "mean_std.npy; null = the cache.")
+
+
+@dataclass
+class HMRConfig:
+    """The body network (tracker=hmr2)."""
+
+    checkpoint: str | None = key(None, "HMR2's checkpoint; null = the cache.")
+    hmar_path: str | None = key(None, "hmar_v2_weights.pth; null = the cache.")
+    precision: str = key("auto", "fp32, bf16, fp16 or auto (bf16 on a GPU that has it).")
+    compile: bool = key(False, "Compile the network on its first run (torch.compile).")
+    batch_size: int = key(32, "People that go through the network at once.")
+
+
+@dataclass
+class SMPLConfig:
+    """The SMPL body model (tracker=hmr2)."""
+
+    MODEL_PATH: str | None = key(
+        None, "The model file (.pkl, .npz), or the folder of SMPL_NEUTRAL.pkl; null = the cache."
+    )
+    JOINT_REGRESSOR_EXTRA: str | None = key(None, "SMPL_to_J19.pkl; null = the cache.")
+    GENDER: str = key("neutral", "PHALP uses the neutral model.", inert=True)
+    MODEL_TYPE: str = key("smpl", "PHALP uses SMPL.", inert=True)
+    NUM_BODY_JOINTS: int = key(23, "SMPL has 23.", inert=True)
+    TEXTURE: str | None = key(None, "PHALP's texture.npz affects no output.", inert=True)
+
+
+@dataclass
+class RenderConfig:
+    """The overlay video."""
+
+    enable: bool = key(True, "Draw the overlay video; results are the same either way.")
+    type: str = key(
+        "HUMAN_MESH", "HUMAN_MESH, HUMAN_MASK, HUMAN_BBOX, SKELETON or TRACKID_<n>_MESH."
+    )
+    fps: float | None = key(
+        None, "Frames per second of the overlay; null = the source's (images: 30)."
+    )
+    output_resolution: int = key(
+        1440, "Cap on the overlay's longer side in px; never enlarges; 0 = no cap."
+    )
+    head_mask: bool = key(False, "Leave the head undrawn, so that faces stay visible.")
+    up_scale: int = key(2, "PHALP's render scale; the overlay has the source's size.", inert=True)
+    res: int = key(256, "PHALP's base resolution.", inert=True)
+    side_view_each: bool = key(False, "PHALP's side views.", inert=True)
+    metallicfactor: float = key(0.0, "Material of PHALP's OpenGL renderer.", inert=True)
+    roughnessfactor: float = key(0.7, "Material of PHALP's OpenGL renderer.", inert=True)
+    colors: str = key("phalp", "Palette of PHALP's renderer.", inert=True)
+    head_mask_path: str | None = key(None, "PHALP's list of head faces.", inert=True)
+    blur_faces: bool = key(False, "Declared by PHALP, never used there.", inert=True)
+    show_keypoints: bool = key(False, "Declared by PHALP, never used there.", inert=True)
+
+
+@dataclass
+class ResultsConfig:
+    """The results file."""
+
+    keys: str = key(
+        "name", "Frame keys: name = <clip>/000001.jpg; phalp = paths or (path, pts) tuples."
+    )
+    features: bool = key(True, "Store appe, loca and pose of every person.")
+
+
+@dataclass
+class CheckpointConfig:
+    """What lets a run that was stopped or killed go on. Changes no result."""
+
+    enable: bool = key(
+        True, "Write down where the run stands, so that the same command continues it."
+    )
+    every_s: float = key(30.0, "Seconds between two checkpoints; 0 = after every chunk of frames.")
+    resume: bool = key(True, "Continue an unfinished run; false starts anew.")
+
+
+@dataclass
+class EmbeddedConfig:
+    """The embedded default (tracker=embedded)."""
+
+    detection_size: str = key("auto", "Longer side of the detector's input: auto, 640 or 416.")
+    weak_score: float = key(0.2, "Boxes from this score on may continue a track.")
+
+
+@dataclass
+class SweepConfig:
+    """Many clips, or many settings, in one call (-m); see docs/clusters.md."""
+
+    recursive: bool = key(False, "Look for clips in the folders inside video.source too.")
+    resume: bool = key(
+        True,
+        "Leave clips alone whose results are there, from the same source and configuration. "
+        "overwrite=true on the command line redoes all.",
+    )
+    max_failures: int | None = key(None, "Begin no more clips once more than this have failed.")
+    retries: int = key(0, "Further attempts at a clip that failed.")
+    shard: str | None = key(
+        None, "2/8: only the second eighth of the clips, chosen by their relative paths."
+    )
+    lost_after_s: float = key(
+        120.0, "A clip whose job has been silent for so long is taken up by another."
+    )
+    report: str | None = key(None, "Set by the sweep itself for each job.", inert=True)
+
+
+@dataclass
+class UpstreamConfig:
+    """The genuine packages (tracker=upstream, docs/upstream.md)."""
+
+    class_: str | None = key(
+        None, "package.module.Class: a subclass of the genuine PHALP; null = HMR2_4dhuman."
+    )
+
+
+@dataclass
+class Config:
+    """All keys."""
+
+    tracker: str = key(
+        "auto",
+        "hmr2 (4D-Humans, needs the official files), embedded (ships with the package), "
+        "upstream (the genuine packages, docs/upstream.md), or auto: "
+        "hmr2 if all its files are there.",
+    )
+    seed: int = key(42, "Seed of all random numbers.")
+    device: str = key("auto", "auto (cuda, mps, cpu: the first there is), cpu, cuda, cuda:1, mps.")
+    detect_shots: bool = key(False, "Find cuts, and track people across them.")
+    use_gt: bool = key(False, "Take the boxes of video.source (.pkl) or video.boxes as given.")
+    overwrite: bool = key(True, "false: a clip whose results exist is left alone.")
+    track_dataset: str = key("demo", "Prefix of the results file.")
+    base_tracker: str = key("PHALP", "Prefix of the overlay file.")
+    debug: bool = key(False, "Show tracebacks, and plain lines instead of a progress bar.")
+    verbose: bool = key(False, "Declared by PHALP, for its evaluations.", inert=True)
+    batch_frames: int | None = key(
+        None, "Frames that the networks see at once; null = by memory. Changes no result."
+    )
+    read_ahead: int = key(8, "Frames decoded ahead; changes no result.")
+    expand_bbox_shape: list[int] | None = key(
+        [192, 256], "Aspect (width, height) boxes are grown to before a body is estimated."
+    )
+    hmr_type: str | None = key(
+        None, "hmr2018: bodies by HMAR, as PHALP without 4D-Humans (tracker=hmr2)."
+    )
+    train: bool = key(False, "Training is not part of this program.", inert=True)
+    task_id: int = key(-1, "PHALP's slicing of data sets.", inert=True)
+    num_tasks: int = key(100, "PHALP's slicing of data sets.", inert=True)
+    video_seq: str | None = key(None, "Set by PHALP itself.", inert=True)
+
+    video: VideoConfig = key(VideoConfig, "What is read, and where results go.")
+    phalp: PHALPConfig = key(PHALPConfig, "The tracker.")
+    pose_predictor: PosePredictorConfig = key(PosePredictorConfig, "Files of the pose predictor.")
+    hmr: HMRConfig = key(HMRConfig, "The body network.")
+    SMPL: SMPLConfig = key(SMPLConfig, "The SMPL body model.")
+    render: RenderConfig = key(RenderConfig, "The overlay video.")
+    results: ResultsConfig = key(ResultsConfig, "The results file.")
+    checkpoint: CheckpointConfig = key(CheckpointConfig, "Going on with an unfinished run.")
+    embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
+    sweep: SweepConfig = key(SweepConfig, "Many clips in one call.")
+    upstream: UpstreamConfig = key(UpstreamConfig, "The genuine packages.")
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    """One key of the schema."""
+
+    name: str
+    """Dotted, as on the command line."""
+
+    type: str
+    default: Any
+    help: str
+    inert: bool
+
+
+def all_keys(node: type = Config, prefix: str = "") -> Iterator[KeyInfo]:
+    """Every leaf of the schema, top-level keys first, in the order they are declared."""
+    nested = []
+    for f in dataclasses.fields(node):
+        default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        if dataclasses.is_dataclass(default):
+            nested.append((type(default), f"{prefix}{f.name}."))
+            continue
+        yield KeyInfo(
+            f"{prefix}{f.name}", str(f.type), default, f.metadata["help"], f.metadata["inert"]
+        )
+    for child, name in nested:
+        yield from all_keys(child, name)
