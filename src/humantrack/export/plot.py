@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from humantrack.errors import ConfigError, DependencyError, printable
-from humantrack.export.spans import ClipSpans, TrackSpans
-from humantrack.export.timeline import facts_of
+from humantrack.export.spans import ClipSpans, TrackSpans, facts_of
 from humantrack.render.palette import identity_colour
 
 SUFFIXES = (".png", ".svg")

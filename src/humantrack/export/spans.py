@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from humantrack.errors import ResultsError
+from humantrack.errors import ResultsError, printable
 from humantrack.export.facts import ClipFacts
 from humantrack.export.source import FrameEntry, ResultsSource
 from humantrack.types._check import FloatArray
@@ -150,3 +150,22 @@ def _seen(frame: FrameEntry) -> list[tuple[int, float]]:
             f"a frame of the results is malformed ({error})", where=frame.key
         ) from error
     return [(track_id, score) for track_id, missed, score in rows if missed <= 0]
+
+
+def facts_of(clip: ClipSpans) -> list[str]:
+    """What is known of the clip, in words."""
+    facts = clip.facts
+    total = facts.frame_count
+    part = f" of {total}" if total and total > clip.frames else ""
+    known = "" if facts.fps_known else " (assumed)"
+    out = [
+        f"{clip.frames}{part} frames",
+        f"{facts.fps:.6g} fps{known}",
+        f"{clip.duration_s:.2f} s",
+    ]
+    if facts.width and facts.height:
+        out.append(f"{facts.width} x {facts.height} px")
+    out.append({0: "nobody", 1: "1 track"}.get(len(clip.tracks), f"{len(clip.tracks)} tracks"))
+    if facts.written_by:
+        out.append(f"written by {printable(facts.written_by)[:60]}")
+    return out

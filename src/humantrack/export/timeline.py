@@ -16,7 +16,7 @@ from humantrack.export.options import ExportOptions
 from humantrack.export.output import OutputFiles
 from humantrack.export.run import reading
 from humantrack.export.source import ResultsSource
-from humantrack.export.spans import ClipSpans, TrackSpans, clip_spans
+from humantrack.export.spans import ClipSpans, TrackSpans, clip_spans, facts_of
 from humantrack.render.palette import identity_colour
 from humantrack.results import DEFAULT_MAX_SIZE
 
@@ -133,25 +133,6 @@ def print_clip(console: Console, clip: ClipSpans, *, below: bool = False) -> Non
         table.add_row(Text(row[0], style=colour), *row[1:], Text(line, style=colour))
     console.width = max(console.width, used + cells)  # a narrow terminal folds the lines itself
     console.print(table)
-
-
-def facts_of(clip: ClipSpans) -> list[str]:
-    """What is known of the clip, in words."""
-    facts = clip.facts
-    total = facts.frame_count
-    part = f" of {total}" if total and total > clip.frames else ""
-    known = "" if facts.fps_known else " (assumed)"
-    out = [
-        f"{clip.frames}{part} frames",
-        f"{facts.fps:.6g} fps{known}",
-        f"{clip.duration_s:.2f} s",
-    ]
-    if facts.width and facts.height:
-        out.append(f"{facts.width} x {facts.height} px")
-    out.append({0: "nobody", 1: "1 track"}.get(len(clip.tracks), f"{len(clip.tracks)} tracks"))
-    if facts.written_by:
-        out.append(f"written by {printable(facts.written_by)[:60]}")
-    return out
 
 
 def numbers_of(track: TrackSpans) -> tuple[int | str, ...]:
