@@ -107,7 +107,8 @@ def count_line(rows: Sequence[Row], seconds: float) -> str:
     """How many ended in which way, in one line."""
     counts = Counter(row.outcome.status for row in rows)
     each = [f"{count} {_said(status)}" for status, count in counts.items()]
-    return f"{len(rows)} clips in {seconds:.1f} s: {', '.join(each)}"
+    clips = "1 clip" if len(rows) == 1 else f"{len(rows)} clips"
+    return f"{clips} in {seconds:.1f} s: {', '.join(each)}"
 
 
 def _said(status: str) -> str:
