@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import zlib
 from fractions import Fraction
 from pathlib import Path
@@ -435,15 +436,16 @@ def test_a_full_disk_keeps_what_was_finished_and_the_run_goes_on_later(clip, who
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 600 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+def small_disk():
+    """A disk of 600 kB; not within pytest's folder, which could not be removed if this is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="humantrack-disk-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
+        folder.rmdir()
         pytest.skip("needs leave to mount a disk")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+    folder.rmdir()
 
 
 def test_a_disk_that_is_really_full(small_disk, clip, whole):
