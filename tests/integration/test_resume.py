@@ -437,7 +437,7 @@ def test_a_full_disk_keeps_what_was_finished_and_the_run_goes_on_later(clip, who
 
 @pytest.fixture
 def small_disk():
-    """A disk of 600 kB; not within pytest's folder, which could not be removed if this is killed."""
+    """A disk of 600 kB, outside pytest's folder, which could not be removed if this is killed."""
     folder = Path(tempfile.mkdtemp(prefix="humantrack-disk-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
