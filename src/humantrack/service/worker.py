@@ -201,19 +201,18 @@ class Worker:
             return "lost"
         state = SUCCEEDED if error is None else CANCELLED if stopped else FAILED
         problem = None if error is None or stopped else self._problem(job, error)
-        self._keep_trying(
-            lease,
-            lambda: self._store.end(
-                job.id, self._name, state, error=problem, seen=progress.seen()
-            ),
+        seen = progress.seen()
+        ended = self._keep_trying(
+            lease, lambda: self._store.end(job.id, self._name, state, error=problem, seen=seen)
         )
-        return state
+        return state if ended else "lost"
 
-    def _keep_trying(self, lease: Lease, call: Callable[[], Any]) -> None:
+    def _keep_trying(self, lease: Lease, call: Callable[[], Any]) -> Any:
         try:
-            retrying(call, until=lambda: lease.reason == "lost" or self.has_to_end())
+            return retrying(call, until=lambda: lease.reason == "lost" or self.has_to_end())
         except (LostError, QueueLostError) as error:
             logs.complain("could not write down how a job ended", error=_short(error))
+            return None
 
     def _problem(self, job: Job, error: Exception) -> Error:
         """The error in words that name no path of this machine."""

@@ -1,0 +1,127 @@
+"""Whatever dies, is locked or full: no job is lost, and none ends twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from service_process import CLIP, SHORT, until
+from service_results import assert_equal_results, command_line
+
+_JOBS = 30
+
+
+def test_an_orphaned_worker_hands_its_job_back(make_server: Any) -> None:
+    server = make_server("--lease", "5s")
+    id = server.submit(overrides={"render.enable": False}).json()["id"]
+    until(lambda: server.job(id)["frames"] > 0, "the first frame")
+    server.stop(signal.SIGKILL)
+    server.start()
+    assert server.ended(id)["state"] == "succeeded"
+
+
+def test_a_job_that_kills_its_workers_fails_and_says_so(make_server: Any) -> None:
+    server = make_server("--max-attempts", "2", "--lease", "2s")
+    id = server.submit(overrides={"render.enable": False}).json()["id"]
+    for attempt in (1, 2):
+        until(lambda n=attempt: server.job(id)["attempts"] == n, f"attempt {attempt}")
+        os.kill(server.worker_pids()[-1], signal.SIGKILL)
+    job = server.ended(id)
+    assert job["state"] == "failed" and job["attempts"] == 2
+    assert job["error"]["code"] == "WorkerLostError"
+    assert server.ended(server.submit().json()["id"])["state"] == "succeeded"
+
+
+@pytest.mark.slow
+def test_every_job_ends_once_though_workers_are_killed(make_server: Any, tmp_path: Path) -> None:
+    expected = command_line(tmp_path, "video.end_frame=12", "render.enable=false")
+    server = make_server(
+        "--workers", "2", "--max-attempts", "100", "--lease", "3s", "--rate", "0"
+    )
+    chance = random.Random(7)
+    ids = [server.submit(data={"priority": str(n % 3)}).json()["id"] for n in range(_JOBS)]
+    kills = 0
+
+    def all_ended() -> bool:
+        listed = server.get("/api/jobs?per_page=200").json()["jobs"]
+        return all(job["state"] == "succeeded" for job in listed)
+
+    next_s = time.monotonic() + 2
+    deadline = time.monotonic() + 500
+    while not all_ended():
+        assert time.monotonic() < deadline, server.log.read_text()[-3000:]
+        if time.monotonic() > next_s and kills < 15:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(server.worker_pids()[-2:]), signal.SIGKILL)
+                kills += 1
+            next_s = time.monotonic() + chance.uniform(2, 4)
+        time.sleep(0.2)
+    assert kills >= 3
+    ended = Counter(
+        line["job"]
+        for line in server.lines()
+        if line.get("event") == "job ended" and line["state"] == "succeeded"
+    )
+    assert set(ended) <= set(ids) and max(ended.values()) == 1
+    for id in ids:
+        got = server.data / "jobs" / id / "out" / "results" / "demo_clip.pkl"
+        assert_equal_results(got, expected)
+
+
+def test_a_locked_database_delays_and_loses_nothing(make_server: Any) -> None:
+    server = make_server()
+    id = server.submit(overrides={"render.enable": False}).json()["id"]
+    until(lambda: server.job(id)["frames"] > 0, "the first frame")
+    lock = sqlite3.connect(server.data / "jobs.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    answer = server.submit()
+    assert answer.status_code == 503 and answer.json()["code"] == "DatabaseLostError"
+    assert int(answer.headers["Retry-After"]) > 0
+    lock.execute("ROLLBACK")
+    lock.close()
+    job = server.ended(id)
+    assert job["state"] == "succeeded" and job["frames"] == job["frames_total"]
+    assert server.ended(server.submit().json()["id"])["state"] == "succeeded"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_pauses_jobs_and_refuses_uploads(make_server: Any, small_disk: Path) -> None:
+    server = make_server("--data", str(small_disk / "data"), "--min-free", "2MB")
+    id = server.submit(overrides={}).json()["id"]
+    until(lambda: server.job(id)["frames"] > 0, "the first frame")
+    filler = small_disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**16))
+    answer = server.submit()
+    assert answer.status_code == 507 and answer.json()["code"] == "DiskFullError"
+    until(lambda: any(x["event"] == "paused" for x in server.lines()), "a pause")
+    assert server.get("/readyz").status_code == 503
+    assert server.job(id)["state"] in ("queued", "running", "succeeded")
+    filler.unlink()
+    assert server.ended(id)["state"] == "succeeded"
+    assert server.get("/readyz").status_code == 200
+    assert server.submit(CLIP, SHORT).status_code == 202
