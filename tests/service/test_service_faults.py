@@ -45,9 +45,7 @@ def test_a_job_that_kills_its_workers_fails_and_says_so(make_server: Any) -> Non
 @pytest.mark.slow
 def test_every_job_ends_once_though_workers_are_killed(make_server: Any, tmp_path: Path) -> None:
     expected = command_line(tmp_path, "video.end_frame=12", "render.enable=false")
-    server = make_server(
-        "--workers", "2", "--max-attempts", "100", "--lease", "3s", "--rate", "0"
-    )
+    server = make_server("--workers", "2", "--max-attempts", "100", "--lease", "3s", "--rate", "0")
     chance = random.Random(7)
     ids = [server.submit(data={"priority": str(n % 3)}).json()["id"] for n in range(_JOBS)]
     kills = 0

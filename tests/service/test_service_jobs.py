@@ -44,7 +44,10 @@ def test_events_tell_of_every_state_and_then_close(server: Server) -> None:
     lines = [line for line in answer.iter_lines(decode_unicode=True) if line]
     data = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
     states = [job["state"] for job in data]
-    assert states[-1] == "succeeded" and sorted(states, key=("queued", "running", "succeeded").index) == states
+    assert (
+        states[-1] == "succeeded"
+        and sorted(states, key=("queued", "running", "succeeded").index) == states
+    )
     assert [job["frames"] for job in data] == sorted(job["frames"] for job in data)
     assert data[-1]["frames"] == 12
 

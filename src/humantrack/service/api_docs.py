@@ -109,9 +109,7 @@ def _page(spec: Any) -> str:
                 f"{status} {answer.get('description', '')}".strip()
                 for status, answer in operation["responses"].items()
             )
-            about = " ".join(
-                filter(None, (operation.get("summary"), operation.get("description")))
-            )
+            about = " ".join(filter(None, (operation.get("summary"), operation.get("description"))))
             cells = (f"{method.upper()} {path}", about, wants, bodies, answers)
             rows.append("".join(f"<td>{escape(str(cell))}</td>" for cell in cells))
     heads = "".join(f"<th>{h}</th>" for h in ("route", "what", "takes", "body", "gives"))

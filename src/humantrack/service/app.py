@@ -182,9 +182,7 @@ def _told(problem: Problem) -> Response:
     return _answer(problem.status, problem.code, problem.detail, problem.headers)
 
 
-def _answer(
-    status: int, code: str, detail: str, headers: dict[str, str] | None = None
-) -> Response:
+def _answer(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
     body = json.dumps(document(status, code, detail, request.path))
     return Response(body, status=status, mimetype=MEDIA_TYPE, headers=headers)
 

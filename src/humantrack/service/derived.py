@@ -90,8 +90,12 @@ def make_motion(results: str, folder: str) -> None:
     for batch in source.batches():
         collector.add(batch)
         rows += _boxes(batch)
-        frames += [FrameEntry(key="", index=f.index, time_s=f.time_s,
-                              is_shot_start=f.is_shot_start, raw={}) for f in batch.frames]
+        frames += [
+            FrameEntry(
+                key="", index=f.index, time_s=f.time_s, is_shot_start=f.is_shot_start, raw={}
+            )
+            for f in batch.frames
+        ]
     motions = [m for m in collector.motions() if m.track_id in spans]
     _write_frames(Path(folder), frames, rows, motions)
     facts = source.facts

@@ -119,7 +119,9 @@ def timeline(service: Service, job: Job) -> dict[str, Any]:
     Raises:
         Problem: 409 if there are no results.
     """
-    return cast("dict[str, Any]", json.loads((motion_folder(service, job) / derived.TIMELINE).read_bytes()))
+    return cast(
+        "dict[str, Any]", json.loads((motion_folder(service, job) / derived.TIMELINE).read_bytes())
+    )
 
 
 def motion_folder(service: Service, job: Job) -> Path:

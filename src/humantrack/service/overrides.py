@@ -74,9 +74,7 @@ OVERRIDES = {
         choices=("auto", "embedded", "hmr2"),
         help="hmr2 needs the official files; auto takes it if they are there.",
     ),
-    "render.enable": Override(
-        key="render.enable", type="boolean", help="Draw the overlay video."
-    ),
+    "render.enable": Override(key="render.enable", type="boolean", help="Draw the overlay video."),
     "render.type": Override(
         key="render.type",
         type="string",

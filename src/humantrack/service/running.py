@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,9 @@ from humantrack.pipeline.stages import Tracker
 from humantrack.service.folders import JobFolder
 from humantrack.service.job import Job
 from humantrack.service.overrides import job_config
+from humantrack.sweep.loaded import Kept, models_key
 from humantrack.track import choose_tracker
 from humantrack.types import FrameUpdate, Observation
-
-_OF_A_JOB = ("video", "checkpoint", "sweep", "debug", "overwrite", "batch_frames", "read_ahead")
-"""Parts of the configuration that no model depends on."""
 
 
 class Progress:
@@ -94,8 +91,7 @@ class Runner:
     """Runs jobs one after the other and keeps the models that the last one needed."""
 
     def __init__(self) -> None:
-        self._key = ""
-        self._model: PHALP | None = None
+        self._kept: Kept[PHALP] = Kept()
 
     def run(self, job: Job, folder: JobFolder, progress: Progress, stop: Event) -> None:
         """Run a job, or go on with it where its last worker left it.
@@ -118,18 +114,18 @@ class Runner:
             model.track(stop)
 
     def _model_for(self, cfg: Any) -> PHALP:
-        kind, why = choose_tracker(cfg)
+        kind, _ = choose_tracker(cfg)
         settings = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
-        kept = {name: value for name, value in settings.items() if name not in _OF_A_JOB}
-        key = json.dumps([kind.__name__, kept], sort_keys=True, default=str)
-        if self._model is None or key != self._key:
-            self._model = None  # the old one goes before the new one comes
+
+        def make() -> PHALP:
             model = kind(cfg)
             model.tracker = WatchedTracker(model.tracker)
-            self._model, self._key = model, key
-        self._model.cfg = cfg
-        return self._model
+            return model
+
+        model = self._kept.get((kind, models_key(settings)), make)
+        model.cfg = cfg
+        return model
 
     def drop(self) -> None:
         """Let the models go: after an error nobody knows what state they are in."""
-        self._model, self._key = None, ""
+        self._kept.drop()

@@ -86,9 +86,7 @@ def _from_form(service: Service) -> _Wish:
         overrides = json.loads(form.form.get("overrides") or "{}")
         priority = int(form.form.get("priority") or 0)
     except ValueError as error:
-        raise Problem(
-            400, "BadRequest", "overrides is a JSON object, priority a number"
-        ) from error
+        raise Problem(400, "BadRequest", "overrides is a JSON object, priority a number") from error
     file = received(storage)
     file.settle()
     return _Wish(

@@ -185,9 +185,7 @@ class Worker:
             return error
         return None
 
-    def _settle(
-        self, job: Job, lease: Lease, progress: Progress, error: Exception | None
-    ) -> str:
+    def _settle(self, job: Job, lease: Lease, progress: Progress, error: Exception | None) -> str:
         """Write down how a job ended, however long the database is away; gives what it is now."""
         stopped = isinstance(error, InterruptedRunError)
         full = error is not None and _is_disk_full(error)
