@@ -11,7 +11,7 @@ import pytest
 for _needed in ("apiflask", "huey", "requests", "sqlalchemy", "waitress"):
     pytest.importorskip(_needed)
 
-from service_process import Server, end
+from service_process import Server, end  # noqa: E402
 
 
 @pytest.fixture

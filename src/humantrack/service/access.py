@@ -103,9 +103,13 @@ class Sessions:
     """
 
     def __init__(self, path: Path, tokens: Tokens) -> None:
-        with suppress(FileExistsError):
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
-                f.write(secrets.token_bytes(32))
+        if not path.exists():
+            ours = path.with_name(f"{path.name}.{os.getpid()}")
+            with os.fdopen(os.open(ours, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(32))
+            with suppress(FileExistsError):  # another process was faster
+                os.link(ours, path)
+            ours.unlink()
         self._secret, self._tokens = path.read_bytes(), tokens
 
     def begin(self, name: str) -> str:

@@ -17,7 +17,7 @@ from humantrack.service import logs
 from humantrack.service.access import LOCAL
 from humantrack.service.api_docs import add_docs, complete_spec
 from humantrack.service.context import Service, attach, service
-from humantrack.service.problems import MEDIA_TYPE, Problem, document, of_error, try_later
+from humantrack.service.problems import MEDIA_TYPE, ProblemError, document, of_error, try_later
 from humantrack.service.routes_about import COOKIE, about
 from humantrack.service.routes_files import files
 from humantrack.service.routes_jobs import jobs
@@ -72,7 +72,7 @@ def create_app(it: Service) -> APIFlask:
     for blueprint in (jobs, files, about):
         app.register_blueprint(blueprint)
     add_docs(app)
-    app.spec_processor(complete_spec)
+    app.spec_processor(cast("Any", complete_spec))
     app.before_request(_admit)
     app.after_request(_finish)
     app.teardown_request(_clean_up)
@@ -90,14 +90,14 @@ def _admit() -> None:
     _check_origin(it)
     length = request.content_length or 0
     if request.mimetype != "multipart/form-data" and length > _BODY_BYTES:
-        raise Problem(413, "TooLargeError", "the body is too large")
+        raise ProblemError(413, "TooLargeError", "the body is too large")
     if it.tokens is None:
         g.owner = LOCAL
     else:
         g.owner = _owner(it)
         if g.owner is None and request.endpoint not in _OPEN and request.endpoint is not None:
             header = {"WWW-Authenticate": 'Bearer realm="humantrack"'}
-            raise Problem(401, "TokenError", "a token is needed", header)
+            raise ProblemError(401, "TokenError", "a token is needed", header)
     wait_s = it.rates.wait_s(g.owner or f"address {request.remote_addr}")
     if wait_s and request.endpoint not in ("about.healthz", "about.readyz"):
         raise try_later("TooManyRequests", "too many requests", wait_s, status=429)
@@ -123,13 +123,13 @@ def _check_origin(it: Service) -> None:
     """Other sites' pages may not act for who is logged in, nor reach a service on loopback."""
     host = _host_name(request.host)
     if it.tokens is None and host not in _LOOPBACK:
-        raise Problem(403, "HostError", "without tokens, only localhost may be asked")
+        raise ProblemError(403, "HostError", "without tokens, only localhost may be asked")
     if request.method in _SAFE:
         return
     origin = request.headers.get("Origin")
     cross = request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
     if cross or (origin is not None and urlsplit(origin).netloc != request.host):
-        raise Problem(403, "OriginError", "requests of other sites are refused")
+        raise ProblemError(403, "OriginError", "requests of other sites are refused")
 
 
 def _host_name(host: str) -> str:
@@ -170,7 +170,7 @@ def _clean_up(error: BaseException | None) -> None:
 
 
 def _handle_errors(app: Flask) -> None:
-    app.register_error_handler(Problem, _told)
+    app.register_error_handler(ProblemError, _told)
     app.register_error_handler(HumantrackError, lambda error: _told(of_error(error)))
     app.register_error_handler(LostError, _database_lost)
     app.register_error_handler(HTTPException, _http_error)
@@ -178,12 +178,14 @@ def _handle_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _internal)
 
 
-def _told(problem: Problem) -> Response:
+def _told(problem: ProblemError) -> Response:
     return _answer(problem.status, problem.code, problem.detail, problem.headers)
 
 
-def _answer(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    body = json.dumps(document(status, code, detail, request.path))
+def _answer(
+    status: int, code: str, detail: str | None, headers: dict[str, str] | None = None
+) -> Response:
+    body = json.dumps(document(status, code, detail or code, request.path))
     return Response(body, status=status, mimetype=MEDIA_TYPE, headers=headers)
 
 
@@ -196,11 +198,12 @@ def _http_error(error: HTTPException) -> Response:
     if error.response is not None:
         return cast("Response", error.response)
     status = error.code or 500
+    about = str(error.description or error.name)
     code = "".join(word.capitalize() for word in error.name.replace("-", " ").split())
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Content-Range", "Location")}
     if status < 400:
         return cast("Response", error.get_response())
-    return _answer(status, code, error.description or error.name, kept)
+    return _answer(status, code, about, kept)
 
 
 def _api_error(error: HTTPError) -> Response:

@@ -65,7 +65,7 @@ class Service:
     stopping: Event
     """Set when the service ends; event streams end with it."""
 
-    workers_alive: Callable[[], int | None]
+    workers_alive: Callable[[], int | None] = lambda: None
     """Worker processes of this service; None if they are elsewhere."""
 
     counts: Counts = field(default_factory=Counts)
@@ -74,12 +74,19 @@ class Service:
         """One of the caller's jobs.
 
         Raises:
-            Problem: 404, also if it is somebody else's.
+            ProblemError: 404, also if it is somebody else's.
         """
         found = self.store.get(id)
         if found is None or found.owner != g.owner:
             raise not_found("job")
         return found
+
+    def close(self) -> None:
+        """End event streams, helpers and connections."""
+        self.stopping.set()
+        self.probes.close()
+        self.makers.close()
+        self.store.close()
 
     def folder(self, job: Job) -> JobFolder:
         """Its folder."""

@@ -47,12 +47,13 @@ class Feed:
         try:
             version = -1
             while not self._stopping.is_set():
-                job = self._look(id)
-                if job is None:
+                try:
+                    job = self._store.get(id)
+                except LostError:
                     yield b": the database is away\n\n"
                     self._stopping.wait(1.0)
                     continue
-                if job is False:
+                if job is None:
                     return
                 if job.version != version:
                     version = job.version
@@ -63,13 +64,6 @@ class Feed:
                     yield b": still there\n\n"
         finally:
             self._leave(id)
-
-    def _look(self, id: str):  # type: ignore[no-untyped-def] # noqa: ANN202
-        """The job; False if it is gone, None if nobody knows."""
-        try:
-            return self._store.get(id) or False
-        except LostError:
-            return None
 
     def _enter(self, id: str) -> None:
         with self._changed:

@@ -17,7 +17,7 @@ from humantrack.service.context import Service
 from humantrack.service.folders import JobFolder
 from humantrack.service.helpers import HelperLostError, HelperSlowError
 from humantrack.service.job import SUCCEEDED, Job
-from humantrack.service.problems import Problem, not_found, of_error, try_later
+from humantrack.service.problems import ProblemError, not_found, of_error, try_later
 
 _MAKE_S = 60.0
 _PICKLE = "application/octet-stream"
@@ -92,7 +92,7 @@ def fetch(service: Service, job: Job, name: str) -> Offer:
     """One of a job's files, made if need be. ``name`` is only compared, never made a path.
 
     Raises:
-        Problem: 404 if there is none of that name, 503 if it takes its time.
+        ProblemError: 404 if there is none of that name, 503 if it takes its time.
     """
     offer = next((o for o in offers(service, job) if o.name == name), None)
     if offer is None:
@@ -117,7 +117,7 @@ def timeline(service: Service, job: Job) -> dict[str, Any]:
     """The document of a job's tracks.
 
     Raises:
-        Problem: 409 if there are no results.
+        ProblemError: 409 if there are no results.
     """
     return cast(
         "dict[str, Any]", json.loads((motion_folder(service, job) / derived.TIMELINE).read_bytes())
@@ -128,12 +128,12 @@ def motion_folder(service: Service, job: Job) -> Path:
     """Where the timeline and the frames of a job lie; makes them if need be.
 
     Raises:
-        Problem: 409 if there are no results.
+        ProblemError: 409 if there are no results.
     """
     folder = service.folder(job)
     results = folder.results
     if job.state != SUCCEEDED or results is None:
-        raise Problem(409, "StateError", f"the job is {job.state}; there are no results")
+        raise ProblemError(409, "StateError", f"the job is {job.state}; there are no results")
     if not (folder.made / derived.TIMELINE).is_file():
         folder.made.mkdir(exist_ok=True, mode=0o700)
         _make(service, job, "motion", derived.make_motion, str(results), str(folder.made))
@@ -162,4 +162,4 @@ def _make(service: Service, job: Job, what: str, function: Any, *arguments: str)
     except HelperSlowError as error:
         raise try_later("StillMakingError", "this is being made; ask again", 5) from error
     except HelperLostError as error:
-        raise Problem(500, "InternalError", "making this file failed") from error
+        raise ProblemError(500, "InternalError", "making this file failed") from error

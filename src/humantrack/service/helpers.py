@@ -6,6 +6,8 @@ A file that crashes the decoder costs a helper, not the service.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -70,6 +72,11 @@ class Helpers:
         self._forget(key, call)
         return result
 
+    def warm_up(self) -> None:
+        """Start the process before it is needed."""
+        with self._lock:
+            self._submit(_nothing, ())
+
     def close(self) -> None:
         """End the process."""
         self._end(None, None)
@@ -94,18 +101,26 @@ class Helpers:
             pool, self._pool = self._pool, None
             self._calls.clear()
         if pool is not None:
-            for process in list(getattr(pool, "_processes", None) or {}):
-                with_pid = pool._processes.get(process)
-                if with_pid is not None:
-                    with_pid.kill()
+            for process in list((getattr(pool, "_processes", None) or {}).values()):
+                process.kill()
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin() -> None:
-    """Be modest: jobs and answers come first. A Ctrl-C is for who started us."""
-    import os
-    import signal
+def _nothing() -> None:
+    """Imports what the real calls need."""
+    import humantrack.service.derived  # noqa: F401
 
+
+def _begin() -> None:
+    """Be modest, deaf to Ctrl-C, which is for who started us, and gone when that one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(_NICE)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)

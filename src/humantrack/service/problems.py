@@ -21,7 +21,7 @@ _STATUS: Mapping[type[HumantrackError], int] = {
 }
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """What goes wrong with a request.
 
     Args:
@@ -59,7 +59,7 @@ def document(status: int, code: str, detail: str, instance: str) -> dict[str, An
     }
 
 
-def of_error(error: HumantrackError, *names: tuple[str, str]) -> Problem:
+def of_error(error: HumantrackError, *names: tuple[str, str]) -> ProblemError:
     """The problem that one of our errors is.
 
     Args:
@@ -70,14 +70,14 @@ def of_error(error: HumantrackError, *names: tuple[str, str]) -> Problem:
     for path, said in names:
         detail = detail.replace(path, said)
     status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), 500)
-    return Problem(status, type(error).__name__, detail)
+    return ProblemError(status, type(error).__name__, detail)
 
 
-def not_found(what: str) -> Problem:
+def not_found(what: str) -> ProblemError:
     """404."""
-    return Problem(404, "NotFound", f"no such {what}")
+    return ProblemError(404, "NotFound", f"no such {what}")
 
 
-def try_later(code: str, detail: str, seconds: float, status: int = 503) -> Problem:
+def try_later(code: str, detail: str, seconds: float, status: int = 503) -> ProblemError:
     """503 or 429, with when to come again."""
-    return Problem(status, code, detail, {"Retry-After": str(max(int(seconds + 0.999), 1))})
+    return ProblemError(status, code, detail, {"Retry-After": str(max(int(seconds + 0.999), 1))})

@@ -10,10 +10,10 @@ from flask import Response, request, send_from_directory
 
 from humantrack.service.context import service
 from humantrack.service.overrides import OVERRIDES
-from humantrack.service.problems import Problem, not_found, try_later
+from humantrack.service.problems import ProblemError, not_found, try_later
 from humantrack.service.queue import QueueLostError
 from humantrack.service.rest_body import rest_body
-from humantrack.service.schemas import LimitsOut, SessionIn, StatusOut
+from humantrack.service.schemas import LimitsOut, SessionIn, StatusOut, answer
 from humantrack.service.store import LostError
 
 about = APIBlueprint("about", __name__, tag="Service")
@@ -35,7 +35,7 @@ def get_limits() -> Any:
 
 
 @about.get("/api/body.glb")
-@about.doc(responses={200: {"description": "glTF", "content": {"model/gltf-binary": {}}}})
+@about.doc(responses=answer("glTF", "model/gltf-binary"))
 def get_body() -> Any:
     """The shipped body at rest, skinned to its 24 joints in SMPL's order."""
     headers = {"Cache-Control": "public, max-age=3600"}
@@ -48,17 +48,17 @@ def get_body() -> Any:
 def begin_session(body: dict[str, Any]) -> Any:
     """Exchange a token for a cookie, for what cannot send headers: videos, downloads, events."""
     it = service()
-    answer = Response(status=204)
+    reply = Response(status=204)
     if it.tokens is None or it.sessions is None:
-        return answer
+        return reply
     address = request.remote_addr or ""
     wait_s = it.guesses.wait_s(address)
     if wait_s:
         raise try_later("TooManyRequests", "too many wrong tokens", wait_s, status=429)
     name = it.tokens.owner(body["token"])
     if name is None:
-        raise Problem(401, "TokenError", "this token is not known")
-    answer.set_cookie(
+        raise ProblemError(401, "TokenError", "this token is not known")
+    reply.set_cookie(
         COOKIE,
         it.sessions.begin(name),
         max_age=_COOKIE_S,
@@ -66,16 +66,16 @@ def begin_session(body: dict[str, Any]) -> Any:
         samesite="Strict",
         secure=request.is_secure,
     )
-    return answer
+    return reply
 
 
 @about.delete("/api/session")
 @about.doc(responses={204: "The cookie is gone"})
 def end_session() -> Any:
     """Log out."""
-    answer = Response(status=204)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="Strict")
-    return answer
+    reply = Response(status=204)
+    reply.delete_cookie(COOKIE, httponly=True, samesite="Strict")
+    return reply
 
 
 @about.get("/healthz")
@@ -112,7 +112,7 @@ def _works(call: Any) -> bool:
 
 
 @about.get("/metrics")
-@about.doc(responses={200: {"description": "Prometheus text", "content": {"text/plain": {}}}})
+@about.doc(responses=answer("Prometheus text", "text/plain"))
 def metrics() -> Any:
     """Counters and gauges for Prometheus."""
     it = service()

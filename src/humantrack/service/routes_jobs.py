@@ -10,9 +10,9 @@ from flask import Response, g
 
 from humantrack.service.context import service
 from humantrack.service.job import ENDED
-from humantrack.service.problems import Problem, try_later
+from humantrack.service.problems import ProblemError, try_later
 from humantrack.service.queue import QueueLostError
-from humantrack.service.schemas import JobOut, PageIn, PageOut
+from humantrack.service.schemas import JobOut, PageIn, PageOut, answer
 from humantrack.service.submitting import submit
 
 jobs = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
@@ -55,9 +55,7 @@ def show_job(job_id: str) -> Any:
 
 
 @jobs.get("/<job_id>/events")
-@jobs.doc(
-    responses={200: {"description": "Server-sent events", "content": {"text/event-stream": {}}}}
-)
+@jobs.doc(responses=answer("Server-sent events", "text/event-stream"))
 def watch_job(job_id: str) -> Any:
     """Watch a job: an event `job` on every change, until it has ended."""
     it = service()
@@ -90,7 +88,9 @@ def retry_job(job_id: str) -> Any:
     it = service()
     job = it.job(job_id)
     if not it.store.retry(job.id):
-        raise Problem(409, "StateError", f"only a failed or cancelled job, not a {job.state} one")
+        raise ProblemError(
+            409, "StateError", f"only a failed or cancelled job, not a {job.state} one"
+        )
     with suppress(QueueLostError):
         it.tickets.put()
     return it.job(job.id).public(), 202, {"Location": f"/api/jobs/{job.id}"}

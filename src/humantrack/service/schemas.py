@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import Schema
 from marshmallow import RAISE
 from marshmallow.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
@@ -10,6 +12,11 @@ from marshmallow.validate import OneOf, Range
 from humantrack.service.job import STATES
 
 MOST_PER_PAGE, MOST_FRAMES = 200, 300
+
+
+def answer(what: str, media_type: str) -> Any:
+    """The description of an answer that is no JSON."""
+    return {200: {"description": what, "content": {media_type: {}}}}
 
 
 class ProblemOut(Schema):
@@ -24,18 +31,24 @@ class ProblemOut(Schema):
 
 
 class ErrorOut(Schema):
+    """Why a job failed."""
+
     code = String(required=True)
     exit_code = Integer(required=True)
     detail = String(required=True)
 
 
 class LinksOut(Schema):
+    """Where more is to be had."""
+
     self = String(required=True)
     events = String(required=True)
     files = String(required=True)
 
 
 class JobOut(Schema):
+    """A job."""
+
     id = String(required=True)
     state = String(required=True, validate=OneOf(STATES))
     name = String(required=True)
@@ -56,7 +69,9 @@ class JobOut(Schema):
 
 
 class PageIn(Schema):
-    class Meta:
+    """Which jobs."""
+
+    class Meta:  # noqa: D106 - marshmallow's
         unknown = RAISE
 
     state = String(validate=OneOf(STATES))
@@ -65,6 +80,8 @@ class PageIn(Schema):
 
 
 class PageOut(Schema):
+    """Some jobs."""
+
     jobs = List(Nested(JobOut), required=True)
     page = Integer(required=True)
     per_page = Integer(required=True)
@@ -72,6 +89,8 @@ class PageOut(Schema):
 
 
 class FileOut(Schema):
+    """A file."""
+
     name = String(required=True)
     media_type = String(required=True)
     size = Integer(required=True, allow_none=True)
@@ -80,11 +99,15 @@ class FileOut(Schema):
 
 
 class FilesOut(Schema):
+    """A job's files."""
+
     files = List(Nested(FileOut), required=True)
 
 
 class FramesIn(Schema):
-    class Meta:
+    """Which frames."""
+
+    class Meta:  # noqa: D106 - marshmallow's
         unknown = RAISE
 
     start = Integer(load_default=0, validate=Range(0, 10**9))
@@ -92,6 +115,8 @@ class FramesIn(Schema):
 
 
 class PersonOut(Schema):
+    """A person in a frame: pixels, metres, quaternions."""
+
     track_id = Integer(required=True)
     state = String(required=True, validate=OneOf(("observed", "predicted")))
     score = Float(required=True, allow_none=True)
@@ -101,17 +126,23 @@ class PersonOut(Schema):
 
 
 class FrameOut(Schema):
+    """A frame."""
+
     index = Integer(required=True)
     time_s = Float(required=True)
     people = List(Nested(PersonOut), required=True)
 
 
 class FramesOut(Schema):
+    """Some frames."""
+
     start = Integer(required=True)
     frames = List(Nested(FrameOut), required=True)
 
 
 class TrackOut(Schema):
+    """A person's time in the clip, and bones."""
+
     track_id = Integer(required=True)
     color = String(required=True)
     first = Integer(required=True)
@@ -124,6 +155,8 @@ class TrackOut(Schema):
 
 
 class TimelineOut(Schema):
+    """All people's."""
+
     fps = Float(required=True)
     frames = Integer(required=True)
     duration_s = Float(required=True)
@@ -134,18 +167,24 @@ class TimelineOut(Schema):
 
 
 class LimitsOut(Schema):
+    """What may be uploaded and set."""
+
     upload_bytes = Integer(required=True)
     overrides = Dict(required=True)
     token_required = Boolean(required=True)
 
 
 class SessionIn(Schema):
-    class Meta:
+    """A token."""
+
+    class Meta:  # noqa: D106 - marshmallow's
         unknown = RAISE
 
     token = String(required=True)
 
 
 class StatusOut(Schema):
+    """How the service is."""
+
     status = String(required=True)
     checks = Raw()

@@ -26,7 +26,7 @@ _SLOWEST = 1000
 """Bytes a second, on average, that a body has to come with."""
 
 
-class _ProblemError(Error):
+class _ProblemError(Error):  # type: ignore[misc]
     """What waitress answers when a request does not even reach the application."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
@@ -43,8 +43,11 @@ class _ProblemError(Error):
 def _parser(settings: Settings) -> type[HTTPRequestParser]:
     data = DataFolder(settings.data)
 
-    class Parser(HTTPRequestParser):
+    class Parser(HTTPRequestParser):  # type: ignore[misc]
         """Ends a request early that is too large for the limit or the disk, or too slow."""
+
+        error: Any = None
+        completed = False
 
         def __init__(self, adj: Any) -> None:
             super().__init__(adj)
@@ -73,9 +76,9 @@ def _parser(settings: Settings) -> type[HTTPRequestParser]:
             super().parse_header(header_plus)
             # The body is received whole, and then its file is copied out of it.
             needed = 2 * self.content_length + settings.least_free_bytes
-            if self.content_length > _CHECK_BYTES and data.free_bytes() < needed:
-                if self.content_length < self.adj.max_request_body_size:
-                    self._end(507, "DiskFullError", "there is no room on the server's disk")
+            allowed = _CHECK_BYTES < self.content_length < self.adj.max_request_body_size
+            if allowed and data.free_bytes() < needed:
+                self._end(507, "DiskFullError", "there is no room on the server's disk")
 
         def _end(self, status: int, code: str, detail: str) -> None:
             self.error = _ProblemError(status, code, detail)
@@ -99,7 +102,7 @@ def serve(app: Any, settings: Settings, *, ready: Any) -> None:
     """
     tempfile.tempdir = str(DataFolder(settings.data).incoming)  # bodies that do not fit in memory
 
-    class Channel(HTTPChannel):
+    class Channel(HTTPChannel):  # type: ignore[misc]
         parser_class = _parser(settings)
 
     server = create_server(

@@ -37,17 +37,43 @@ def start(settings: Settings, role: str) -> None:
         sessions = None if tokens is None else Sessions(data.secret, tokens)
     except OSError as error:
         raise cannot_write(settings.data, error) from error
-    store, tickets = Store(settings.store_url), Tickets(settings.queue, data.queue)
-    supervisor = Supervisor(settings, store, tickets)
+    service = _service(settings, data, tokens, sessions)
+    supervisor = Supervisor(settings, service.store, service.tickets)
+    if role == "all":
+        service.workers_alive = supervisor.alive
     try:
         if role == "worker":
             _wait(supervisor)
         else:
-            _serve(settings, role, store, tickets, data, tokens, sessions, supervisor)
+            _serve(service, supervisor)
     finally:
         logs.say("ending")
         supervisor.close()
-        store.close()
+        service.close()
+
+
+def _service(
+    settings: Settings,
+    data: DataFolder,
+    tokens: Tokens | None,
+    sessions: Sessions | None,
+) -> Service:
+    stopping = Event()
+    store = Store(settings.store_url)
+    return Service(
+        settings=settings,
+        store=store,
+        tickets=Tickets(settings.queue, data.queue),
+        data=data,
+        tokens=tokens,
+        sessions=sessions,
+        rates=Rates(settings.rate),
+        guesses=Rates(_GUESSES),
+        probes=Helpers(ends_slow=True),
+        makers=Helpers(ends_slow=False),
+        feed=Feed(store, settings.threads // 2, stopping),
+        stopping=stopping,
+    )
 
 
 def _wait(supervisor: Supervisor) -> None:
@@ -60,43 +86,17 @@ def _wait(supervisor: Supervisor) -> None:
         pass
 
 
-def _serve(
-    settings: Settings,
-    role: str,
-    store: Store,
-    tickets: Tickets,
-    data: DataFolder,
-    tokens: Tokens | None,
-    sessions: Sessions | None,
-    supervisor: Supervisor,
-) -> None:
+def _serve(service: Service, supervisor: Supervisor) -> None:
     from humantrack.service.app import create_app
     from humantrack.service.server import serve
 
-    stopping = Event()
-    service = Service(
-        settings=settings,
-        store=store,
-        tickets=tickets,
-        data=data,
-        tokens=tokens,
-        sessions=sessions,
-        rates=Rates(settings.rate),
-        guesses=Rates(_GUESSES),
-        probes=Helpers(ends_slow=True),
-        makers=Helpers(ends_slow=False),
-        feed=Feed(store, settings.threads // 2, stopping),
-        stopping=stopping,
-        workers_alive=supervisor.alive if role == "all" else lambda: None,
-    )
-    app = create_app(service)
+    settings = service.settings
 
     def ready(port: int) -> None:
         supervisor.start()
-        logs.say("serving", url=f"http://{settings.host}:{port}/", role=role)
+        service.probes.warm_up()
+        logs.say("serving", url=f"http://{settings.host}:{port}/")
 
     with suppress(SystemExit):
-        serve(app, settings, ready=ready)
-    stopping.set()
-    service.probes.close()
-    service.makers.close()
+        serve(create_app(service), settings, ready=ready)
+    service.stopping.set()

@@ -19,7 +19,7 @@ from humantrack.service.context import Service
 from humantrack.service.helpers import HelperLostError, HelperSlowError
 from humantrack.service.job import Job
 from humantrack.service.overrides import check_overrides
-from humantrack.service.problems import Problem, of_error, try_later
+from humantrack.service.problems import ProblemError, of_error, try_later
 from humantrack.service.queue import QueueLostError
 from humantrack.service.uploads import ServiceRequest, display_name, received
 
@@ -52,7 +52,7 @@ def submit(service: Service) -> Job:
     """Queue the job that the current request asks for, or find the one it asked for before.
 
     Raises:
-        Problem: whatever is wrong with it.
+        ProblemError: whatever is wrong with it.
     """
     key = _idempotency_key()
     if service.store.unfinished(g.owner) >= service.settings.max_queued:
@@ -70,7 +70,9 @@ def submit(service: Service) -> Job:
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
-        raise Problem(400, "BadRequest", "an Idempotency-Key has 1 to 200 printable characters")
+        raise ProblemError(
+            400, "BadRequest", "an Idempotency-Key has 1 to 200 printable characters"
+        )
     return key
 
 
@@ -78,15 +80,17 @@ def _from_form(service: Service) -> _Wish:
     form = cast("ServiceRequest", request)
     storage = form.files.get("file")
     if storage is None or len(form.files) != 1:
-        raise Problem(400, "BadRequest", "the form needs one file, in the field 'file'")
+        raise ProblemError(400, "BadRequest", "the form needs one file, in the field 'file'")
     unknown = set(form.form) - {"overrides", "priority"}
     if unknown:
-        raise Problem(400, "BadRequest", f"unknown field: {display_name(min(unknown))}")
+        raise ProblemError(400, "BadRequest", f"unknown field: {display_name(min(unknown))}")
     try:
         overrides = json.loads(form.form.get("overrides") or "{}")
         priority = int(form.form.get("priority") or 0)
     except ValueError as error:
-        raise Problem(400, "BadRequest", "overrides is a JSON object, priority a number") from error
+        raise ProblemError(
+            400, "BadRequest", "overrides is a JSON object, priority a number"
+        ) from error
     file = received(storage)
     file.settle()
     return _Wish(
@@ -101,17 +105,17 @@ def _from_form(service: Service) -> _Wish:
 
 def _named(service: Service) -> _Wish:
     if request.mimetype != "application/json":
-        raise Problem(
+        raise ProblemError(
             415, "UnsupportedMediaType", "send multipart/form-data, or JSON that names a source"
         )
     try:
         body = request.get_json()
     except (ValueError, RecursionError) as error:
-        raise Problem(400, "BadRequest", "the body is no JSON") from error
+        raise ProblemError(400, "BadRequest", "the body is no JSON") from error
     if not isinstance(body, dict) or not isinstance(body.get("source"), str):
-        raise Problem(400, "BadRequest", 'the body is an object with a "source"')
+        raise ProblemError(400, "BadRequest", 'the body is an object with a "source"')
     if set(body) - _FIELDS:
-        raise Problem(400, "BadRequest", f"known members are {', '.join(sorted(_FIELDS))}")
+        raise ProblemError(400, "BadRequest", f"known members are {', '.join(sorted(_FIELDS))}")
     path = allowed_path(body["source"], service.settings.folders)
     return _Wish(
         name=display_name(path.name),
@@ -127,9 +131,11 @@ def allowed_path(source: str, folders: tuple[Path, ...]) -> Path:
     """The file that a client named, if it lies in one of the folders, links resolved.
 
     Raises:
-        Problem: 403 in all other cases: whether a file is there is nobody's business.
+        ProblemError: 403 in all other cases: whether a file is there is nobody's business.
     """
-    refused = Problem(403, "SourceNotAllowedError", "no such file in the folders that are allowed")
+    refused = ProblemError(
+        403, "SourceNotAllowedError", "no such file in the folders that are allowed"
+    )
     if "://" in source or "\0" in source:
         raise refused
     try:
@@ -144,13 +150,13 @@ def allowed_path(source: str, folders: tuple[Path, ...]) -> Path:
 
 def _overrides(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise Problem(400, "BadRequest", "overrides is a JSON object")
+        raise ProblemError(400, "BadRequest", "overrides is a JSON object")
     return check_overrides(values)
 
 
 def _priority(value: Any) -> int:
     if type(value) is not int or value not in _PRIORITIES:
-        raise Problem(400, "BadRequest", "priority is a whole number from -100 to 100")
+        raise ProblemError(400, "BadRequest", "priority is a whole number from -100 to 100")
     return value
 
 
@@ -168,13 +174,13 @@ def _probed(service: Service, wish: _Wish) -> int | None:
         raise of_error(error, (str(wish.clip), wish.name)) from error
     except (HelperLostError, HelperSlowError) as error:
         detail = f"cannot be opened: {wish.name}"
-        raise Problem(422, "UnreadableSourceError", detail) from error
+        raise ProblemError(422, "UnreadableSourceError", detail) from error
 
 
 def _same(job: Job, wish: _Wish) -> Job:
     if job.digest != wish.digest:
         detail = "this Idempotency-Key was used for another request"
-        raise Problem(422, "IdempotencyKeyReusedError", detail)
+        raise ProblemError(422, "IdempotencyKeyReusedError", detail)
     return job
 
 
@@ -187,7 +193,7 @@ def _add(service: Service, wish: _Wish, frames: int | None, key: str | None) -> 
             wish.clip.rename(folder.clip)
     except OSError as error:
         folder.remove()
-        raise Problem(507, "OutputError", "the upload cannot be stored") from error
+        raise ProblemError(507, "OutputError", "the upload cannot be stored") from error
     try:
         job, is_new = service.store.add(
             id=id,

@@ -15,7 +15,7 @@ from werkzeug.datastructures import FileStorage
 
 from humantrack.errors import printable
 from humantrack.service.folders import DataFolder
-from humantrack.service.problems import Problem
+from humantrack.service.problems import ProblemError
 
 _CHECK_BYTES = 16 * 2**20
 _MOST_FILES = 1
@@ -42,7 +42,7 @@ class IncomingFile(io.BufferedRandom):
         """Write a piece.
 
         Raises:
-            Problem: 507, when the disk is nearly full.
+            ProblemError: 507, when the disk is nearly full.
         """
         self._unchecked += len(data)
         if self._unchecked > _CHECK_BYTES:
@@ -64,7 +64,7 @@ class IncomingFile(io.BufferedRandom):
         """See the content onto the disk and close.
 
         Raises:
-            Problem: 507, if it does not fit.
+            ProblemError: 507, if it does not fit.
         """
         try:
             self.flush()
@@ -74,9 +74,9 @@ class IncomingFile(io.BufferedRandom):
             raise disk_is_full() from error
 
 
-def disk_is_full() -> Problem:
+def disk_is_full() -> ProblemError:
     """507."""
-    return Problem(507, "DiskFullError", "there is no room for this on the server's disk")
+    return ProblemError(507, "DiskFullError", "there is no room for this on the server's disk")
 
 
 class ServiceRequest(Request):
@@ -97,7 +97,7 @@ class ServiceRequest(Request):
         content_length: int | None = None,
     ) -> Any:
         if len(self.incoming) >= _MOST_FILES:
-            raise Problem(400, "BadRequest", "one file at a time")
+            raise ProblemError(400, "BadRequest", "one file at a time")
         settings = current_app.extensions["humantrack"].settings
         data: DataFolder = current_app.extensions["humantrack"].data
         try:

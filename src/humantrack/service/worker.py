@@ -191,7 +191,7 @@ class Worker:
         full = error is not None and _is_disk_full(error)
         if full or (stopped and lease.reason == "drain"):
             self._keep_trying(lease, lambda: self._store.hand_back(job.id, self._name))
-            self._keep_trying(lease, lambda: self._tickets.put())
+            self._keep_trying(lease, self._tickets.put)
             if full:
                 self._pause("the disk is full", job=job.id)
             return "handed back"
