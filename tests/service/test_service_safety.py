@@ -258,9 +258,8 @@ def test_smuggled_requests_are_not_answered(web: Server) -> None:
     ):
         head = b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\n"
         got = raw(web, head + extra + inner, 5.0)
-        assert got.startswith(b"HTTP/1.1 4") or got.startswith(b"HTTP/1.1 5"), (extra, got[:200])
-        tail = [x for x in web.lines() if x.get("path") == "/api/jobs/smuggled"]
-        assert not tail or extra.startswith(b"Content-Length: 4\r\nTransfer"), extra
+        assert got.split()[1][:1] in (b"4", b"5"), (extra, got[:200])
+        assert not [x for x in web.lines() if x.get("path") == "/api/jobs/smuggled"], extra
 
 
 # -- who may ask ----------------------------------------------------------------------------------

@@ -74,6 +74,10 @@ def _parser(settings: Settings) -> type[HTTPRequestParser]:
 
         def parse_header(self, header_plus: bytes) -> None:
             super().parse_header(header_plus)
+            names = {line.partition(b":")[0].strip() for line in header_plus.lower().split(b"\n")}
+            if {b"content-length", b"transfer-encoding"} <= names:
+                self._end(400, "BadRequest", "two lengths of one body")  # whose end is it?
+                return
             # The body is received whole, and then its file is copied out of it.
             needed = 2 * self.content_length + settings.least_free_bytes
             allowed = _CHECK_BYTES < self.content_length < self.adj.max_request_body_size

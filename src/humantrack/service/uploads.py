@@ -13,7 +13,6 @@ from typing import Any, cast
 from flask import Request, current_app
 from werkzeug.datastructures import FileStorage
 
-from humantrack.errors import printable
 from humantrack.service.folders import DataFolder
 from humantrack.service.problems import ProblemError
 
@@ -124,4 +123,5 @@ def received(storage: FileStorage) -> IncomingFile:
 def display_name(name: str | None) -> str:
     """What a client calls its clip, fit to be shown; it is used for nothing else."""
     last = (name or "").replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return printable(last.encode("utf-8", "replace").decode("utf-8"))[:_LONGEST_NAME] or "clip"
+    shown = "".join(c for c in last if c.isprintable()).strip()
+    return shown[:_LONGEST_NAME] or "clip"
