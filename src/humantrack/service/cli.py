@@ -64,7 +64,7 @@ def _serve(words: list[str]) -> int:
         if not folder.is_dir():
             raise ConfigError("no such folder", where=f"--allow-folder {folder}")
     settings = Settings(
-        data=arguments.data,
+        data=arguments.data.resolve(),
         store=arguments.database,
         queue=arguments.queue,
         host=arguments.host,

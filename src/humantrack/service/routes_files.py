@@ -14,11 +14,10 @@ from humantrack.service.files import fetch, motion_folder, offers, preview
 from humantrack.service.schemas import FilesOut, FramesIn, FramesOut, TimelineOut
 
 files = APIBlueprint("files", __name__, url_prefix="/api/jobs/<job_id>", tag="Results")
-_BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _any(media_type: str) -> dict[int | str, Any]:
-    content = {"content": {media_type: _BYTES}}
+    content: dict[str, Any] = {"content": {media_type: {}}}
     return {
         200: {"description": "The file", **content},
         206: {"description": "A part of it", **content},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -100,13 +101,17 @@ class Runner:
             HumantrackError: whatever ended it early.
         """
         folder.output.mkdir(parents=True, exist_ok=True)
-        cfg = job_config(Path(job.source), folder.output, job.overrides)
+        source, home = Path(job.source), folder.path.resolve()
+        if source.is_relative_to(home):
+            source = source.relative_to(home)
+        cfg = job_config(source, folder.output.relative_to(folder.path), job.overrides)
         with (
-            (folder.path / "log.txt").open("a", encoding="utf-8") as log,
+            _inside(home),
+            Path("log.txt").open("a", encoding="utf-8") as log,
             contextlib.redirect_stderr(log),
         ):
-            with open_source(cfg, None) as source:
-                total = source.info.frame_count
+            with open_source(cfg, None) as opened:
+                total = opened.info.frame_count
             model = self._model_for(cfg)
             watched = cast("WatchedTracker", model.tracker)
             watched.tell = progress.see
@@ -129,3 +134,14 @@ class Runner:
     def drop(self) -> None:
         """Let the models go: after an error nobody knows what state they are in."""
         self._kept.drop()
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Work in a folder, so that results name no path of this machine."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
