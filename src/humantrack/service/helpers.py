@@ -15,7 +15,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-_NICE = 5
+_NICE = 15
 
 
 class HelperLostError(Exception):

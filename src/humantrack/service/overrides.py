@@ -15,6 +15,7 @@ from humantrack.errors import ConfigError
 from humantrack.video import parse_time
 
 _CHECKPOINT_S = 10.0
+_LATEST_S = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +47,14 @@ class Override:
             return value
         if self.type == "integer" and type(value) is int and 0 <= value < 2**53:
             return value
-        if self.type == "time" and isinstance(value, str | int | float) and value is not True:
+        is_time = isinstance(value, str | int | float) and not isinstance(value, bool)
+        if self.type == "time" and is_time:
             if isinstance(value, str) and len(value) > 40:
                 raise ConfigError("is no time", where=name)
+            if isinstance(value, int | float) and not 0 <= value < _LATEST_S:
+                raise ConfigError("is no time", where=name)
             parse_time(value)
-            return value
+            return float(value) if isinstance(value, int) else value
         if self.type == "string" and isinstance(value, str):
             if value in self.choices or (self.pattern and re.fullmatch(self.pattern, value)):
                 return value
