@@ -140,6 +140,85 @@ def under_load(clip: Path, folder: Path) -> None:
     server.close()
     print(f"status, p99: {p99_ms(idle):.1f} ms alone, {p99_ms(busy):.1f} ms under load")
     print(f"frames/s: {idle_fps:.1f} alone, {busy_fps:.1f} under load ({busy_fps / idle_fps:.2f})")
+    polls, uploads = counts["polls"] / seconds, counts["uploads"] / seconds
+    print(f"load: {polls:.0f} polls/s, {uploads:.1f} uploads/s")
+
+
+def memory_mb(self) -> float:
+        """Resident memory of the web process."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def close(self) -> None:
+        """End it."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(120)
+
+
+def p99_ms(seconds: list[float]) -> float:
+    """The 99th percentile, in milliseconds."""
+    return 1000 * sorted(seconds)[min(int(0.99 * len(seconds)), len(seconds) - 1)]
+
+
+def watch(server: Server, id: str) -> tuple[list[float], float]:
+    """Ask for a job's status ten times a second until it ends: latencies, and its frames/s."""
+    latencies, job = [], {"state": "queued"}
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    while job["state"] not in ENDED:
+        begun = time.perf_counter()
+        _, job = server.ask("GET", f"/api/jobs/{id}", line)
+        latencies.append(time.perf_counter() - begun)
+        time.sleep(0.1)
+    line.close()
+    assert job["state"] == "succeeded", job
+    return latencies, job["fps"]
+
+
+def load(server: Server, id: str, over: threading.Event, counts: dict[str, int]) -> list:
+    """Threads of clients that poll and upload until ``over``."""
+    small = SMALL.read_bytes()
+
+    def poll(number: int) -> None:
+        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        over.wait(number * POLL_S / POLLERS)
+        while not over.wait(POLL_S):
+            server.ask("GET", f"/api/jobs/{id}", line)
+            counts["polls"] += 1
+        line.close()
+
+    def send() -> None:
+        while not over.is_set():  # after the job that is measured, and cancelled at once
+            other = server.upload(small, {}, priority=-100)
+            server.ask("DELETE", f"/api/jobs/{other}")
+            counts["uploads"] += 1
+
+    threads = [threading.Thread(target=poll, args=(n,)) for n in range(POLLERS)]
+    threads += [threading.Thread(target=send) for _ in range(UPLOADERS)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def under_load(clip: Path, folder: Path) -> None:
+    """Compare a job alone with a job under load."""
+    server = Server(folder)
+    if hasattr(os, "nice"):
+        os.nice(19)  # the clients stand for other machines
+    data = clip.read_bytes()
+    watch(server, server.upload(data, {}))  # models are loaded, files are cached
+    idle, idle_fps = watch(server, server.upload(data, {}))
+    over, counts = threading.Event(), {"polls": 0, "uploads": 0}
+    id = server.upload(data, {}, priority=100)
+    begun = time.perf_counter()
+    threads = load(server, id, over, counts)
+    busy, busy_fps = watch(server, id)
+    seconds = time.perf_counter() - begun
+    over.set()
+    for thread in threads:
+        thread.join()
+    server.close()
+    print(f"status, p99: {p99_ms(idle):.1f} ms alone, {p99_ms(busy):.1f} ms under load")
+    print(f"frames/s: {idle_fps:.1f} alone, {busy_fps:.1f} under load ({busy_fps / idle_fps:.2f})")
     print(
         f"load: {counts['polls'] / seconds:.0f} polls/s, {counts['uploads'] / seconds:.1f} uploads/s"
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import socket
 import time
+import uuid
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from threading import Event, Thread
@@ -14,12 +17,23 @@ from humantrack.service.housekeeping import Housekeeper
 from humantrack.service.queue import QueueLostError, Tickets
 from humantrack.service.settings import Settings
 from humantrack.service.store import LostError, Store
-from humantrack.service.worker import work, worker_name
 
 _LOOK_S = 0.5
 _DRAIN_S = 60.0
 _SHORT_LIFE_S = 5.0
 _LONGEST_WAIT_S = 30.0
+
+
+def worker_name() -> str:
+    """A name that no other worker has."""
+    return f"{socket.gethostname()[:50]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def _work(settings: Settings, name: str) -> None:
+    """What a worker process runs. Only there are the stages imported: a web process stays small."""
+    from humantrack.service.worker import work
+
+    work(settings, name)
 
 
 class Supervisor:
@@ -74,7 +88,7 @@ class Supervisor:
 
     def _start_one(self) -> None:
         name = worker_name()
-        process = self._context.Process(target=work, args=(self._settings, name), name=name)
+        process = self._context.Process(target=_work, args=(self._settings, name), name=name)
         process.start()
         self._workers[name] = (process, time.monotonic())
         logs.say("worker started", worker=name, pid=process.pid)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
-import os
 import signal
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event
@@ -29,11 +26,6 @@ _LOOK_S = 0.2
 
 _PAUSE_S = 1.0
 _INTERNAL = 70
-
-
-def worker_name() -> str:
-    """A name that no other worker has."""
-    return f"{socket.gethostname()[:50]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 class Lease:
