@@ -6,8 +6,10 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_process import CLIP, SHORT, until
+from service_process import CLIP, SHORT, WAIT_S, until
 from service_results import assert_equal_results, command_line
 
 _JOBS = 30
@@ -28,6 +30,40 @@ def test_an_orphaned_worker_hands_its_job_back(make_server: Any) -> None:
     server.stop(signal.SIGKILL)
     server.start()
     assert server.ended(id)["state"] == "succeeded"
+
+
+def test_a_server_killed_during_an_upload_has_no_half_a_job(make_server: Any) -> None:
+    server = make_server("--role", "web")
+    head = (
+        "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        'Content-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+    )
+    with socket.create_connection(("127.0.0.1", server.port), 30) as line:
+        line.sendall(head.encode() + bytes(2_000_000))
+        assert server.get("/api/jobs").json()["total"] == 0
+        server.stop(signal.SIGKILL)
+    server.start()
+    assert server.get("/api/jobs").json()["total"] == 0
+    assert not list((server.data / "jobs").iterdir())
+    assert not list((server.data / "incoming").iterdir())
+    assert server.submit().status_code == 202
+
+
+def test_the_client_bears_with_a_service_that_restarts(make_server: Any, tmp_path: Path) -> None:
+    server = make_server("--lease", "3s")
+    command = [sys.executable, "-m", "humantrack.service.cli", "submit", str(CLIP), "--wait"]
+    command += ["--url", f"http://127.0.0.1:{server.port}", "-o", str(tmp_path / "got")]
+    command += ["--file", "results.pkl", "--set", "render.enable=false"]
+    client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    until(lambda: server.get("/api/jobs?state=running").json()["total"], "a running job")
+    server.stop(signal.SIGKILL)
+    server.start()
+    said, _ = client.communicate(timeout=WAIT_S)
+    assert client.returncode == 0 and server.get("/api/jobs").json()["total"] == 1
+    id = said.strip()
+    kept = server.data / "jobs" / id / "out" / "results" / "demo_clip.pkl"
+    assert (tmp_path / "got" / "results.pkl").read_bytes() == kept.read_bytes()
 
 
 def test_a_job_that_kills_its_workers_fails_and_says_so(make_server: Any) -> None:

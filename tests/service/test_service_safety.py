@@ -383,6 +383,28 @@ def test_a_wrong_start_is_one_line_and_a_code(
     assert len(lines) == 1 and said in lines[0] and "Traceback" not in run.stderr
 
 
+def test_a_port_that_is_taken_is_one_line_and_a_code(tmp_path: Path, web: Server) -> None:
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "humantrack.service.cli", "--data", str(tmp_path / "d")),
+            *("--role", "web", "--port", str(web.port)),
+        ],
+        capture_output=True,
+        timeout=120,
+        check=False,
+        text=True,
+    )
+    assert run.returncode == 2 and "Traceback" not in run.stderr
+    assert "cannot listen" in run.stderr and f"127.0.0.1:{web.port}" in run.stderr
+
+
+def test_localhost_is_this_machine(make_server: Any) -> None:
+    server = make_server("--role", "web", "--host", "localhost")
+    assert server.get("/healthz").json() == {"status": "ok"}
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: " + b"x" * 40_000 + b"\r\n\r\n"
+    assert b"application/problem+json" in raw(server, head)
+
+
 def test_a_made_token_works_and_is_kept_as_a_hash(make_server: Any, tmp_path: Path) -> None:
     file = tmp_path / "tokens.txt"
     command = [sys.executable, "-m", "humantrack.service.cli", "token", "carla"]

@@ -11,9 +11,10 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.server import create_server
+from waitress.server import BaseWSGIServer, create_server
 from waitress.utilities import Error
 
+from humantrack.errors import ConfigError
 from humantrack.service.folders import DataFolder
 from humantrack.service.problems import MEDIA_TYPE, document
 from humantrack.service.settings import Settings
@@ -103,14 +104,40 @@ def serve(app: Any, settings: Settings, *, ready: Any) -> None:
         app: of WSGI.
         settings: host, port, threads, limits.
         ready: called with the port when requests are accepted.
+
+    Raises:
+        ConfigError: if the address cannot be listened at.
     """
     tempfile.tempdir = str(DataFolder(settings.data).incoming)  # bodies that do not fit in memory
 
     class Channel(HTTPChannel):  # type: ignore[misc]
         parser_class = _parser(settings)
 
-    server = create_server(
+    listening: dict[int, Any] = {}  # a name may stand for several addresses
+    try:
+        server = _server(app, settings, listening)
+    except (OSError, ValueError) as error:
+        where = f"{settings.host}:{settings.port}"
+        hint = "choose another --port" if isinstance(error, OSError) else None
+        raise ConfigError(f"cannot listen ({error})", where=where, hint=hint) from error
+    sockets = [one for one in listening.values() if isinstance(one, BaseWSGIServer)]
+    for one in sockets:
+        one.channel_class = Channel
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit
+
+    for name in ("SIGTERM", "SIGINT"):
+        signal.signal(getattr(signal, name), end)
+    ready(sockets[0].effective_port)
+    server.run()
+    server.close()
+
+
+def _server(app: Any, settings: Settings, listening: dict[int, Any]) -> Any:
+    return create_server(
         app,
+        map=listening,
         host=settings.host,
         port=settings.port,
         threads=settings.threads,
@@ -124,13 +151,3 @@ def serve(app: Any, settings: Settings, *, ready: Any) -> None:
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
     )
-    server.channel_class = Channel
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit
-
-    for name in ("SIGTERM", "SIGINT"):
-        signal.signal(getattr(signal, name), end)
-    ready(server.effective_port)
-    server.run()
-    server.close()

@@ -72,14 +72,14 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._over.is_set():
-            self._bury()
-            while len(self._workers) < self._settings.workers and self._may_start():
-                self._start_one()
             try:
+                self._bury()
+                while len(self._workers) < self._settings.workers and self._may_start():
+                    self._start_one()
                 self._keeper.look()
             except (LostError, QueueLostError) as error:
                 logs.complain("the database or the queue is away", error=str(error)[:200])
-            except Exception:  # noqa: BLE001 - jobs go on without
+            except Exception:  # noqa: BLE001 - what fails now may do next time
                 logs.complain("internal error", trace=True)
             self._over.wait(_LOOK_S)
 
