@@ -84,23 +84,22 @@ def test_every_job_ends_once_though_workers_are_killed(make_server: Any, tmp_pat
     server = make_server("--workers", "2", "--max-attempts", "100", "--lease", "3s", "--rate", "0")
     chance = random.Random(7)
     ids = [server.submit(data={"priority": str(n % 3)}).json()["id"] for n in range(_JOBS)]
-    kills = 0
-
-    def all_ended() -> bool:
+    killed: set[int] = set()
+    deadline, next_kill = time.monotonic() + 500, 1
+    while True:
         listed = server.get("/api/jobs?per_page=200").json()["jobs"]
-        return all(job["state"] == "succeeded" for job in listed)
-
-    next_s = time.monotonic() + 2
-    deadline = time.monotonic() + 500
-    while not all_ended():
+        done = sum(job["state"] == "succeeded" for job in listed)
+        if done == _JOBS:
+            break
         assert time.monotonic() < deadline, server.log.read_text()[-3000:]
-        if time.monotonic() > next_s and kills < 15:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(chance.choice(server.worker_pids()[-2:]), signal.SIGKILL)
-                kills += 1
-            next_s = time.monotonic() + chance.uniform(2, 4)
-        time.sleep(0.2)
-    assert kills >= 3
+        alive = sorted(set(server.worker_pids()[-2:]) - killed)
+        if done >= next_kill and alive:
+            victim = chance.choice(alive)
+            os.kill(victim, signal.SIGKILL)
+            killed.add(victim)
+            next_kill = done + chance.randint(1, 4)
+        time.sleep(0.05)
+    assert len(killed) >= 6
     ended = Counter(
         line["job"]
         for line in server.lines()

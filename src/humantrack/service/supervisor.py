@@ -59,7 +59,8 @@ class Supervisor:
     def close(self) -> None:
         """Let the workers hand their jobs back, and end them."""
         self._over.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # it was started
+            self._thread.join()
         for process, _ in self._workers.values():
             process.terminate()
         deadline = time.monotonic() + _DRAIN_S
