@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-for _needed in ("apiflask", "huey", "requests", "sqlalchemy", "waitress"):
-    pytest.importorskip(_needed)
-
-from service_process import Server, end  # noqa: E402
+from service_process import Server, end
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_every_file_that_is_listed_can_be_had(server: Server, done: dict[str, An
 
 
 def test_a_file_of_another_name_is_not_there(server: Server, done: dict[str, Any]) -> None:
-    for name in ("results_track99.bvh", "results.exe", "clip", "log.txt", "frames.jsonl"):
+    for name in ("results_track99.bvh", "results.exe", "clip", "log.txt", "frames.json"):
         answer = server.get(f"/api/jobs/{done['id']}/files/{name}")
         assert answer.status_code == 404 and answer.json()["code"] == "NotFound"
 

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from humantrack.errors import HumantrackError
 from humantrack.export import FORMATS
-from humantrack.service import derived
+from humantrack.service import derived, scene
 from humantrack.service.context import Service
 from humantrack.service.folders import JobFolder
 from humantrack.service.helpers import HelperLostError, HelperSlowError
@@ -63,7 +63,9 @@ class Offer:
 def offers(service: Service, job: Job) -> list[Offer]:
     """All files of a job; none before it has succeeded."""
     folder = service.folder(job)
-    return list(_offers(folder, timeline(service, job))) if job.state == SUCCEEDED else []
+    return (
+        list(_offers(folder, json.loads(timeline(service, job)))) if job.state == SUCCEEDED else []
+    )
 
 
 def _offers(folder: JobFolder, tracks: dict[str, Any]) -> Iterator[Offer]:
@@ -113,19 +115,17 @@ def fetch(service: Service, job: Job, name: str) -> Offer:
     return offer
 
 
-def timeline(service: Service, job: Job) -> dict[str, Any]:
-    """The document of a job's tracks.
+def timeline(service: Service, job: Job) -> bytes:
+    """The document of a job's tracks, as :func:`scene.timeline` gives it.
 
     Raises:
         ProblemError: 409 if there are no results.
     """
-    return cast(
-        "dict[str, Any]", json.loads((motion_folder(service, job) / derived.TIMELINE).read_bytes())
-    )
+    return scene.timeline(*prepared(service, job))
 
 
-def motion_folder(service: Service, job: Job) -> Path:
-    """Where the timeline and the frames of a job lie; makes them if need be.
+def prepared(service: Service, job: Job) -> tuple[Path, Path]:
+    """A job's results and the folder of what a page draws, made if need be.
 
     Raises:
         ProblemError: 409 if there are no results.
@@ -134,10 +134,9 @@ def motion_folder(service: Service, job: Job) -> Path:
     results = folder.results
     if job.state != SUCCEEDED or results is None:
         raise ProblemError(409, "StateError", f"the job is {job.state}; there are no results")
-    if not (folder.made / derived.TIMELINE).is_file():
-        folder.made.mkdir(exist_ok=True, mode=0o700)
-        _make(service, job, "motion", derived.make_motion, str(results), str(folder.made))
-    return folder.made
+    if not scene.is_prepared(results, folder.made):
+        _make(service, job, "scene", derived.make_scene, str(results), str(folder.made))
+    return results, folder.made
 
 
 def preview(service: Service, job: Job) -> Path:

@@ -12,7 +12,7 @@ from humantrack.service.context import service
 from humantrack.service.overrides import OVERRIDES
 from humantrack.service.problems import ProblemError, not_found, try_later
 from humantrack.service.queue import QueueLostError
-from humantrack.service.rest_body import rest_body
+from humantrack.service.scene import body_glb
 from humantrack.service.schemas import LimitsOut, SessionIn, StatusOut, answer
 from humantrack.service.store import LostError
 
@@ -39,7 +39,7 @@ def get_limits() -> Any:
 def get_body() -> Any:
     """The shipped body at rest, skinned to its 24 joints in SMPL's order."""
     headers = {"Cache-Control": "public, max-age=3600"}
-    return Response(rest_body(), mimetype="model/gltf-binary", headers=headers)
+    return Response(body_glb(), mimetype="model/gltf-binary", headers=headers)
 
 
 @about.post("/api/session")

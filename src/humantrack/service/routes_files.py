@@ -8,9 +8,9 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, send_file
 
-from humantrack.service import derived
+from humantrack.service import scene
 from humantrack.service.context import service
-from humantrack.service.files import fetch, motion_folder, offers, preview
+from humantrack.service.files import fetch, offers, prepared, preview, timeline
 from humantrack.service.schemas import FilesOut, FramesIn, FramesOut, TimelineOut
 
 files = APIBlueprint("files", __name__, url_prefix="/api/jobs/<job_id>", tag="Results")
@@ -56,8 +56,7 @@ def get_preview(job_id: str) -> Any:
 def get_timeline(job_id: str) -> Any:
     """When each person is in the clip, and each one's bones."""
     it = service()
-    folder = motion_folder(it, it.job(job_id))
-    return Response((folder / derived.TIMELINE).read_bytes(), mimetype="application/json")
+    return Response(timeline(it, it.job(job_id)), mimetype="application/json")
 
 
 @files.get("/frames")
@@ -66,8 +65,8 @@ def get_timeline(job_id: str) -> Any:
 def get_frames(job_id: str, query: dict[str, Any]) -> Any:
     """The motion of all people in some frames: metres, y up; quaternions, w first."""
     it = service()
-    folder = motion_folder(it, it.job(job_id))
-    document = derived.read_frames(folder, query["start"], query["count"])
+    results, folder = prepared(it, it.job(job_id))
+    document = scene.frames(results, folder, query["start"], query["count"])
     return Response(document, mimetype="application/json")
 
 

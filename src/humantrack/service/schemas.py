@@ -10,8 +10,9 @@ from marshmallow.fields import Boolean, Dict, Float, Integer, List, Nested, Raw,
 from marshmallow.validate import OneOf, Range
 
 from humantrack.service.job import STATES
+from humantrack.service.scene import MOST_FRAMES
 
-MOST_PER_PAGE, MOST_FRAMES = 200, 300
+MOST_PER_PAGE = 200
 
 
 def answer(what: str, media_type: str) -> Any:
@@ -163,6 +164,8 @@ class TimelineOut(Schema):
     width = Integer(required=True, allow_none=True)
     height = Integer(required=True, allow_none=True)
     focal_px = Float(required=True, allow_none=True)
+    mark_every = Integer(required=True)
+    marks_s = List(Float(), required=True)
     tracks = List(Nested(TrackOut), required=True)
 
 
