@@ -104,7 +104,10 @@ def test_a_job_that_fails_says_why_without_naming_paths(server: Server) -> None:
     assert server.get(f"/api/jobs/{id}/timeline").status_code == 409
 
 
-def test_sigterm_ends_the_server_and_hands_its_job_back(make_server: Any) -> None:
+def test_sigterm_hands_a_job_back_that_goes_on_at_its_checkpoint(
+    make_server: Any, tmp_path: Path
+) -> None:
+    expected = command_line(tmp_path, "render.enable=false")
     server = make_server()
     id = server.submit(overrides={"render.enable": False}).json()["id"]
     until(lambda: server.job(id)["frames"] > 0, "the first frame")
@@ -113,6 +116,10 @@ def test_sigterm_ends_the_server_and_hands_its_job_back(make_server: Any) -> Non
     server.start()
     job = server.ended(id)
     assert job["state"] == "succeeded" and job["attempts"] == 1
+    meta = server.get(f"/api/jobs/{id}/files/results.meta.json").json()
+    assert 0 < meta["resumed_from"] < meta["frame_count"]
+    got = server.data / "jobs" / id / "out" / "results" / "demo_clip.pkl"
+    assert_equal_results(got, expected)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the client of the test server is POSIX's")
