@@ -42,7 +42,7 @@ class Glb(MotionExporter):
         super().begin()
         self._file = self.outputs.open(self.suffix)
         self._times: list[float] = []
-        self._scene = _Scene()
+        self._scene = Scene()
 
     def write(self, batch: Batch) -> None:
         """Gather the people, and when the frames were."""
@@ -80,7 +80,7 @@ class Glb(MotionExporter):
         )
 
 
-class _Scene:
+class Scene:
     """A glTF document that grows, and the bytes it speaks of."""
 
     def __init__(self) -> None:

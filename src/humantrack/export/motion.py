@@ -50,7 +50,7 @@ _ESTIMATED = (
 )
 
 
-_FARTHEST = 1e6
+FARTHEST = 1e6
 """Metres, and more than any number of a body; what is farther, or no number, is not seen."""
 
 
@@ -119,6 +119,18 @@ class Motion:
         return self if self.is_even else resample(self, self.fps)
 
 
+def cached_smpl() -> SmplArrays | None:
+    """SMPL's model from the cache, if there is a good one."""
+    path = find(by_name("SMPL_NEUTRAL.pkl"))
+    if path is None:
+        return None
+    try:
+        return read_smpl(path)
+    except HumantrackError as error:
+        warnings.warn(str(error), stacklevel=2)
+        return None
+
+
 class MotionCollector:
     """Gathers the tracks of a file; some 1 kB a person and frame.
 
@@ -155,7 +167,7 @@ class MotionCollector:
         good = people.missed <= 0  # later copies say nothing; -1 was filled in by PHALP
         good &= people.cam_t[:, 2] > 0
         for array in (joints, local, people.betas):
-            good &= (np.abs(array) < _FARTHEST).all(axis=tuple(range(1, array.ndim)))
+            good &= (np.abs(array) < FARTHEST).all(axis=tuple(range(1, array.ndim)))
         for track_id in np.unique(people.track_id[good]).tolist():
             rows = good & (people.track_id == track_id)
             turned = local[rows].astype(np.float64)
@@ -204,14 +216,7 @@ class MotionCollector:
     @cached_property
     def _smpl(self) -> SmplArrays | None:
         """SMPL's model: the one named, or the cache's if there is a good one."""
-        path = find(by_name("SMPL_NEUTRAL.pkl"))
-        if self._named_smpl is not None or path is None:
-            return self._named_smpl
-        try:
-            return read_smpl(path)
-        except HumantrackError as error:
-            warnings.warn(str(error), stacklevel=2)
-            return None
+        return cached_smpl() if self._named_smpl is None else self._named_smpl
 
     def _without_gaps(self, seen: Motion, row: IntArray) -> list[Motion]:
         """The track in one piece with its gaps filled, or in the pieces between them."""

@@ -1,0 +1,1 @@
+"""HTTP, a job queue and a page around humantrack."""
