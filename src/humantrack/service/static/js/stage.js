@@ -1,0 +1,205 @@
+// Light, ground and cameras of the 3D view: everything in it but the people.
+import {
+  BufferGeometry,
+  Color,
+  DirectionalLight,
+  Float32BufferAttribute,
+  Fog,
+  GridHelper,
+  HemisphereLight,
+  LineBasicMaterial,
+  LineSegments,
+  PerspectiveCamera,
+  Scene,
+  Vector3,
+  WebGLRenderer,
+} from "../vendor/three/three.module.min.js";
+import { OrbitControls } from "../vendor/three/OrbitControls.js";
+
+const GRID_M = 40;
+const STEP = Math.PI / 24;
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** A scene that draws itself when something has changed. */
+export class Stage {
+  scene = new Scene();
+  #camera = new PerspectiveCamera(40, 1, 0.05, 300);
+  #renderer;
+  #controls;
+  #grid = null;
+  #cone;
+  #timeline;
+  #throughVideo = false;
+  #asked = false;
+  #observer;
+  #afterDraw;
+  #home = { target: new Vector3(0, 0, -5), reach: 3 };
+
+  constructor(host, timeline, afterDraw) {
+    this.#timeline = timeline;
+    this.#afterDraw = afterDraw;
+    this.#renderer = new WebGLRenderer({ antialias: true, powerPreference: "low-power" });
+    this.#renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.canvas = this.#renderer.domElement;
+    host.append(this.canvas);
+    this.#controls = new OrbitControls(this.#camera, this.canvas);
+    this.#controls.enableDamping = false;
+    this.#controls.maxDistance = 80;
+    this.#controls.minDistance = 0.5;
+    this.#controls.addEventListener("change", () => this.draw());
+    this.#controls.addEventListener("start", () => this.#leaveVideo());
+    this.scene.add(new HemisphereLight(0xffffff, 0x8a8f98, 2.2));
+    const sun = new DirectionalLight(0xffffff, 1.7);
+    sun.position.set(3, 6, 4);
+    this.scene.add(sun);
+    this.#cone = this.#makeCone();
+    this.scene.add(this.#cone);
+    this.#observer = new ResizeObserver(() => this.#fit(host));
+    this.#observer.observe(host);
+    document.addEventListener("themechange", this.#retheme);
+    this.floor = -1;
+    this.#retheme();
+  }
+
+  get camera() {
+    return this.#camera;
+  }
+
+  get throughVideo() {
+    return this.#throughVideo;
+  }
+
+  /** Put the ground at a height and look at what stands there. */
+  settle(floor, target, reach) {
+    this.floor = floor;
+    this.#home = { target, reach };
+    this.#retheme();
+    this.home();
+  }
+
+  /** The view from where everybody is seen, a little from above. */
+  home() {
+    const { target, reach } = this.#home;
+    this.#setVideo(false);
+    const narrow = Math.min(1, this.#camera.aspect);
+    const away = reach / Math.sin((this.#camera.fov * Math.PI) / 360) / narrow;
+    this.#controls.target.copy(target);
+    this.#camera.position.copy(target).add(new Vector3(0.42, 0.38, 1).normalize().multiplyScalar(away));
+    this.#controls.update();
+    this.draw();
+  }
+
+  /** Look through the video's camera, which covers the picture, or come back from it. */
+  toggleVideo() {
+    if (this.#throughVideo) return this.home();
+    this.#setVideo(true);
+    this.#camera.position.set(0, 0, 0);
+    this.#controls.target.set(0, 0, this.#home.target.z);
+    this.#controls.update();
+    this.draw();
+  }
+
+  /** Turn about the people, or come closer, by keys. */
+  key(name) {
+    const turns = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
+    const zooms = { "+": 0.88, "=": 0.88, "-": 1.14, "−": 1.14 };
+    if (!turns[name] && !zooms[name]) return false;
+    this.#leaveVideo();
+    const arm = this.#camera.position.clone().sub(this.#controls.target);
+    if (zooms[name]) arm.multiplyScalar(zooms[name]);
+    else {
+      const [about, over] = turns[name];
+      arm.applyAxisAngle(new Vector3(0, 1, 0), about);
+      const side = new Vector3(0, 1, 0).cross(arm).normalize();
+      const angle = arm.angleTo(new Vector3(0, 1, 0)) + over;
+      if (angle > 0.05 && angle < 1.6) arm.applyAxisAngle(side, over);
+    }
+    this.#camera.position.copy(this.#controls.target).add(arm);
+    this.#controls.update();
+    this.draw();
+    return true;
+  }
+
+  /** Draw before the next repaint, once however often it is asked for. */
+  draw() {
+    if (this.#asked) return;
+    this.#asked = true;
+    requestAnimationFrame(() => {
+      this.#asked = false;
+      if (!this.#renderer) return;
+      this.#renderer.render(this.scene, this.#camera);
+      this.#afterDraw();
+    });
+  }
+
+  dispose() {
+    this.#observer.disconnect();
+    document.removeEventListener("themechange", this.#retheme);
+    this.#controls.dispose();
+    this.#renderer.dispose();
+    this.#renderer.forceContextLoss();
+    this.#renderer = null;
+  }
+
+  #fit(host) {
+    const { clientWidth: width, clientHeight: height } = host;
+    if (!width || !height || !this.#renderer) return;
+    this.#renderer.setSize(width, height, false);
+    this.#camera.aspect = width / height;
+    this.#setLens();
+    this.draw();
+  }
+
+  #setVideo(on) {
+    this.#throughVideo = on;
+    this.#cone.visible = !on;
+    this.#setLens();
+    this.canvas.dispatchEvent(new Event("camerachange"));
+  }
+
+  #leaveVideo() {
+    if (this.#throughVideo) this.#setVideo(false);
+  }
+
+  #setLens() {
+    const { width, height, focal_px: focal } = this.#timeline;
+    let tangent = Math.tan((40 * Math.PI) / 360);
+    if (this.#throughVideo && focal)
+      tangent = Math.max(height / 2, width / 2 / this.#camera.aspect) / focal;
+    this.#camera.fov = (2 * Math.atan(tangent) * 180) / Math.PI;
+    this.#camera.updateProjectionMatrix();
+  }
+
+  /** A small pyramid where the video's camera is. */
+  #makeCone() {
+    const { width, height, focal_px: focal } = this.#timeline;
+    const lines = new LineSegments(new BufferGeometry(), new LineBasicMaterial({ fog: false }));
+    if (!focal) return lines;
+    const depth = 0.5;
+    const [x, y] = [((width / 2) * depth) / focal, ((height / 2) * depth) / focal];
+    const corners = [[-x, -y, -depth], [x, -y, -depth], [x, y, -depth], [-x, y, -depth]];
+    const points = corners.flatMap((corner, i) => [0, 0, 0, ...corner, ...corner, ...corners[(i + 1) % 4]]);
+    points.push(-0.3 * x, y * 1.1, -depth, 0, y * 1.4, -depth, 0, y * 1.4, -depth, 0.3 * x, y * 1.1, -depth);
+    lines.geometry.setAttribute("position", new Float32BufferAttribute(points, 3));
+    return lines;
+  }
+
+  #retheme = () => {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => new Color(style.getPropertyValue(name).trim());
+    const ground = colour("--stage");
+    this.scene.background = ground;
+    this.scene.fog = new Fog(ground, 9, 26);
+    this.#cone.material.color = colour("--soft");
+    if (this.#grid) {
+      this.scene.remove(this.#grid);
+      this.#grid.dispose();
+    }
+    this.#grid = new GridHelper(GRID_M, GRID_M, colour("--grid-strong"), colour("--grid"));
+    this.#grid.position.set(Math.round(this.#home.target.x), this.floor, Math.round(this.#home.target.z));
+    this.scene.add(this.#grid);
+    this.draw();
+  };
+}
+
+export const isStill = () => still.matches;
