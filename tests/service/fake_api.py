@@ -28,7 +28,8 @@ DATA = Path(__file__).parents[1] / "data"
 STATIC = Path(humantrack.service.__file__).parent / "static"
 POLICY = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 FINAL = ("succeeded", "failed", "cancelled")
-FORMATS = ("json", "jsonl", "csv", "parquet", "txt", "coco.json", "bvh.zip", "glb", "npz.zip")
+FORMATS = ("json", "jsonl", "csv", "parquet", "txt", "coco.json", "phalp.pkl", "glb")
+PER_TRACK = ("npz", "bvh", "trc", "blender.pkl")
 STEPS, STEP_S = 24, 0.05
 OVERRIDES = {
     "start_time": {"type": "time", "choices": None, "help": "Start, as 90, 1m30s or 00:01:30."},
@@ -59,6 +60,17 @@ class FakeService:
         self.change = threading.Condition()
         self._stop = threading.Event()
         threading.Thread(target=self._work, daemon=True).start()
+
+    def lengthen(self, times: int) -> None:
+        """Repeat the clip; every other second of the result is as long as two."""
+        count, frames, time_s = len(self.frames), [], 0.0
+        for i in range(times * count):
+            frames.append({**self.frames[i % count], "index": i, "time_s": round(time_s, 5)})
+            time_s += (2 if i // 30 % 2 else 1) / 30
+        every = self.timeline["mark_every"]
+        marks = [frame["time_s"] for frame in frames[::every]]
+        about = {"frames": len(frames), "duration_s": time_s, "marks_s": marks}
+        self.frames, self.timeline = frames, {**self.timeline, **about}
 
     def add(self, name: str, state: str = "queued", **changes: Any) -> dict[str, Any]:
         """Make a job."""
@@ -180,7 +192,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # -- routes ---------------------------------------------------------------------------------
 
-    def _route(self, method: str) -> None:
+    def _route(self, method: str) -> None:  # noqa: PLR0911
         fake = self.fake
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query))
@@ -243,7 +255,9 @@ class Handler(BaseHTTPRequestHandler):
         fake.keys[key] = job["id"]
         return self._json(job, 202, {"Location": job["links"]["self"]})
 
-    def _job(self, method: str, job: dict[str, Any], rest: list[str]) -> None:
+    def _job(  # noqa: PLR0911
+        self, method: str, job: dict[str, Any], rest: list[str]
+    ) -> None:
         fake = self.fake
         if method == "DELETE":
             if job["state"] in FINAL:
@@ -258,6 +272,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._json(job)
         if rest == ["events"]:
             return self._events(job)
+        if rest == ["preview.jpg"]:
+            return self._file(DATA / "page" / "preview.jpg")
         if job["state"] != "succeeded":
             return self._problem(409, "NotReady", "the job is not done")
         return self._results(job, rest)
@@ -272,6 +288,12 @@ class Handler(BaseHTTPRequestHandler):
         url = f"/api/jobs/{job['id']}/files/"
         if rest == ["files"]:
             names = ["overlay.mp4", "results.pkl", *(f"results.{s}" for s in FORMATS)]
+            names = names if fake.overlay else names[1:]
+            names += [
+                f"results_track{track['track_id']}.{suffix}"
+                for suffix in PER_TRACK
+                for track in fake.timeline["tracks"]
+            ]
             files = [
                 {"name": n, "media_type": "", "size": 622347, "ready": i < 2, "url": url + n}
                 for i, n in enumerate(names)

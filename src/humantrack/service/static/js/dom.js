@@ -18,6 +18,20 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A picture for a button, 24 by 24, drawn by the path `d`. */
+export function icon(d) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "icon");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", d);
+  svg.append(path);
+  return svg;
+}
+
 /** Set text only if it differs: what did not change is neither painted nor read out again. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -1,7 +1,5 @@
 // Everything of a job that can be taken away.
-import { listFiles } from "./api.js";
 import { h } from "./dom.js";
-import { plain } from "./errors.js";
 import { bytes } from "./format.js";
 
 const ABOUT = [
@@ -18,36 +16,37 @@ const ABOUT = [
   [/\.txt$/, "MOTChallenge boxes"],
   [/\.bvh/, "skeleton motion for Blender, Maya, Unreal"],
   [/\.glb$/, "animated bodies in one 3D scene"],
-  [/\.trc/, "OpenSim markers"],
-  [/\.npz/, "AMASS motion"],
+  [/\.trc/, "markers for OpenSim"],
+  [/\.npz/, "motion as AMASS has it"],
 ];
+const OF_PERSON = /^(.*)_track(-?\d+(?:_part\d+)?)(\..+)$/;
 
-/** A panel with a link for each file. */
-export function downloadsPanel(job) {
-  const list = h("ul", { class: "files" });
-  const panel = h("section", { class: "panel downloads", "aria-label": "Downloads" }, h("h3", {}, "Downloads"), list);
-  load(job, list);
-  return panel;
-}
-
-async function load(job, list) {
-  list.replaceChildren(h("li", { class: "hint" }, "Asking the server…"));
-  try {
-    const { files } = await listFiles(job.id);
-    list.replaceChildren(...files.map(item));
-  } catch (error) {
-    const again = h("button", { type: "button", onclick: () => load(job, list) }, "Try again");
-    list.replaceChildren(h("li", { class: "error" }, plain(error)), h("li", {}, again));
+/** A panel with a link for each file; those of single people share a row a format. */
+export function downloadsPanel(files) {
+  const groups = new Map();
+  const rows = [];
+  for (const file of files) {
+    const match = OF_PERSON.exec(file.name);
+    if (!match) rows.push(row(link(file, file.name), file.name, file));
+    else groups.set(match[3], [...(groups.get(match[3]) ?? []), [match[2], file]]);
   }
+  for (const [suffix, some] of groups) {
+    const links = some.map(([person, file]) => link(file, person.replace("_", " ").trim(), `${file.name}, person ${person}`));
+    rows.push(row(h("span", { class: "per-person" }, suffix, h("span", {}, "person"), ...links), suffix, null));
+  }
+  return h(
+    "section",
+    { class: "panel downloads", "aria-label": "Downloads" },
+    h("h2", {}, "Downloads"),
+    h("ul", { class: "files" }, ...rows),
+    h("p", { class: "hint" }, "What shows no size yet is made when you ask for it."),
+  );
 }
 
-function item(file) {
-  const about = ABOUT.find(([pattern]) => pattern.test(file.name))?.[1] ?? "";
-  const size = file.ready && file.size !== null ? bytes(file.size) : "made when asked for";
-  return h(
-    "li",
-    {},
-    h("a", { href: file.url, download: file.name }, file.name),
-    h("span", { class: "hint" }, about ? `${about} · ${size}` : size),
-  );
+const link = (file, text, label = null) => h("a", { href: file.url, download: file.name, "aria-label": label }, text);
+
+function row(what, name, file) {
+  const about = ABOUT.find(([pattern]) => pattern.test(name))?.[1] ?? "";
+  const size = file?.ready && file.size !== null ? bytes(file.size) : "";
+  return h("li", {}, what, h("span", { class: "hint" }, about), h("span", { class: "hint numbers" }, size));
 }

@@ -10,6 +10,8 @@ export const STATES = {
 
 export const isActive = (job) => job.state === "queued" || job.state === "running";
 
+const joined = (parts) => parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
+
 const plural = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
 export const frames = (count) => plural(count, "frame", "frames");
@@ -50,10 +52,10 @@ export function facts(job) {
   if (job.state === "running") {
     if (job.progress !== null) parts.push(`${Math.floor(100 * job.progress)} %`);
     parts.push(job.frames_total ? `${job.frames} of ${frames(job.frames_total)}` : frames(job.frames));
-    if (job.fps) parts.push(`${job.fps.toFixed(1)} a second`);
+    if (job.fps) parts.push(`${job.fps.toFixed(1)} fps`);
     if (job.people !== null) parts.push(people(job.people));
     if (job.seconds_left !== null) parts.push(`${duration(job.seconds_left)} left`);
-    return parts.join(" · ");
+    return joined(parts);
   }
   parts.push(job.state === "cancelled" ? `Stopped after ${frames(job.frames)}` : frames(job.frames));
   if (job.people !== null) parts.push(people(job.people));
@@ -61,5 +63,5 @@ export function facts(job) {
     const took = (Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000;
     if (took >= 0) parts.push(`took ${duration(took)}`);
   }
-  return parts.join(" · ");
+  return joined(parts);
 }

@@ -50,6 +50,7 @@ async function route() {
   const moved = openId !== id;
   openId = id;
   byId("frame").classList.toggle("opened", id !== null);
+  byId("frame").classList.remove("with-clips");
   page?.close();
   page = null;
   welcomed = null;
@@ -79,6 +80,7 @@ function show() {
   if (page && job) page.update(job);
   else if (!openId && welcomed !== jobs.list.length > 0) {
     welcomed = jobs.list.length > 0;
+    byId("frame").classList.toggle("with-clips", welcomed);
     byId("main").replaceChildren(welcome(welcomed));
   }
 }

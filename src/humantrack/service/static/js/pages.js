@@ -2,7 +2,7 @@
 import { byId, h, setText } from "./dom.js";
 import { plainJob } from "./errors.js";
 import { STATES, facts, isActive } from "./format.js";
-import { ProgressBar } from "./queue.js";
+import { ProgressBar, preview } from "./queue.js";
 import { Viewer } from "./viewer.js";
 
 /** An empty page says what to do. */
@@ -80,7 +80,7 @@ export class JobPage {
     if (!isActive(job)) buttons.push(button("Delete", "", remove));
     this.#buttons.replaceChildren(...buttons);
     if (had) buttons[0]?.focus();
-    this.#inner = job.state === "succeeded" ? new Viewer(job) : isActive(job) ? new Waiting() : new Ended(job);
+    this.#inner = job.state === "succeeded" ? new Viewer(job) : isActive(job) ? new Waiting(job.id) : new Ended(job);
     this.#content.replaceChildren(this.#inner.element);
   }
 }
@@ -90,10 +90,11 @@ class Waiting {
   #bar = new ProgressBar();
   #text = h("p", { class: "big numbers" });
 
-  constructor() {
+  constructor(id) {
     this.element = h(
       "div",
       { class: "panel waiting-panel" },
+      preview(id),
       this.#text,
       this.#bar.element,
       h("p", { class: "hint" }, "You may close this page; the server goes on. The people are shown here once the clip is done."),

@@ -22,7 +22,7 @@ export class PersonPanel {
   #timeline;
   #track = null;
   #onEverybody;
-  #title = h("h3", {}, "Person");
+  #title = h("h2", {}, "Person");
   #body = h("div", { class: "person-body" });
 
   constructor(timeline, onEverybody) {

@@ -28,6 +28,13 @@ export function showQueue(jobs, openId, actions) {
   byId("more-button").hidden = !jobs.hasMore;
 }
 
+/** A picture of a clip; nothing if there is none. */
+export function preview(id) {
+  const image = h("img", { class: "preview", src: urlOf(jobPath(id, "/preview.jpg")), alt: "", loading: "lazy" });
+  image.addEventListener("error", () => image.remove());
+  return image;
+}
+
 class Card {
   #job = null;
   #link = h("a", { class: "card-name" });
@@ -50,7 +57,7 @@ class Card {
       "li",
       { class: "card" },
       h("div", { class: "card-head" }, this.#link, this.#chip),
-      this.#facts,
+      h("div", { class: "card-body" }, preview(id), this.#facts),
       this.#progress.element,
       h("div", { class: "card-actions" }, ...Object.values(this.#buttons)),
     );
@@ -104,4 +111,3 @@ export class ProgressBar {
   }
 }
 
-export const previewUrl = (job) => urlOf(jobPath(job.id, "/preview.jpg"));

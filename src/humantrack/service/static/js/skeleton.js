@@ -11,9 +11,9 @@ import {
 } from "../vendor/three/three.module.min.js";
 import { PARENTS } from "./body.js";
 
-const BALL = new SphereGeometry(0.032, 14, 10);
+const BALL = new SphereGeometry(0.038, 14, 10);
 const STICK = new OctahedronGeometry(1, 0);
-const THICK = 0.03;
+const THICK = 0.04;
 const UP = new Vector3(0, 1, 0);
 const LINKS = PARENTS.map((parent, joint) => [parent, joint]).filter(([parent]) => parent >= 0);
 

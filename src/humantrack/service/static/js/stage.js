@@ -1,5 +1,6 @@
 // Light, ground and cameras of the 3D view: everything in it but the people.
 import {
+  Box3,
   BufferGeometry,
   Color,
   DirectionalLight,
@@ -18,7 +19,11 @@ import { OrbitControls } from "../vendor/three/OrbitControls.js";
 
 const GRID_M = 40;
 const STEP = Math.PI / 24;
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+const AWAY = new Vector3(0.4, 0.34, 1).normalize(); // from the people to where they are seen from
+const FILL = 0.84; // of the view that people may fill at first
+const LIFT = 0.1; // how far up they are moved, as the tools cover a strip at the bottom
+
+const middle = (points) => new Box3().setFromPoints(points).getCenter(new Vector3());
 
 /** A scene that draws itself when something has changed. */
 export class Stage {
@@ -33,7 +38,7 @@ export class Stage {
   #asked = false;
   #observer;
   #afterDraw;
-  #home = { target: new Vector3(0, 0, -5), reach: 3 };
+  #home = { target: new Vector3(0, 0, -5), points: [] };
 
   constructor(host, timeline, afterDraw) {
     this.#timeline = timeline;
@@ -70,23 +75,50 @@ export class Stage {
   }
 
   /** Put the ground at a height and look at what stands there. */
-  settle(floor, target, reach) {
+  settle(floor, points) {
     this.floor = floor;
-    this.#home = { target, reach };
+    this.#home = { target: middle(points), points };
     this.#retheme();
     this.home();
   }
 
-  /** The view from where everybody is seen, a little from above. */
-  home() {
-    const { target, reach } = this.#home;
+  /** Look at these points, a little from above; without any, at those of before. */
+  home(points = []) {
+    if (points.length) this.#home = { target: middle(points), points };
     this.#setVideo(false);
-    const narrow = Math.min(1, this.#camera.aspect);
-    const away = reach / Math.sin((this.#camera.fov * Math.PI) / 360) / narrow;
+    const { target, away } = this.#framed();
     this.#controls.target.copy(target);
-    this.#camera.position.copy(target).add(new Vector3(0.42, 0.38, 1).normalize().multiplyScalar(away));
+    this.#camera.position.copy(target).addScaledVector(AWAY, away);
     this.#controls.update();
     this.draw();
+  }
+
+  /** What to look at, and from how far, along -AWAY, so that all points fill the view. */
+  #framed() {
+    const right = new Vector3(0, 1, 0).cross(AWAY).normalize();
+    const up = AWAY.clone().cross(right);
+    const high = Math.tan((this.#camera.fov * Math.PI) / 360);
+    const wide = high * this.#camera.aspect;
+    const target = this.#home.target.clone();
+    const arm = new Vector3();
+    const seen = () =>
+      this.#home.points.map((point) => {
+        arm.subVectors(point, target);
+        return [arm.dot(right), arm.dot(up), arm.dot(AWAY)];
+      });
+    const need = ([x, y, z]) => z + Math.max(Math.abs(x) / (FILL * wide), Math.abs(y) / (FILL * high));
+    let away = Math.max(2, ...seen().map(need));
+    for (let round = 0; round < 4 && this.#home.points.length; round += 1) {
+      const slopes = seen().map(([x, y, z]) => [x / (away - z), y / (away - z)]);
+      const middleOf = (axis) => {
+        const values = slopes.map((slope) => slope[axis]);
+        return (away * (Math.min(...values) + Math.max(...values))) / 2;
+      };
+      target.addScaledVector(right, middleOf(0)).addScaledVector(up, middleOf(1));
+      away = Math.max(2, ...seen().map(need));
+    }
+    target.addScaledVector(up, -LIFT * high * away);
+    return { target, away };
   }
 
   /** Look through the video's camera, which covers the picture, or come back from it. */
@@ -201,5 +233,3 @@ export class Stage {
     this.draw();
   };
 }
-
-export const isStill = () => still.matches;

@@ -85,7 +85,7 @@ class Upload {
       "li",
       { class: "card" },
       h("div", { class: "card-head" }, h("span", { class: "card-name", title: file.name }, file.name), h("span", { class: "chip running" }, "Uploading")),
-      this.#facts,
+      h("div", { class: "card-body" }, this.#facts),
       this.#bar,
       h("div", { class: "card-actions" }, this.#again, cancel),
     );

@@ -1,7 +1,7 @@
 // An opened clip that is done: the video, the people in 3D, the tracks, numbers and downloads.
-import { getBody, getTimeline, jobPath, urlOf } from "./api.js";
+import { getBody, getTimeline, listFiles } from "./api.js";
 import { Chunks } from "./chunks.js";
-import { h, say, setText } from "./dom.js";
+import { h, icon, say, setText } from "./dom.js";
 import { downloadsPanel } from "./downloads.js";
 import { plain } from "./errors.js";
 import { clock } from "./format.js";
@@ -11,6 +11,10 @@ import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
 
 const RATES = [0.25, 0.5, 1, 2];
+const PLAY = "M7 4.5v15l12-7.5z";
+const PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
+const BACK = "M5 5h2.5v14H5zM20 5v14L9 12z";
+const ON = "M16.5 5H19v14h-2.5zM4 5v14l11-7z";
 
 let body = null; // the same for every clip
 
@@ -20,6 +24,7 @@ export class Viewer {
   #job;
   #closed = false;
   #timeline;
+  #files;
   #chunks;
   #player;
   #tracks;
@@ -46,7 +51,10 @@ export class Viewer {
   async #open() {
     this.element.replaceChildren(h("p", { class: "hint", role: "status" }, "Opening the clip…"));
     try {
-      this.#timeline = await getTimeline(this.#job.id);
+      const { id } = this.#job;
+      const [timeline, { files }] = await Promise.all([getTimeline(id), listFiles(id)]);
+      this.#timeline = timeline;
+      this.#files = files;
     } catch (error) {
       const again = h("button", { type: "button", onclick: () => this.#open() }, "Try again");
       this.element.replaceChildren(h("div", { class: "panel", role: "alert" }, h("p", {}, plain(error)), h("div", { class: "row end" }, again)));
@@ -66,7 +74,8 @@ export class Viewer {
 
   #build() {
     const parts = this.#parts;
-    parts.video = h("video", { src: urlOf(jobPath(this.#job.id, "/files/overlay.mp4")), playsinline: true, preload: "auto", "aria-label": "The video with the people drawn over it", tabindex: -1 });
+    const overlay = this.#files.find((file) => file.name === "overlay.mp4");
+    parts.video = h("video", { src: overlay?.url, playsinline: true, preload: "auto", "aria-label": "The video with the people drawn over it", tabindex: -1 });
     parts.videoPane = h("div", { class: "pane video-pane" }, parts.video);
     parts.worldHost = h("div", { class: "world" });
     parts.worldPane = h("div", { class: "pane world-pane" }, parts.worldHost, this.#worldTools());
@@ -77,17 +86,17 @@ export class Viewer {
       panes,
       this.#transport(),
       this.#tracks.element,
-      h("div", { class: "panels" }, this.#person.element, downloadsPanel(this.#job)),
+      h("div", { class: "panels" }, this.#person.element, downloadsPanel(this.#files)),
     );
   }
 
   #worldTools() {
     const parts = this.#parts;
     const kind = (name, text) =>
-      h("button", { type: "button", "aria-pressed": name === this.#kind, onclick: () => this.#setKind(name) }, text);
+      h("button", { type: "button", "aria-pressed": String(name === this.#kind), onclick: () => this.#setKind(name) }, text);
     parts.kinds = { body: kind("body", "Bodies"), skeleton: kind("skeleton", "Skeletons") };
     parts.camera = h("button", { type: "button", "aria-pressed": "false", title: "Look through the video's camera (C)", onclick: () => this.#world?.toggleVideo() }, "Camera");
-    const home = h("button", { type: "button", title: "See everybody again (R)", onclick: () => this.#world?.home() }, "Reset");
+    const home = h("button", { type: "button", title: "Look at those who are shown (R)", onclick: () => this.#world?.home() }, "Centre");
     return h(
       "div",
       { class: "tools", role: "group", "aria-label": "3D view" },
@@ -98,8 +107,8 @@ export class Viewer {
 
   #transport() {
     const parts = this.#parts;
-    const button = (text, label, action) => h("button", { type: "button", "aria-label": label, title: label, onclick: action }, text);
-    parts.play = button("", "Play", () => this.#toggle());
+    const button = (path, label, action) => h("button", { type: "button", "aria-label": label, title: label, onclick: action }, icon(path));
+    parts.play = button(PLAY, "Play", () => this.#toggle());
     parts.play.classList.add("play");
     parts.place = h("output", { class: "place numbers" });
     const rate = h(
@@ -110,9 +119,9 @@ export class Viewer {
     return h(
       "div",
       { class: "transport", role: "group", "aria-label": "Playing" },
-      button("⏮", "One frame back", () => this.#player.step(-1)),
+      button(BACK, "One frame back", () => this.#player.step(-1)),
       parts.play,
-      button("⏭", "One frame on", () => this.#player.step(1)),
+      button(ON, "One frame on", () => this.#player.step(1)),
       parts.place,
       rate,
     );
@@ -120,12 +129,15 @@ export class Viewer {
 
   #wire() {
     const { video, videoPane } = this.#parts;
-    this.#player.useVideo(video);
-    video.addEventListener("click", () => this.#toggle());
-    video.addEventListener("error", () => {
+    const without = (why) => {
       this.#player.dropVideo();
-      videoPane.replaceChildren(h("p", { class: "pane-note" }, "There is no video of this clip that this browser can play. The people in 3D and the tracks work all the same."));
-    });
+      videoPane.replaceChildren(h("p", { class: "pane-note" }, `${why} The people in 3D and the tracks work all the same.`));
+    };
+    if (video.hasAttribute("src")) {
+      this.#player.useVideo(video);
+      video.addEventListener("click", () => this.#toggle());
+      video.addEventListener("error", () => without("This browser cannot play the video of this clip."));
+    } else without("No video was drawn of this clip.");
     this.#player.addEventListener("row", () => this.#showRow());
     this.#player.addEventListener("play", () => this.#showPlaying());
     this.#tracks.addEventListener("seek", (event) => this.#player.seek(event.detail));
@@ -231,7 +243,7 @@ export class Viewer {
   #showPlaying() {
     const { play } = this.#parts;
     const label = this.#player.playing ? "Pause" : "Play";
-    setText(play, this.#player.playing ? "❚❚" : "►");
+    play.replaceChildren(icon(this.#player.playing ? PAUSE : PLAY));
     play.setAttribute("aria-label", label);
     play.title = `${label} (Space)`;
   }

@@ -7,6 +7,8 @@ import { Stage } from "./stage.js";
 
 const SOLE_M = 0.07; // how far below the foot joints the ground is
 const NEAR_PX = 40;
+const TOES = [10, 11];
+const LABEL_M = 0.3; // above the head joint
 const FEET = [7, 8, 10, 11];
 
 /** The 3D view. Sends "pick" with a track id, or null for the ground. */
@@ -61,8 +63,10 @@ export class World extends EventTarget {
     this.#reveal();
   }
 
+  /** Look at those who are shown. */
   home() {
-    this.#stage.home();
+    const shown = [...this.#people.values()].filter(({ label }) => !label.hidden);
+    this.#stage.home(shown.flatMap(({ sticks }) => ends(sticks)));
   }
 
   toggleVideo() {
@@ -89,8 +93,7 @@ export class World extends EventTarget {
     if (this.#settled || !frames.some((frame) => frame.people.length)) return;
     this.#settled = true;
     const lows = [];
-    const [low, high] = [new Vector3(1e9, 1e9, 1e9), new Vector3(-1e9, -1e9, -1e9)];
-    const place = new Vector3();
+    const points = [];
     for (let i = 0; i < frames.length; i += 6) {
       for (const person of frames[i].people) {
         const track = this.#tracks.get(person.track_id);
@@ -99,18 +102,13 @@ export class World extends EventTarget {
         figure.person.pose(person);
         figure.sticks.update();
         lows.push(Math.min(...FEET.map((joint) => figure.sticks.places[joint].y)));
-        place.fromArray(person.pelvis);
-        low.min(place);
-        high.max(place);
+        points.push(...ends(figure.sticks));
       }
     }
     if (!lows.length) return;
     lows.sort((a, b) => a - b);
     const floor = lows[Math.floor(lows.length / 2)] - SOLE_M;
-    const target = low.clone().add(high).multiplyScalar(0.5);
-    const reach = Math.max(1.15, 0.5 * Math.hypot(high.x - low.x, 0.7 * (high.z - low.z)) + 0.75);
-    target.y = floor + 0.95;
-    this.#stage.settle(floor, target, reach);
+    this.#stage.settle(floor, points);
   }
 
   dispose() {
@@ -161,7 +159,7 @@ export class World extends EventTarget {
   #placeLabels() {
     for (const { label, sticks } of this.#people.values()) {
       if (label.hidden) continue;
-      const spot = this.#project(sticks.places[HEAD].clone().add(new Vector3(0, 0.3, 0)));
+      const spot = this.#project(sticks.places[HEAD].clone().add(new Vector3(0, LABEL_M, 0)));
       label.style.visibility = spot ? "visible" : "hidden";
       if (spot) label.style.transform = `translate(${spot[0].toFixed(1)}px, ${spot[1].toFixed(1)}px) translate(-50%, -100%)`;
     }
@@ -182,6 +180,13 @@ export class World extends EventTarget {
     }
     if (best !== null) this.dispatchEvent(new CustomEvent("pick", { detail: best }));
   }
+}
+
+/** Toes, and where the label above the head is. */
+function ends(sticks) {
+  const above = sticks.places[HEAD].clone();
+  above.y += LABEL_M + 0.1;
+  return [above, ...TOES.map((joint) => sticks.places[joint].clone())];
 }
 
 /** A soft dark spot, as people have one below them. */
