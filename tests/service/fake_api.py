@@ -57,6 +57,8 @@ class FakeService:
         self.requests: list[str] = []
         self.keys: dict[str, str] = {}
         self.broken_events = False
+        self.pause_at = 1.0
+        """Share of a clip at which a job stays."""
         self.change = threading.Condition()
         self._stop = threading.Event()
         threading.Thread(target=self._work, daemon=True).start()
@@ -120,7 +122,8 @@ class FakeService:
 
     def _advance(self, job: dict[str, Any]) -> None:
         total, slow = job["frames_total"], "slow" in job["name"]
-        frames = min(total, job["frames"] + max(1, total // (STEPS * (40 if slow else 1))))
+        frames = job["frames"] + max(1, total // (STEPS * (40 if slow else 1)))
+        frames = min(frames, int(total * self.pause_at))
         if slow:
             frames = min(frames, total - 1)
         facts = {"frames": frames, "progress": frames / total, "fps": 14.2, "people": 3}

@@ -41,7 +41,10 @@ export class Player extends EventTarget {
   useVideo(video) {
     this.#video = video;
     video.addEventListener("play", () => this.#played(true));
-    video.addEventListener("pause", () => this.#played(false));
+    video.addEventListener("pause", () => {
+      this.#played(false);
+      this.#shows(video.currentTime);
+    });
     video.addEventListener("ended", () => this.#arrive(this.count - 1));
     video.addEventListener("seeked", () => this.#sought());
     video.addEventListener("loadeddata", () => this.row && this.seek(this.row), { once: true });
