@@ -28,7 +28,7 @@ export async function send(path, options = {}) {
 async function sendOnce(path, { method = "GET", json, headers = {}, signal } = {}) {
   const limit = AbortSignal.timeout(PATIENCE_MS);
   const init = { method, headers: { Accept: "application/json", ...headers }, credentials: "same-origin" };
-  init.signal = signal ? AbortSignal.any([signal, limit]) : limit;
+  init.signal = signal ? (AbortSignal.any?.([signal, limit]) ?? signal) : limit;
   if (json !== undefined) {
     init.body = JSON.stringify(json);
     init.headers["Content-Type"] = "application/json";

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { bytes } from "./format.js";
 
 const ABOUT = [
-  [/\.mp4$/, "the video with the people drawn over it"],
+  [/\.mp4$/, "the video with the people drawn in"],
   [/\.phalp\.pkl$/, "exactly PHALP's keys"],
   [/\.blender\.pkl$/, "for Blender's CEB 4D-Humans add-on"],
   [/\.pkl$/, "the results, as PHALP has them"],

@@ -71,7 +71,8 @@ async function route() {
     document.title = "humantrack";
   }
   show();
-  if (moved && id !== null) byId("main").focus({ preventScroll: false });
+  if (moved && id !== null) byId("main").focus();
+  else if (moved && document.activeElement === document.body) byId("choose-button").focus();
 }
 
 function show() {
@@ -127,7 +128,7 @@ function listen() {
   byId("help-button").addEventListener("click", help);
   listenForKeys({ "?": help });
   addEventListener("hashchange", route);
-  addEventListener("beforeunload", (event) => byId("uploads").children.length && event.preventDefault());
+  addEventListener("beforeunload", (event) => document.querySelector("#uploads .bar:not([hidden])") && event.preventDefault());
 }
 
 async function start() {

@@ -11,8 +11,9 @@ export class Player extends EventTarget {
   #start;
   #video = null;
   #playing = false;
-  #target = null; // row to seek to, while the video is on its way to another
+  #target = null; // row that was asked for last
   #seeking = false;
+  #wanted = 0; // row that the video is on its way to
   #loop = 0;
   #last = 0;
   #time = 0;
@@ -119,8 +120,6 @@ export class Player extends EventTarget {
     this.#wanted = this.#target;
     this.#video.currentTime = Math.max(0, middle - this.#start);
   }
-
-  #wanted = 0;
 
   #sought() {
     if (!this.#seeking) return;

@@ -9,11 +9,13 @@ import {
   SphereGeometry,
   Vector3,
 } from "../vendor/three/three.module.min.js";
-import { PARENTS } from "./body.js";
+import { HEAD, PARENTS } from "./body.js";
 
 const BALL = new SphereGeometry(0.038, 14, 10);
 const STICK = new OctahedronGeometry(1, 0);
 const THICK = 0.04;
+const SKULL_M = 0.1; // from the head's joint, at the top of the neck, to its middle
+const SKULL = new Vector3(2.3, 3, 2.5); // its size in balls
 const UP = new Vector3(0, 1, 0);
 const LINKS = PARENTS.map((parent, joint) => [parent, joint]).filter(([parent]) => parent >= 0);
 
@@ -44,12 +46,16 @@ export class Sticks {
 
   update() {
     const matrix = new Matrix4();
+    const [along, middle, size] = [new Vector3(), new Vector3(), new Vector3()];
+    const turn = new Quaternion();
     this.person.bones.forEach((bone, joint) => {
       this.#places[joint].setFromMatrixPosition(bone.matrixWorld);
       this.#balls.setMatrixAt(joint, matrix.makeTranslation(this.#places[joint]));
     });
-    const [along, middle, size] = [new Vector3(), new Vector3(), new Vector3()];
-    const turn = new Quaternion();
+    const head = this.person.bones[HEAD];
+    head.getWorldQuaternion(turn);
+    middle.set(0, SKULL_M, 0).applyQuaternion(turn).add(this.#places[HEAD]);
+    this.#balls.setMatrixAt(HEAD, matrix.compose(middle, turn, SKULL));
     LINKS.forEach(([parent, joint], number) => {
       along.subVectors(this.#places[joint], this.#places[parent]);
       const length = along.length();

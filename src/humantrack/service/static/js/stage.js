@@ -20,8 +20,8 @@ import { OrbitControls } from "../vendor/three/OrbitControls.js";
 const GRID_M = 40;
 const STEP = Math.PI / 24;
 const AWAY = new Vector3(0.4, 0.34, 1).normalize(); // from the people to where they are seen from
-const FILL = 0.84; // of the view that people may fill at first
-const LIFT = 0.1; // how far up they are moved, as the tools cover a strip at the bottom
+const FILL = 0.94; // of the view that people may fill at first
+const [TOP_PX, BOTTOM_PX] = [26, 48]; // strips for labels, and for the tools that cover the view
 
 const middle = (points) => new Box3().setFromPoints(points).getCenter(new Vector3());
 
@@ -48,6 +48,7 @@ export class Stage {
     this.canvas = this.#renderer.domElement;
     host.append(this.canvas);
     this.#controls = new OrbitControls(this.#camera, this.canvas);
+    this.canvas.style.touchAction = "pan-y"; // a finger that goes up or down scrolls the page
     this.#controls.enableDamping = false;
     this.#controls.maxDistance = 80;
     this.#controls.minDistance = 0.5;
@@ -98,7 +99,9 @@ export class Stage {
     const right = new Vector3(0, 1, 0).cross(AWAY).normalize();
     const up = AWAY.clone().cross(right);
     const high = Math.tan((this.#camera.fov * Math.PI) / 360);
-    const wide = high * this.#camera.aspect;
+    const wide = high * this.#camera.aspect * FILL;
+    const height = Math.max(200, this.canvas.clientHeight);
+    const tall = high * (FILL - (TOP_PX + BOTTOM_PX) / height);
     const target = this.#home.target.clone();
     const arm = new Vector3();
     const seen = () =>
@@ -106,7 +109,7 @@ export class Stage {
         arm.subVectors(point, target);
         return [arm.dot(right), arm.dot(up), arm.dot(AWAY)];
       });
-    const need = ([x, y, z]) => z + Math.max(Math.abs(x) / (FILL * wide), Math.abs(y) / (FILL * high));
+    const need = ([x, y, z]) => z + Math.max(Math.abs(x) / wide, Math.abs(y) / tall);
     let away = Math.max(2, ...seen().map(need));
     for (let round = 0; round < 4 && this.#home.points.length; round += 1) {
       const slopes = seen().map(([x, y, z]) => [x / (away - z), y / (away - z)]);
@@ -117,7 +120,7 @@ export class Stage {
       target.addScaledVector(right, middleOf(0)).addScaledVector(up, middleOf(1));
       away = Math.max(2, ...seen().map(need));
     }
-    target.addScaledVector(up, -LIFT * high * away);
+    target.addScaledVector(up, ((TOP_PX - BOTTOM_PX) / height) * high * away);
     return { target, away };
   }
 

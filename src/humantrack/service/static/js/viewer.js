@@ -11,6 +11,7 @@ import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
 
 const RATES = [0.25, 0.5, 1, 2];
+const AGAIN_MS = 3000;
 const PLAY = "M7 4.5v15l12-7.5z";
 const PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
 const BACK = "M5 5h2.5v14H5zM20 5v14L9 12z";
@@ -75,7 +76,7 @@ export class Viewer {
   #build() {
     const parts = this.#parts;
     const overlay = this.#files.find((file) => file.name === "overlay.mp4");
-    parts.video = h("video", { src: overlay?.url, playsinline: true, preload: "auto", "aria-label": "The video with the people drawn over it", tabindex: -1 });
+    parts.video = h("video", { src: overlay?.url, playsinline: true, preload: "auto", "aria-label": "The video with the people drawn in", tabindex: -1 });
     parts.videoPane = h("div", { class: "pane video-pane" }, parts.video);
     parts.worldHost = h("div", { class: "world" });
     parts.worldPane = h("div", { class: "pane world-pane" }, parts.worldHost, this.#worldTools());
@@ -251,6 +252,7 @@ export class Viewer {
   #failed(error) {
     this.#player.pause();
     say(plain(error));
-    setText(this.#parts.place, "These frames could not be fetched. Move on, or try again.");
+    setText(this.#parts.place, "These frames could not be fetched; they are asked for again.");
+    setTimeout(() => this.#closed || this.#showRow(), AGAIN_MS);
   }
 }

@@ -82,7 +82,7 @@ export class World extends EventTarget {
       const figure = this.#figure(track);
       figure.person.pose(person);
       figure.sticks.update();
-      figure.shadow.position.set(person.pelvis[0], this.#stage.floor + 0.004, person.pelvis[2]);
+      figure.shadow.position.set(person.pelvis[0], lowest(figure.sticks) - SOLE_M, person.pelvis[2]);
       this.#drawn.push(person.track_id);
     }
     this.#reveal();
@@ -101,7 +101,7 @@ export class World extends EventTarget {
         const figure = this.#figure(track);
         figure.person.pose(person);
         figure.sticks.update();
-        lows.push(Math.min(...FEET.map((joint) => figure.sticks.places[joint].y)));
+        lows.push(lowest(figure.sticks));
         points.push(...ends(figure.sticks));
       }
     }
@@ -181,6 +181,8 @@ export class World extends EventTarget {
     if (best !== null) this.dispatchEvent(new CustomEvent("pick", { detail: best }));
   }
 }
+
+const lowest = (sticks) => Math.min(...FEET.map((joint) => sticks.places[joint].y));
 
 /** Toes, and where the label above the head is. */
 function ends(sticks) {
