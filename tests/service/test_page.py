@@ -150,6 +150,7 @@ def test_a_clip_is_dropped_watched_and_taken_away(open_page, fake, data, size, t
     fake.pause_at = 0.5
     page = open_page(size, theme)
     expect(page.locator("html")).to_have_attribute("data-theme", theme)
+    expect(card(page, "slow_other")).to_be_visible()
     check_axe(page)
     drop(page, data / "demo_small.mp4", "walk.mp4")
     mine = card(page, "walk.mp4")
@@ -158,6 +159,7 @@ def test_a_clip_is_dropped_watched_and_taken_away(open_page, fake, data, size, t
     check_axe(page)
     fake.pause_at = 1.0
     expect(mine.locator(".chip")).to_have_text("Done")
+    expect(page.get_by_role("status").filter(has_text="walk.mp4 is done.")).to_have_count(1)
     card(page, "slow_other").get_by_role("button", name="Cancel").click()
     expect(card(page, "slow_other").locator(".chip")).to_have_text("Cancelled")
     assert other["state"] == "cancelled"
@@ -392,6 +394,16 @@ def test_jobs_are_tried_again_and_deleted(open_page, fake):
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="See people move")).to_be_visible()
     assert job["id"] not in fake.jobs
+
+
+def test_names_are_text_whatever_is_in_them(open_page, fake):
+    name = '<img src=x onerror="document.title=1"><script>document.title=2</script>.mp4'
+    job = fake.add(name, "failed", error={"code": "<b>", "exit_code": 1, "detail": name})
+    page = open_page(path=f"#/jobs/{job['id']}")
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    page.get_by_text("What the server says").click()
+    expect(page.locator("code").filter(has_text=name)).to_be_visible()
+    assert page.title() == f"{name} – humantrack"
 
 
 def test_without_a_video_the_people_play_all_the_same(open_page, fake):

@@ -20,6 +20,7 @@ from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
 from humantrack.errors import OutputError, ResultsError
 from humantrack.export.base import MotionExporter
 from humantrack.export.motion import Motion
+from humantrack.export.skeleton import Skeleton
 from humantrack.export.source import Batch
 from humantrack.export.surface import surface_of
 from humantrack.render.palette import identity_colour
@@ -42,7 +43,7 @@ class Glb(MotionExporter):
         super().begin()
         self._file = self.outputs.open(self.suffix)
         self._times: list[float] = []
-        self._scene = Scene()
+        self._scene = _Scene()
 
     def write(self, batch: Batch) -> None:
         """Gather the people, and when the frames were."""
@@ -80,7 +81,35 @@ class Glb(MotionExporter):
         )
 
 
-class Scene:
+def write_rest_body(file: BinaryIO, skeleton: Skeleton) -> None:
+    """A body in the T pose, at the origin, facing z: for viewers that move its joints themselves.
+
+    Args:
+        file: to write to.
+        skeleton: of the body, whose mean shape is taken.
+    """
+    still = Motion(
+        track_id=1,
+        part=None,
+        fps=1.0,
+        frame=np.zeros(1, np.int64),
+        time_s=np.zeros(1),
+        shot=np.zeros(1, np.int64),
+        observed=np.ones(1, bool),
+        quaternions=np.tile([1.0, 0.0, 0.0, 0.0], (1, len(SMPL_JOINTS), 1)),
+        pelvis=np.zeros((1, 3)),
+        joints=np.zeros((1, 45, 3)),
+        betas=np.zeros(10),
+        skeleton=skeleton,
+        rest_pelvis=np.zeros(3),
+    )
+    scene = _Scene()
+    scene.add_still(still)
+    axes = "x to the body's left, y up, z forward; the origin is the pelvis"
+    scene.write(file, {"units": "metres", "axes": axes})
+
+
+class _Scene:
     """A glTF document that grows, and the bytes it speaks of."""
 
     def __init__(self) -> None:
@@ -125,6 +154,13 @@ class Scene:
         self._add_surface(motion, top)
         if motion.track_id not in self._tracks:
             self._tracks.append(motion.track_id)
+
+    def add_still(self, motion: Motion) -> None:
+        """A person in the first pose, without key frames."""
+        turn = motion.quaternions[0][..., [1, 2, 3, 0]].astype(np.float32)
+        self._add_tree(motion, turn, motion.pelvis[0].astype(np.float32))
+        self._add_surface(motion, 0)
+        self._tracks.append(motion.track_id)
 
     def add_camera(self, width: int, height: int, focal_px: float) -> None:
         """The video's camera, at the origin: through it the bodies cover the people."""

@@ -1,1 +1,1 @@
-"""HTTP, a job queue and a page around humantrack."""
+"""humantrack-serve: jobs over HTTP, a queue that survives crashes, and workers that run it."""

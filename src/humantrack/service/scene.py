@@ -24,8 +24,8 @@ from humantrack.body.mannequin import load_mannequin
 from humantrack.body.smpl_file import SmplArrays
 from humantrack.errors import ResultsError
 from humantrack.export.camera import camera_with_focal, usual_focal_px
-from humantrack.export.glb import Scene
-from humantrack.export.motion import FARTHEST, Y_UP, Motion, cached_smpl
+from humantrack.export.glb import write_rest_body
+from humantrack.export.motion import FARTHEST, Y_UP, cached_smpl
 from humantrack.export.skeleton import PELVIS_ROW, Skeleton, skeleton_of
 from humantrack.export.source import Batch, ResultsSource
 from humantrack.export.spans import TrackSpans
@@ -100,26 +100,8 @@ def frames(results: Path, folder: Path, start: int, count: int) -> bytes:
 def body_glb() -> bytes:
     """The shipped body as binary glTF: skinned to SMPL's 24 joints, in the T pose."""
     rest = load_mannequin().rest_joints()
-    skeleton = Skeleton(kind="embedded", rest=rest - rest[0], error_m=0.0)
-    still = Motion(
-        track_id=1,
-        part=None,
-        fps=1.0,
-        frame=np.zeros(1, np.int64),
-        time_s=np.zeros(1),
-        shot=np.zeros(1, np.int64),
-        observed=np.ones(1, bool),
-        quaternions=np.tile([1.0, 0, 0, 0], (1, 24, 1)),
-        pelvis=np.zeros((1, 3)),
-        joints=np.zeros((1, 45, 3)),
-        betas=np.zeros(10),
-        skeleton=skeleton,
-        rest_pelvis=np.zeros(3),
-    )
-    scene = Scene()
-    scene.add(still, np.zeros(1))
     file = io.BytesIO()
-    scene.write(file, {})
+    write_rest_body(file, Skeleton(kind="embedded", rest=rest - rest[0], error_m=0.0))
     return file.getvalue()
 
 

@@ -36,6 +36,7 @@ export class Jobs extends EventTarget {
 
   start() {
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
+    for (const kind of ["online", "offline"]) addEventListener(kind, () => this.refresh());
     addEventListener("pagehide", () => this.#follow(new Set()));
     return this.refresh();
   }
