@@ -57,6 +57,8 @@ class FakeService:
         self.requests: list[str] = []
         self.keys: dict[str, str] = {}
         self.broken_events = False
+        self.slow_files = 0
+        """How many times a file is not made yet."""
         self.pause_at = 1.0
         """Share of a clip at which a job stays."""
         self.change = threading.Condition()
@@ -176,10 +178,12 @@ class Handler(BaseHTTPRequestHandler):
     def _json(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self._send(status, json.dumps(value).encode(), "application/json", headers)
 
-    def _problem(self, status: int, code: str, detail: str) -> None:
+    def _problem(
+        self, status: int, code: str, detail: str, headers: dict[str, str] | None = None
+    ) -> None:
         problem = {"type": "about:blank", "title": code, "status": status}
         body = json.dumps({**problem, "detail": detail, "code": code, "instance": self.path})
-        self._send(status, body.encode(), "application/problem+json")
+        self._send(status, body.encode(), "application/problem+json", headers)
 
     def _file(self, path: Path, kind: str | None = None) -> None:
         """With ranges, so that a video can be scrubbed."""
@@ -281,7 +285,9 @@ class Handler(BaseHTTPRequestHandler):
             return self._problem(409, "NotReady", "the job is not done")
         return self._results(job, rest)
 
-    def _results(self, job: dict[str, Any], rest: list[str]) -> None:
+    def _results(  # noqa: PLR0911
+        self, job: dict[str, Any], rest: list[str]
+    ) -> None:
         fake = self.fake
         if rest == ["timeline"]:
             return self._json(fake.timeline)
@@ -304,6 +310,9 @@ class Handler(BaseHTTPRequestHandler):
             return self._json({"files": files})
         if rest == ["files", "overlay.mp4"]:
             return self._file(fake.overlay, "video/mp4")
+        if rest[0] == "files" and fake.slow_files and self.headers.get("Range"):
+            fake.slow_files -= 1
+            return self._problem(503, "StillMaking", "this is being made", {"Retry-After": "1"})
         if rest[0] == "files":
             name = {"Content-Disposition": f'attachment; filename="{rest[1]}"'}
             document = {"format": "humantrack", "frames": fake.frames[:2]}

@@ -396,6 +396,19 @@ def test_jobs_are_tried_again_and_deleted(open_page, fake):
     assert job["id"] not in fake.jobs
 
 
+def test_a_file_that_takes_long_to_make_is_waited_for(open_page, fake):
+    job = fake.add("walk.mp4", "succeeded")
+    page = open_page(path=f"#/jobs/{job['id']}", allow="503")
+    open_clip(page)
+    fake.slow_files = 2
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="results.glb").click()
+        expect(page.get_by_role("link", name="results.glb …")).to_be_visible()
+    assert coming.value.suggested_filename == "results.glb"
+    assert fake.slow_files == 0
+    expect(page.get_by_role("link", name="results.glb", exact=True)).to_be_visible()
+
+
 def test_names_are_text_whatever_is_in_them(open_page, fake):
     name = '<img src=x onerror="document.title=1"><script>document.title=2</script>.mp4'
     job = fake.add(name, "failed", error={"code": "<b>", "exit_code": 1, "detail": name})

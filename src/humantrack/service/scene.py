@@ -131,7 +131,7 @@ def _stamp(results: Path) -> bytes:
 
 
 def _prepare(results: Path, folder: Path, stamp: bytes) -> bytes:
-    """Walk through the results once; the time line comes last, and says that all is whole."""
+    """Walk through the results; the time line is written last: its being there says all is."""
     source = ResultsSource(results)
     clip = _Clip(source)
     with atomic_write(folder / _FRAMES) as file, np.errstate(all="ignore"):

@@ -1,5 +1,7 @@
 // Everything of a job that can be taken away.
-import { h } from "./dom.js";
+import { makeFile } from "./api.js";
+import { h, notice, say, setText } from "./dom.js";
+import { plain } from "./errors.js";
 import { bytes } from "./format.js";
 
 const ABOUT = [
@@ -43,7 +45,28 @@ export function downloadsPanel(files) {
   );
 }
 
-const link = (file, text, label = null) => h("a", { href: file.url, download: file.name, "aria-label": label }, text);
+function link(file, text, label = null) {
+  const a = h("a", { href: file.url, download: file.name, "aria-label": label }, text);
+  let state = file.ready ? "ready" : "to make";
+  a.addEventListener("click", async (event) => {
+    if (state === "ready") return;
+    event.preventDefault();
+    if (state === "making") return;
+    state = "making";
+    setText(a, `${text} …`);
+    say(`${file.name} is being made.`);
+    try {
+      await makeFile(file.url);
+      state = "ready";
+      a.click();
+    } catch (error) {
+      state = "to make";
+      notice(`${file.name}: ${plain(error)}`, file.url);
+    }
+    setText(a, text);
+  });
+  return a;
+}
 
 function row(what, name, file) {
   const about = ABOUT.find(([pattern]) => pattern.test(name))?.[1] ?? "";
