@@ -65,7 +65,7 @@ def timeline(results: Path, folder: Path) -> bytes:
         ResultsError: if the results cannot be read.
         OutputError: if the folder cannot be written.
     """
-    return _prepared(results, folder)
+    return prepare(results, folder)
 
 
 def frames(results: Path, folder: Path, start: int, count: int) -> bytes:
@@ -84,7 +84,7 @@ def frames(results: Path, folder: Path, start: int, count: int) -> bytes:
         metres) and ``rotations`` (24 quaternions, w first: the root's in the axes above, the
         others' from their parents).
     """
-    _prepared(results, folder)
+    prepare(results, folder)
     with (folder / _OFFSETS).open("rb") as file:
         file.seek(8 * start)
         offsets = np.frombuffer(file.read(8 * (min(count, MOST_FRAMES) + 1)), np.int64).tolist()
@@ -108,17 +108,28 @@ def body_glb() -> bytes:
 # -- preparing ----------------------------------------------------------------------------------
 
 
-def _prepared(results: Path, folder: Path) -> bytes:
-    """The time line; the files are made if they are not there, or are of other results."""
-    stamp = _stamp(results)
-    file = folder / _TIMELINE
+def prepare(results: Path, folder: Path) -> bytes:
+    """Make the files if they are not there, or are of other results; arguments as above.
+
+    Returns:
+        The time line.
+    """
+    found = _found(results, folder)
+    return _walked(results, folder) if found is None else found
+
+
+def is_prepared(results: Path, folder: Path) -> bool:
+    """Whether nothing of these results is left to be made."""
+    return _found(results, folder) is not None
+
+
+def _found(results: Path, folder: Path) -> bytes | None:
+    """The time line, if it is that of these results."""
     try:
-        first, _, text = file.read_bytes().partition(b"\n")
+        stamp, _, text = (folder / _TIMELINE).read_bytes().partition(b"\n")
     except OSError:
-        first, text = b"", b""
-    if first != stamp:
-        text = _prepare(results, folder, stamp)
-    return text
+        return None
+    return text if stamp == _stamp(results) else None
 
 
 def _stamp(results: Path) -> bytes:
@@ -130,8 +141,9 @@ def _stamp(results: Path) -> bytes:
     return orjson.dumps([1, known.st_size, known.st_mtime_ns])
 
 
-def _prepare(results: Path, folder: Path, stamp: bytes) -> bytes:
+def _walked(results: Path, folder: Path) -> bytes:
     """Walk through the results; the time line is written last: its being there says all is."""
+    stamp = _stamp(results)
     source = ResultsSource(results)
     clip = _Clip(source)
     with atomic_write(folder / _FRAMES) as file, np.errstate(all="ignore"):
