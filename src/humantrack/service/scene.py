@@ -279,8 +279,8 @@ class _Rows:
         """Per frame its people, as :func:`frames` gives them; a track once a frame."""
         columns = self.columns
         out: list[dict[int, dict[str, Any]]] = [{} for _ in range(count)]
-        boxes, places = _plain(columns.xywh_px, 1), _plain(self.joints[:, PELVIS_ROW], 4)
-        rotations, scores = _plain(self.quaternions, 4), _plain(columns.score, 4)
+        boxes, places = _plain(columns.xywh_px, 2), _plain(self.joints[:, PELVIS_ROW], 4)
+        rotations, scores = _plain(self.quaternions, 5), _plain(columns.score, 4)
         for i in np.flatnonzero(self.good).tolist():
             track_id = int(columns.track_id[i])
             person = {
