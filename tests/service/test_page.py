@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import colorsys
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from fake_api import FakeService, serve
+from page_tools import DESKTOP, PATIENCE_MS, PHONE, check_axe, drop, expect, run_browser
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="needs playwright (pip install 'humantrack[browser]')"
-)
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-expect = playwright.expect
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-DESKTOP, PHONE = (1360, 860), (390, 844)
 LOOKS = [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")]
-PATIENCE_MS = 60_000
 FPS = 30
 
 
 @pytest.fixture(scope="module")
 def browser():
-    path = os.environ.get("HUMANTRACK_BROWSER") or next(
-        filter(None, map(shutil.which, BROWSERS)), None
-    )
-    if path is None:
-        pytest.skip("needs Chromium (apt-get install chromium, or HUMANTRACK_BROWSER=path)")
-    with playwright.sync_playwright() as machine:
-        expect.set_options(timeout=PATIENCE_MS)
-        running = machine.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+    with run_browser() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
@@ -96,24 +68,6 @@ def open_page(browser, fake):
         context.close()
     assert said == []
     assert [url for url in asked if not url.startswith((fake.url, "blob:", "data:"))] == []
-
-
-def check_axe(page) -> None:
-    found = axe.Axe().run(page).response["violations"]
-    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
-
-
-def drop(page, path: Path, name: str) -> None:
-    """Drop a file onto the page."""
-    code = """([data, name]) => {
-      const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([bytes], name, {type: "video/mp4"}));
-      for (const kind of ["dragenter", "dragover", "drop"])
-        document.body.dispatchEvent(
-          new DragEvent(kind, {dataTransfer: transfer, bubbles: true, cancelable: true}));
-    }"""
-    page.evaluate(code, [base64.b64encode(path.read_bytes()).decode(), name])
 
 
 def card(page, name):
