@@ -199,9 +199,9 @@ class _Clip:
         people = rows.people_by_frame(len(batch.frames))
         for row, (entry, there) in enumerate(zip(batch.frames, people, strict=True), start=first):
             if row % MARK_EVERY == 0:
-                self._marks.append(round(entry.time_s, 5))
+                self._marks.append(entry.time_s)
             self._last_s = entry.time_s
-            frame = {"index": entry.index, "time_s": round(entry.time_s, 5), "people": there}
+            frame = {"index": entry.index, "time_s": entry.time_s, "people": there}
             text = orjson.dumps(frame) + _BETWEEN
             file.write(text)
             self.offsets.append(self.offsets[-1] + len(text))
@@ -227,7 +227,7 @@ class _Clip:
         return {
             "fps": facts.fps,
             "frames": count,
-            "duration_s": round(self._last_s - start_s + 1 / facts.fps, 5) if count else 0.0,
+            "duration_s": self._last_s - start_s + 1 / facts.fps if count else 0.0,
             "width": width,
             "height": height,
             "focal_px": float(np.hypot(width, height)) if width and height else None,
