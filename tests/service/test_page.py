@@ -310,7 +310,7 @@ def test_errors_are_told_in_plain_words(open_page, fake, data, tmp_path):
     drop(page, bad, "notes.mp4")
     uploads = page.locator("#uploads .card")
     expect(uploads).to_contain_text("not a video that can be read")
-    uploads.get_by_role("button", name="Take").click()
+    uploads.get_by_role("button", name="Dismiss").click()
     drop(page, data / "demo.mp4", "big.mp4")
     expect(uploads).to_contain_text("larger than the 400 kB that the server takes")
     assert sum(r.startswith("POST /api/jobs") for r in fake.requests) == 1
@@ -361,6 +361,24 @@ def test_a_file_that_takes_long_to_make_is_waited_for(open_page, fake):
     assert coming.value.suggested_filename == "results.glb"
     assert fake.slow_files == 0
     expect(page.get_by_role("link", name="results.glb", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_long_names_fit(open_page, fake, tmp_path, size):
+    name = "a_clip_with_a_very_long_name_" * 6 + ".mp4"
+    job = fake.add(name, "succeeded")
+    page = open_page(size, allow="422")
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    drop(page, bad, name)
+    expect(page.locator("#uploads .card")).to_contain_text("not a video that can be read")
+    fits = "e => e.scrollWidth <= e.clientWidth"
+    assert page.locator(".side").evaluate(fits)
+    assert page.locator("html").evaluate(fits)
+    page.goto(f"{fake.url}#/jobs/{job['id']}")
+    open_clip(page)
+    assert page.locator("main").evaluate(fits)
+    assert page.locator("html").evaluate(fits)
 
 
 def test_names_are_text_whatever_is_in_them(open_page, fake):

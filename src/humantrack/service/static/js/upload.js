@@ -70,7 +70,9 @@ class Upload {
   #facts = h("p", { class: "card-facts" });
   #fill = h("div", { class: "fill" });
   #bar;
+  #chip = h("span", { class: "chip" });
   #again;
+  #cancel;
   #started = 0;
 
   constructor(file, options, onCancel, onAgain) {
@@ -80,18 +82,19 @@ class Upload {
     this.#bar = h("div", { class: "bar", role: "progressbar", "aria-label": `Upload of ${file.name}`, "aria-valuemin": 0, "aria-valuemax": 100 }, this.#fill);
     this.#again = h("button", { type: "button", class: "quiet", onclick: onAgain, hidden: true }, "Try again");
     this.#again.setAttribute("aria-label", `Try the upload of ${file.name} again`);
-    const cancel = h("button", { type: "button", class: "quiet", onclick: onCancel, "aria-label": `Take ${file.name} away` }, "Cancel");
+    this.#cancel = h("button", { type: "button", class: "quiet", onclick: onCancel });
     this.card = h(
       "li",
       { class: "card" },
-      h("div", { class: "card-head" }, h("span", { class: "card-name", title: file.name }, file.name), h("span", { class: "chip running" }, "Uploading")),
+      h("div", { class: "card-head" }, h("span", { class: "card-name", title: file.name }, file.name), this.#chip),
       h("div", { class: "card-body" }, this.#facts),
       this.#bar,
-      h("div", { class: "card-actions" }, this.#again, cancel),
+      h("div", { class: "card-actions" }, this.#again, this.#cancel),
     );
   }
 
   wait() {
+    this.#state("Waiting", "queued");
     this.#again.hidden = true;
     this.#bar.hidden = false;
     this.#facts.className = "card-facts";
@@ -99,11 +102,23 @@ class Upload {
   }
 
   fail(text, mayTryAgain) {
+    this.#state("Not added", "failed");
     this.#bar.hidden = true;
     this.#again.hidden = !mayTryAgain;
     this.#facts.className = "card-facts error";
     setText(this.#facts, text);
     say(`${this.name}: ${text}`);
+  }
+
+  #state(text, kind) {
+    setText(this.#chip, text);
+    this.#chip.className = `chip ${kind}`;
+    this.#name(kind === "failed" ? "Dismiss" : "Cancel");
+  }
+
+  #name(text) {
+    setText(this.#cancel, text);
+    this.#cancel.setAttribute("aria-label", `${text}: ${this.name}`);
   }
 
   abort() {
@@ -127,6 +142,7 @@ class Upload {
     body.append("file", this.#file);
     if (Object.keys(this.#options).length) body.append("overrides", JSON.stringify(this.#options));
     this.#started = performance.now();
+    this.#state("Uploading", "running");
     this.#show(0);
     return new Promise((resolve, reject) => {
       const request = (this.#request = new XMLHttpRequest());
