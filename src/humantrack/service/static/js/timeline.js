@@ -36,7 +36,7 @@ export class Timeline extends EventTarget {
       "section",
       { class: "timeline", "aria-label": "Tracks" },
       h("div", { class: "scrub-row" }, this.#scrubber),
-      h("div", { class: "tracks" }, h("ul", {}, ...lanes), h("div", { class: "over" }, this.#head, this.#hair, this.#tip)),
+      h("div", { class: "tracks" }, h("div", { class: "lanes" }, h("ul", {}, ...lanes), h("div", { class: "over" }, this.#head, this.#hair, this.#tip))),
       h("div", { class: "axis numbers", "aria-hidden": "true" }, ...this.#ticks(timeline)),
     );
     if (!lanes.length) this.element.append(h("p", { class: "hint" }, "Nobody was found in this clip."));
