@@ -1,0 +1,122 @@
+"""The command ``humantrack-serve``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from humantrack._version import __version__
+from humantrack.errors import ConfigError, DependencyError, HumantrackError, InterruptedRunError
+
+_NEEDED = ("apiflask", "huey", "sqlalchemy", "waitress")
+_ABOUT = "Jobs over HTTP: upload clips, watch them being tracked, fetch results."
+_MORE = """
+humantrack-serve                          serve on http://127.0.0.1:8080
+humantrack-serve submit clip.mp4 --wait   send a clip to a service (submit --help)
+humantrack-serve token NAME --token-file tokens.txt   make a token
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; gives the exit code of what went wrong, or 0."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words[:1] == ["submit"]:
+            from humantrack.service.client import submit
+
+            return submit(words[1:])
+        if words[:1] == ["token"]:
+            return _token(words[1:])
+        return _serve(words)
+    except HumantrackError as error:
+        sys.stderr.write(f"humantrack-serve: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("humantrack-serve: stopped\n")
+        return InterruptedRunError.exit_code
+
+
+def _token(words: list[str]) -> int:
+    from humantrack.service.access import new_token
+
+    parser = argparse.ArgumentParser("humantrack-serve token", description="Make a token.")
+    parser.add_argument("name", help="of who gets it; jobs belong to it")
+    parser.add_argument("--token-file", type=Path, required=True, help="its hash is added here")
+    arguments = parser.parse_args(words)
+    sys.stdout.write(new_token(arguments.token_file, arguments.name) + "\n")
+    return 0
+
+
+def _serve(words: list[str]) -> int:
+    arguments = _parser().parse_args(words)
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise DependencyError(
+            f"{', '.join(missing)} is missing", hint='pip install "humantrack[serve]"'
+        )
+    from humantrack.service.settings import Settings, parse_age, parse_size
+    from humantrack.service.start import start
+
+    for folder in arguments.allow_folder:
+        if not folder.is_dir():
+            raise ConfigError("no such folder", where=f"--allow-folder {folder}")
+    settings = Settings(
+        data=arguments.data.resolve(),
+        store=arguments.database,
+        queue=arguments.queue,
+        host=arguments.host,
+        port=arguments.port,
+        workers=0 if arguments.role == "web" else arguments.workers,
+        token_file=arguments.token_file,
+        folders=tuple(folder.resolve() for folder in arguments.allow_folder),
+        upload_bytes=parse_size(arguments.upload_limit),
+        least_free_bytes=parse_size(arguments.min_free),
+        keep_s=None if arguments.keep is None else parse_age(arguments.keep),
+        max_disk_bytes=None if arguments.max_disk is None else parse_size(arguments.max_disk),
+        max_queued=arguments.max_queued,
+        rate=arguments.rate,
+        max_attempts=arguments.max_attempts,
+        lease_s=parse_age(arguments.lease),
+        threads=arguments.threads,
+        timeout_s=parse_age(arguments.timeout),
+    )
+    start(settings, arguments.role)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "humantrack-serve",
+        description=_ABOUT,
+        epilog=_MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--version", action="version", version=f"humantrack-serve {__version__}")
+    add("--data", type=Path, default=Path("humantrack-data"), help="folder of jobs and results")
+    add("--role", choices=("all", "web", "worker"), default="all", help="what runs here")
+    add("--host", default="127.0.0.1", help="address to listen at; others need --token-file")
+    add("--port", type=int, default=8080, help="0 = any that is free")
+    add("--workers", type=int, default=1, help="worker processes")
+    add("--token-file", type=Path, help="a line 'name token' for each; see 'token'")
+    add("--allow-folder", type=Path, action="append", default=[], help="clips may be named in it")
+    add("--queue", help="redis://... or postgresql://...; default: SQLite in the data folder")
+    add("--database", help="postgresql://...; default: SQLite in the data folder")
+    add("--upload-limit", default="10GB", help="largest upload")
+    add("--min-free", default="1GB", help="free disk below which nothing is taken or begun")
+    add("--keep", help="remove results after this time, e.g. 7d")
+    add("--max-disk", help="remove the oldest results beyond this size, e.g. 100GB")
+    add("--max-queued", type=int, default=100, help="unfinished jobs of one token")
+    add("--rate", type=float, default=50.0, help="requests a second of one token; 0 = no limit")
+    add("--max-attempts", type=int, default=3, help="tries of a job whose worker dies")
+    add("--lease", default="15s", help="a worker silent for so long counts as dead")
+    add("--threads", type=int, default=32, help="requests answered at once")
+    add("--timeout", default="30s", help="slow clients are let go after this time")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

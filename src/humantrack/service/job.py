@@ -1,0 +1,121 @@
+"""A job's record, and the states it goes through.
+
+::
+
+    queued ──► running ──► succeeded
+      │  ▲        │  ├───► failed ────┐
+      │  └────────┘  └───► cancelled ─┤ retry
+      │   worker gone                 ▼
+      └───────► cancelled ────────► queued
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+QUEUED, RUNNING = "queued", "running"
+SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
+STATES = (QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED)
+ENDED = (SUCCEEDED, FAILED, CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error:
+    """Why a job failed."""
+
+    code: str
+    """Name of the error's class."""
+
+    exit_code: int
+    detail: str
+    """One line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as the store has it; times are seconds since 1970."""
+
+    id: str
+    owner: str
+    """Name of the token it belongs to."""
+
+    name: str
+    """Of the clip, for display only."""
+
+    source: str
+    """The file to read."""
+
+    state: str
+    priority: int
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    created_s: float
+    started_s: float | None
+    ended_s: float | None
+    frames: int
+    frames_total: int | None
+    fps: float | None
+    people: int | None
+    error: Error | None
+    attempts: int
+    max_attempts: int
+    worker: str | None
+    cancel: bool
+    """Whether a running job has been asked to stop."""
+
+    version: int
+    """Grows with every change."""
+
+    digest: str
+    """Of what was asked for, to know a request again."""
+
+    @property
+    def progress(self) -> float | None:
+        """0..1, or None where nobody knows."""
+        if self.state == SUCCEEDED:
+            return 1.0
+        if not self.frames_total:
+            return 0.0 if self.state == QUEUED else None
+        return min(self.frames / self.frames_total, 1.0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate while it runs."""
+        if self.state != RUNNING or not self.fps or not self.frames_total:
+            return None
+        return max(self.frames_total - self.frames, 0) / self.fps
+
+    def public(self) -> dict[str, Any]:
+        """What a client gets to see."""
+        error = self.error
+        here = f"/api/jobs/{self.id}"
+        return {
+            "id": self.id,
+            "state": self.state,
+            "name": self.name,
+            "created_at": stamp(self.created_s),
+            "started_at": stamp(self.started_s),
+            "ended_at": stamp(self.ended_s),
+            "progress": self.progress,
+            "frames": self.frames,
+            "frames_total": self.frames_total,
+            "fps": self.fps,
+            "people": self.people,
+            "seconds_left": self.seconds_left,
+            "error": error
+            and {"code": error.code, "exit_code": error.exit_code, "detail": error.detail},
+            "attempts": self.attempts,
+            "priority": self.priority,
+            "overrides": dict(self.overrides),
+            "links": {"self": here, "events": f"{here}/events", "files": f"{here}/files"},
+        }
+
+
+def stamp(seconds: float | None) -> str | None:
+    """ISO 8601 in UTC, to the millisecond."""
+    if seconds is None:
+        return None
+    text = datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

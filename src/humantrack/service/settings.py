@@ -1,0 +1,119 @@
+"""What an operator may set, checked when it is built."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from humantrack.errors import ConfigError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that web and worker processes are told.
+
+    Raises:
+        ConfigError: for a value that makes no sense, or a door that stands open.
+    """
+
+    data: Path
+    """Folder of databases, uploads and results."""
+
+    store: str | None = None
+    """SQLAlchemy URL of the job records; None: SQLite in the data folder."""
+
+    queue: str | None = None
+    """redis:// or postgresql:// URL; None: SQLite in the data folder."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    """Worker processes on this machine."""
+
+    token_file: Path | None = None
+    folders: tuple[Path, ...] = ()
+    """Folders whose files may be named as a job's source."""
+
+    upload_bytes: int = 10 * 10**9
+    least_free_bytes: int = 10**9
+    """Free disk that an upload may not use up, and below which no job is begun."""
+
+    keep_s: float | None = None
+    """Results older than this are removed."""
+
+    max_disk_bytes: int | None = None
+    """Of all finished jobs together; the oldest go first."""
+
+    max_queued: int = 100
+    """Unfinished jobs of one token."""
+
+    rate: float = 50.0
+    """Requests a second of one token, on average; 0 = no limit."""
+
+    max_attempts: int = 3
+    lease_s: float = 15.0
+    """A worker that is silent for so long is taken for dead."""
+
+    threads: int = 32
+    """Requests answered at once; half of them may be event streams."""
+
+    timeout_s: float = 30.0
+    """A client that is silent for so long, or needs longer for its headers, is let go."""
+
+    def __post_init__(self) -> None:
+        least: tuple[tuple[str, float, float], ...] = (
+            *(("workers", self.workers, 0), ("upload-limit", self.upload_bytes, 1)),
+            *(("max-queued", self.max_queued, 1), ("rate", self.rate, 0)),
+            *(("max-attempts", self.max_attempts, 1), ("lease", self.lease_s, 1)),
+            *(("threads", self.threads, 4), ("timeout", self.timeout_s, 1)),
+        )
+        for name, value, bound in least:
+            if value < bound:
+                raise ConfigError(f"must be at least {bound:g}", where=f"--{name} {value:g}")
+        if not 0 <= self.port < 2**16:
+            raise ConfigError("no such port", where=f"--port {self.port}")
+        if self.token_file is None and self.host not in _LOOPBACK:
+            raise ConfigError(
+                "only this machine may reach a service without tokens",
+                where=f"--host {self.host}",
+                hint="add --token-file FILE (humantrack-serve token NAME writes one)",
+            )
+
+    @property
+    def store_url(self) -> str:
+        """The URL of the job records."""
+        if self.store is None:
+            return f"sqlite:///{self.data.resolve() / 'jobs.db'}"
+        kind, separator, rest = self.store.partition("://")
+        return f"postgresql+psycopg{separator}{rest}" if kind == "postgresql" else self.store
+
+
+def parse_size(text: str) -> int:
+    """'100GB' -> bytes.
+
+    Raises:
+        ConfigError: if it is no size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ConfigError("is no size", where=text, hint="write it as 500MB or 100GB")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def parse_age(text: str) -> float:
+    """'7d' -> seconds.
+
+    Raises:
+        ConfigError: if it is no length of time.
+    """
+    match = _AGE.fullmatch(text.strip())
+    if match is None:
+        raise ConfigError("is no length of time", where=text, hint="write it as 12h or 7d")
+    return float(match[1]) * _SECONDS[match[2].lower()]

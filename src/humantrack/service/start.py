@@ -1,0 +1,102 @@
+"""Puts a service together and runs it until it is told to end."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from threading import Event
+
+from humantrack.atomic import cannot_write
+from humantrack.service import logs
+from humantrack.service.access import Rates, Sessions, Tokens
+from humantrack.service.context import Service
+from humantrack.service.events import Feed
+from humantrack.service.folders import DataFolder
+from humantrack.service.helpers import Helpers
+from humantrack.service.queue import Tickets
+from humantrack.service.settings import Settings
+from humantrack.service.store import Store
+from humantrack.service.supervisor import Supervisor
+
+_GUESSES = 0.5
+"""Wrong tokens a second from one address."""
+
+
+def start(settings: Settings, role: str) -> None:
+    """Run the web server, workers, or both, until SIGTERM or Ctrl-C.
+
+    Raises:
+        ConfigError: if the tokens make no sense.
+        OutputError: if the data folder or the database cannot be used.
+    """
+    logs.set_up()
+    tokens = None if settings.token_file is None else Tokens(settings.token_file)
+    data = DataFolder(settings.data)
+    try:
+        data.make()
+        sessions = None if tokens is None else Sessions(data.secret, tokens)
+    except OSError as error:
+        raise cannot_write(settings.data, error) from error
+    service = _service(settings, data, tokens, sessions)
+    supervisor = Supervisor(settings, service.store, service.tickets)
+    if role == "all":
+        service.workers_alive = supervisor.alive
+    try:
+        if role == "worker":
+            _wait(supervisor)
+        else:
+            _serve(service, supervisor)
+    finally:
+        logs.say("ending")
+        supervisor.close()
+        service.close()
+
+
+def _service(
+    settings: Settings,
+    data: DataFolder,
+    tokens: Tokens | None,
+    sessions: Sessions | None,
+) -> Service:
+    stopping = Event()
+    store = Store(settings.store_url)
+    return Service(
+        settings=settings,
+        store=store,
+        tickets=Tickets(settings.queue, data.queue),
+        data=data,
+        tokens=tokens,
+        sessions=sessions,
+        rates=Rates(settings.rate),
+        guesses=Rates(_GUESSES),
+        probes=Helpers(ends_slow=True),
+        makers=Helpers(ends_slow=False),
+        feed=Feed(store, settings.threads // 2, stopping),
+        stopping=stopping,
+    )
+
+
+def _wait(supervisor: Supervisor) -> None:
+    over = Event()
+    for name in ("SIGTERM", "SIGINT"):
+        signal.signal(getattr(signal, name), lambda number, frame: over.set())
+    supervisor.start()
+    logs.say("working")
+    while not over.wait(1.0):  # so that signals are heard on every system
+        pass
+
+
+def _serve(service: Service, supervisor: Supervisor) -> None:
+    from humantrack.service.app import create_app
+    from humantrack.service.server import serve
+
+    settings = service.settings
+
+    def ready(port: int) -> None:
+        supervisor.start()
+        service.probes.warm_up()
+        logs.say("serving", url=f"http://{settings.host}:{port}/")
+
+    with suppress(SystemExit):
+        serve(create_app(service), settings, ready=ready)
+    service.stopping.set()
