@@ -43,10 +43,13 @@ def test_the_wheel_holds_conf_models_and_notices(wheel):
         "humantrack/models/blazepose_full.onnx",
         "humantrack/models/body24.npz",
         "humantrack/models/LICENSES.md",
+        "humantrack/service/static/index.html",
+        "humantrack/service/static/vendor/three/three.module.min.js",
     ):
         assert name in names
     assert any(n.endswith("licenses/NOTICE") for n in names)
     assert any(n.endswith("licenses/LICENSES/Apache-2.0.txt") for n in names)
+    assert any(n.endswith("licenses/LICENSES/MIT-three.txt") for n in names)
     assert not any(n.startswith(("tests/", "scripts/")) for n in names)
 
 

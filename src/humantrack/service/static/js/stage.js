@@ -1,0 +1,238 @@
+// Light, ground and cameras of the 3D view: everything in it but the people.
+import {
+  Box3,
+  BufferGeometry,
+  Color,
+  DirectionalLight,
+  Float32BufferAttribute,
+  Fog,
+  GridHelper,
+  HemisphereLight,
+  LineBasicMaterial,
+  LineSegments,
+  PerspectiveCamera,
+  Scene,
+  Vector3,
+  WebGLRenderer,
+} from "../vendor/three/three.module.min.js";
+import { OrbitControls } from "../vendor/three/OrbitControls.js";
+
+const GRID_M = 40;
+const STEP = Math.PI / 24;
+const AWAY = new Vector3(0.4, 0.34, 1).normalize(); // from the people to where they are seen from
+const FILL = 0.94; // of the view that people may fill at first
+const [TOP_PX, BOTTOM_PX] = [26, 48]; // strips for labels, and for the tools that cover the view
+
+const middle = (points) => new Box3().setFromPoints(points).getCenter(new Vector3());
+
+/** A scene that draws itself when something has changed. */
+export class Stage {
+  scene = new Scene();
+  #camera = new PerspectiveCamera(40, 1, 0.05, 300);
+  #renderer;
+  #controls;
+  #grid = null;
+  #cone;
+  #timeline;
+  #throughVideo = false;
+  #asked = false;
+  #observer;
+  #afterDraw;
+  #home = { target: new Vector3(0, 0, -5), points: [] };
+
+  constructor(host, timeline, afterDraw) {
+    this.#timeline = timeline;
+    this.#afterDraw = afterDraw;
+    this.#renderer = new WebGLRenderer({ antialias: true, powerPreference: "low-power" });
+    this.#renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.canvas = this.#renderer.domElement;
+    host.append(this.canvas);
+    this.#controls = new OrbitControls(this.#camera, this.canvas);
+    this.canvas.style.touchAction = "pan-y"; // a finger that goes up or down scrolls the page
+    this.#controls.enableDamping = false;
+    this.#controls.maxDistance = 80;
+    this.#controls.minDistance = 0.5;
+    this.#controls.addEventListener("change", () => this.draw());
+    this.#controls.addEventListener("start", () => this.#leaveVideo());
+    this.scene.add(new HemisphereLight(0xffffff, 0x8a8f98, 2.2));
+    const sun = new DirectionalLight(0xffffff, 1.7);
+    sun.position.set(3, 6, 4);
+    this.scene.add(sun);
+    this.#cone = this.#makeCone();
+    this.scene.add(this.#cone);
+    this.#observer = new ResizeObserver(() => this.#fit(host));
+    this.#observer.observe(host);
+    document.addEventListener("themechange", this.#retheme);
+    this.floor = -1;
+    this.#retheme();
+  }
+
+  get camera() {
+    return this.#camera;
+  }
+
+  get throughVideo() {
+    return this.#throughVideo;
+  }
+
+  /** Put the ground at a height and look at what stands there. */
+  settle(floor, points) {
+    this.floor = floor;
+    this.#home = { target: middle(points), points };
+    this.#retheme();
+    this.home();
+  }
+
+  /** Look at these points, a little from above; without any, at those of before. */
+  home(points = []) {
+    if (points.length) this.#home = { target: middle(points), points };
+    this.#setVideo(false);
+    const { target, away } = this.#framed();
+    this.#controls.target.copy(target);
+    this.#camera.position.copy(target).addScaledVector(AWAY, away);
+    this.#controls.update();
+    this.draw();
+  }
+
+  /** What to look at, and from how far, along -AWAY, so that all points fill the view. */
+  #framed() {
+    const right = new Vector3(0, 1, 0).cross(AWAY).normalize();
+    const up = AWAY.clone().cross(right);
+    const high = Math.tan((this.#camera.fov * Math.PI) / 360);
+    const wide = high * this.#camera.aspect * FILL;
+    const height = Math.max(200, this.canvas.clientHeight);
+    const tall = high * (FILL - (TOP_PX + BOTTOM_PX) / height);
+    const target = this.#home.target.clone();
+    const arm = new Vector3();
+    const seen = () =>
+      this.#home.points.map((point) => {
+        arm.subVectors(point, target);
+        return [arm.dot(right), arm.dot(up), arm.dot(AWAY)];
+      });
+    const need = ([x, y, z]) => z + Math.max(Math.abs(x) / wide, Math.abs(y) / tall);
+    let away = Math.max(2, ...seen().map(need));
+    for (let round = 0; round < 4 && this.#home.points.length; round += 1) {
+      const slopes = seen().map(([x, y, z]) => [x / (away - z), y / (away - z)]);
+      const middleOf = (axis) => {
+        const values = slopes.map((slope) => slope[axis]);
+        return (away * (Math.min(...values) + Math.max(...values))) / 2;
+      };
+      target.addScaledVector(right, middleOf(0)).addScaledVector(up, middleOf(1));
+      away = Math.max(2, ...seen().map(need));
+    }
+    target.addScaledVector(up, ((TOP_PX - BOTTOM_PX) / height) * high * away);
+    return { target, away };
+  }
+
+  /** Look through the video's camera, which covers the picture, or come back from it. */
+  toggleVideo() {
+    if (this.#throughVideo) return this.home();
+    this.#setVideo(true);
+    this.#camera.position.set(0, 0, 0);
+    this.#controls.target.set(0, 0, this.#home.target.z);
+    this.#controls.update();
+    this.draw();
+  }
+
+  /** Turn about the people, or come closer, by keys. */
+  key(name) {
+    const turns = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
+    const zooms = { "+": 0.88, "=": 0.88, "-": 1.14, "−": 1.14 };
+    if (!turns[name] && !zooms[name]) return false;
+    this.#leaveVideo();
+    const arm = this.#camera.position.clone().sub(this.#controls.target);
+    if (zooms[name]) arm.multiplyScalar(zooms[name]);
+    else {
+      const [about, over] = turns[name];
+      arm.applyAxisAngle(new Vector3(0, 1, 0), about);
+      const side = new Vector3(0, 1, 0).cross(arm).normalize();
+      const angle = arm.angleTo(new Vector3(0, 1, 0)) + over;
+      if (angle > 0.05 && angle < 1.6) arm.applyAxisAngle(side, over);
+    }
+    this.#camera.position.copy(this.#controls.target).add(arm);
+    this.#controls.update();
+    this.draw();
+    return true;
+  }
+
+  /** Draw before the next repaint, once however often it is asked for. */
+  draw() {
+    if (this.#asked) return;
+    this.#asked = true;
+    requestAnimationFrame(() => {
+      this.#asked = false;
+      if (!this.#renderer) return;
+      this.#renderer.render(this.scene, this.#camera);
+      this.#afterDraw();
+    });
+  }
+
+  dispose() {
+    this.#observer.disconnect();
+    document.removeEventListener("themechange", this.#retheme);
+    this.#controls.dispose();
+    this.#renderer.dispose();
+    this.#renderer.forceContextLoss();
+    this.#renderer = null;
+  }
+
+  #fit(host) {
+    const { clientWidth: width, clientHeight: height } = host;
+    if (!width || !height || !this.#renderer) return;
+    this.#renderer.setSize(width, height, false);
+    this.#camera.aspect = width / height;
+    this.#setLens();
+    this.draw();
+  }
+
+  #setVideo(on) {
+    this.#throughVideo = on;
+    this.#cone.visible = !on;
+    this.#setLens();
+    this.canvas.dispatchEvent(new Event("camerachange"));
+  }
+
+  #leaveVideo() {
+    if (this.#throughVideo) this.#setVideo(false);
+  }
+
+  #setLens() {
+    const { width, height, focal_px: focal } = this.#timeline;
+    let tangent = Math.tan((40 * Math.PI) / 360);
+    if (this.#throughVideo && focal)
+      tangent = Math.max(height / 2, width / 2 / this.#camera.aspect) / focal;
+    this.#camera.fov = (2 * Math.atan(tangent) * 180) / Math.PI;
+    this.#camera.updateProjectionMatrix();
+  }
+
+  /** A small pyramid where the video's camera is. */
+  #makeCone() {
+    const { width, height, focal_px: focal } = this.#timeline;
+    const lines = new LineSegments(new BufferGeometry(), new LineBasicMaterial({ fog: false }));
+    if (!focal) return lines;
+    const depth = 0.5;
+    const [x, y] = [((width / 2) * depth) / focal, ((height / 2) * depth) / focal];
+    const corners = [[-x, -y, -depth], [x, -y, -depth], [x, y, -depth], [-x, y, -depth]];
+    const points = corners.flatMap((corner, i) => [0, 0, 0, ...corner, ...corner, ...corners[(i + 1) % 4]]);
+    points.push(-0.3 * x, y * 1.1, -depth, 0, y * 1.4, -depth, 0, y * 1.4, -depth, 0.3 * x, y * 1.1, -depth);
+    lines.geometry.setAttribute("position", new Float32BufferAttribute(points, 3));
+    return lines;
+  }
+
+  #retheme = () => {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => new Color(style.getPropertyValue(name).trim());
+    const ground = colour("--stage");
+    this.scene.background = ground;
+    this.scene.fog = new Fog(ground, 9, 26);
+    this.#cone.material.color = colour("--soft");
+    if (this.#grid) {
+      this.scene.remove(this.#grid);
+      this.#grid.dispose();
+    }
+    this.#grid = new GridHelper(GRID_M, GRID_M, colour("--grid-strong"), colour("--grid"));
+    this.#grid.position.set(Math.round(this.#home.target.x), this.floor, Math.round(this.#home.target.z));
+    this.scene.add(this.#grid);
+    this.draw();
+  };
+}

@@ -1,0 +1,205 @@
+// The people in 3D: poses them frame by frame, as bodies or skeletons, with a name above each head.
+import { CircleGeometry, CanvasTexture, Mesh, MeshBasicMaterial, Vector3 } from "../vendor/three/three.module.min.js";
+import { HEAD, Person } from "./body.js";
+import { h } from "./dom.js";
+import { Sticks } from "./skeleton.js";
+import { Stage } from "./stage.js";
+
+const SOLE_M = 0.07; // how far below the foot joints the ground is
+const NEAR_PX = 40;
+const TOES = [10, 11];
+const LABEL_M = 0.3; // above the head joint
+const FEET = [7, 8, 10, 11];
+
+/** The 3D view. Sends "pick" with a track id, or null for the ground. */
+export class World extends EventTarget {
+  #stage;
+  #people = new Map();
+  #body;
+  #tracks;
+  #labels;
+  #shadow;
+  #kind = "body";
+  #only = null;
+  #settled = false;
+  #down = null;
+  #drawn = [];
+
+  constructor(host, timeline, body) {
+    super();
+    this.#body = body;
+    this.#tracks = new Map(timeline.tracks.map((track) => [track.track_id, track]));
+    this.#labels = h("div", { class: "labels", "aria-hidden": "true" });
+    this.#stage = new Stage(host, timeline, () => this.#placeLabels());
+    this.#shadow = new MeshBasicMaterial({ map: blot(), transparent: true, depthWrite: false, fog: false });
+    host.append(this.#labels);
+    const canvas = this.#stage.canvas;
+    canvas.tabIndex = 0;
+    canvas.setAttribute("role", "application");
+    canvas.setAttribute("aria-label", "The people in 3D. Arrows turn the view, plus and minus come closer and go away.");
+    canvas.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !this.#stage.key(event.key)) return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    canvas.addEventListener("pointerdown", (event) => (this.#down = [event.clientX, event.clientY]));
+    canvas.addEventListener("pointerup", (event) => this.#clicked(event));
+    canvas.addEventListener("camerachange", () => this.dispatchEvent(new Event("camera")));
+  }
+
+  get throughVideo() {
+    return this.#stage.throughVideo;
+  }
+
+  /** "body" or "skeleton". */
+  set kind(kind) {
+    this.#kind = kind;
+    this.#reveal();
+  }
+
+  /** Show one track alone; null for all. */
+  set only(trackId) {
+    this.#only = trackId;
+    this.#reveal();
+  }
+
+  /** Look at those who are shown. */
+  home() {
+    const shown = [...this.#people.values()].filter(({ label }) => !label.hidden);
+    this.#stage.home(shown.flatMap(({ sticks }) => ends(sticks)));
+  }
+
+  toggleVideo() {
+    this.#stage.toggleVideo();
+  }
+
+  /** Show a frame of the results at a row. */
+  show(frame, row) {
+    this.#drawn = [];
+    for (const person of frame.people) {
+      const track = this.#tracks.get(person.track_id);
+      if (!track || row < track.first || row > track.last) continue;
+      const figure = this.#figure(track);
+      figure.person.pose(person);
+      figure.sticks.update();
+      figure.shadow.position.set(person.pelvis[0], lowest(figure.sticks) - SOLE_M, person.pelvis[2]);
+      this.#drawn.push(person.track_id);
+    }
+    this.#reveal();
+  }
+
+  /** Find the ground and the view from the first frames. */
+  settle(frames) {
+    if (this.#settled || !frames.some((frame) => frame.people.length)) return;
+    this.#settled = true;
+    const lows = [];
+    const points = [];
+    for (let i = 0; i < frames.length; i += 6) {
+      for (const person of frames[i].people) {
+        const track = this.#tracks.get(person.track_id);
+        if (!track || person.state !== "observed") continue;
+        const figure = this.#figure(track);
+        figure.person.pose(person);
+        figure.sticks.update();
+        lows.push(lowest(figure.sticks));
+        points.push(...ends(figure.sticks));
+      }
+    }
+    if (!lows.length) return;
+    lows.sort((a, b) => a - b);
+    const floor = lows[Math.floor(lows.length / 2)] - SOLE_M;
+    this.#stage.settle(floor, points);
+  }
+
+  dispose() {
+    for (const { person, sticks, shadow } of this.#people.values()) {
+      person.dispose();
+      sticks.dispose();
+      shadow.geometry.dispose();
+    }
+    this.#shadow.map.dispose();
+    this.#shadow.dispose();
+    this.#stage.dispose();
+    this.#labels.remove();
+  }
+
+  #figure(track) {
+    if (!this.#people.has(track.track_id)) {
+      const person = new Person(track, this.#body);
+      const sticks = new Sticks(person);
+      const shadow = new Mesh(new CircleGeometry(0.48, 32), this.#shadow);
+      shadow.rotation.x = -Math.PI / 2;
+      const label = h("span", { class: "label" }, String(track.track_id));
+      label.style.setProperty("--track", track.color);
+      this.#labels.append(label);
+      this.#stage.scene.add(person.group, sticks.group, shadow);
+      this.#people.set(track.track_id, { person, sticks, shadow, label });
+    }
+    return this.#people.get(track.track_id);
+  }
+
+  #reveal() {
+    for (const [trackId, figure] of this.#people) {
+      const there = this.#drawn.includes(trackId) && (this.#only === null || this.#only === trackId);
+      figure.person.group.visible = there && this.#kind === "body";
+      figure.sticks.group.visible = there && this.#kind === "skeleton";
+      figure.shadow.visible = there;
+      figure.label.hidden = !there;
+    }
+    this.#stage.draw();
+  }
+
+  /** Where a point of the scene is on the canvas, in pixels; null behind the camera. */
+  #project(point) {
+    const seen = point.clone().project(this.#stage.camera);
+    const { clientWidth, clientHeight } = this.#stage.canvas;
+    return seen.z > 1 ? null : [((seen.x + 1) / 2) * clientWidth, ((1 - seen.y) / 2) * clientHeight];
+  }
+
+  #placeLabels() {
+    for (const { label, sticks } of this.#people.values()) {
+      if (label.hidden) continue;
+      const spot = this.#project(sticks.places[HEAD].clone().add(new Vector3(0, LABEL_M, 0)));
+      label.style.visibility = spot ? "visible" : "hidden";
+      if (spot) label.style.transform = `translate(${spot[0].toFixed(1)}px, ${spot[1].toFixed(1)}px) translate(-50%, -100%)`;
+    }
+  }
+
+  #clicked(event) {
+    const [x, y] = this.#down ?? [1e9, 1e9];
+    if (Math.hypot(event.clientX - x, event.clientY - y) > 5) return; // the view was turned
+    const box = this.#stage.canvas.getBoundingClientRect();
+    let [best, nearest] = [null, NEAR_PX];
+    for (const [trackId, { sticks, label }] of this.#people) {
+      if (label.hidden) continue;
+      for (const place of sticks.places) {
+        const spot = this.#project(place);
+        const away = spot ? Math.hypot(spot[0] + box.left - event.clientX, spot[1] + box.top - event.clientY) : 1e9;
+        if (away < nearest) [best, nearest] = [trackId, away];
+      }
+    }
+    if (best !== null) this.dispatchEvent(new CustomEvent("pick", { detail: best }));
+  }
+}
+
+const lowest = (sticks) => Math.min(...FEET.map((joint) => sticks.places[joint].y));
+
+/** Toes, and where the label above the head is. */
+function ends(sticks) {
+  const above = sticks.places[HEAD].clone();
+  above.y += LABEL_M + 0.1;
+  return [above, ...TOES.map((joint) => sticks.places[joint].clone())];
+}
+
+/** A soft dark spot, as people have one below them. */
+function blot() {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 64;
+  const paint = canvas.getContext("2d");
+  const fade = paint.createRadialGradient(32, 32, 2, 32, 32, 31);
+  fade.addColorStop(0, "rgba(0,0,0,0.42)");
+  fade.addColorStop(1, "rgba(0,0,0,0)");
+  paint.fillStyle = fade;
+  paint.fillRect(0, 0, 64, 64);
+  return new CanvasTexture(canvas);
+}
