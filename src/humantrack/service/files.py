@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,6 @@ _MEDIA_TYPES = {
     "trc": "text/plain",
 }
 _NEEDS = {"parquet": "pyarrow"}
-_NAME = re.compile(r"results(?:_track-?\d{1,18}(?:_part\d{1,9})?)?(\.[a-z.]{1,20})")
 
 
 @dataclass(frozen=True, slots=True)
