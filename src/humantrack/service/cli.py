@@ -72,6 +72,7 @@ def _serve(words: list[str]) -> int:
         workers=0 if arguments.role == "web" else arguments.workers,
         token_file=arguments.token_file,
         folders=tuple(folder.resolve() for folder in arguments.allow_folder),
+        hosts=tuple(arguments.allow_host),
         upload_bytes=parse_size(arguments.upload_limit),
         least_free_bytes=parse_size(arguments.min_free),
         keep_s=None if arguments.keep is None else parse_age(arguments.keep),
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=1, help="worker processes")
     add("--token-file", type=Path, help="a line 'name token' for each; see 'token'")
     add("--allow-folder", type=Path, action="append", default=[], help="clips may be named in it")
+    add("--allow-host", action="append", default=[], help="clips may be fetched from it")
     add("--queue", help="redis://... or postgresql://...; default: SQLite in the data folder")
     add("--database", help="postgresql://...; default: SQLite in the data folder")
     add("--upload-limit", default="10GB", help="largest upload")

@@ -41,6 +41,9 @@ class Settings:
     folders: tuple[Path, ...] = ()
     """Folders whose files may be named as a job's source."""
 
+    hosts: tuple[str, ...] = ()
+    """Hosts, or host:port, from which clips may be fetched by address."""
+
     upload_bytes: int = 10 * 10**9
     least_free_bytes: int = 10**9
     """Free disk that an upload may not use up, and below which no job is begun."""

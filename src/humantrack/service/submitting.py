@@ -16,6 +16,7 @@ from flask import g, request
 from humantrack.errors import HumantrackError
 from humantrack.service import derived, logs
 from humantrack.service.context import Service
+from humantrack.service.fetching import allowed_address, fetch, name_of
 from humantrack.service.helpers import HelperLostError, HelperSlowError
 from humantrack.service.job import Job
 from humantrack.service.overrides import check_overrides
@@ -116,14 +117,25 @@ def _named(service: Service) -> _Wish:
         raise ProblemError(400, "BadRequest", 'the body is an object with a "source"')
     if set(body) - _FIELDS:
         raise ProblemError(400, "BadRequest", f"known members are {', '.join(sorted(_FIELDS))}")
-    path = allowed_path(body["source"], service.settings.folders)
+    overrides = _overrides({} if body.get("overrides") is None else body["overrides"])
+    priority = _priority(0 if body.get("priority") is None else body["priority"])
+    settings = service.settings
+    address = allowed_address(body["source"], settings.hosts)
+    if address is not None:
+        file = cast("ServiceRequest", request).new_file()
+        fetch(address, file, most_bytes=settings.upload_bytes, timeout_s=settings.timeout_s)
+        file.settle()
+        name, clip, content = display_name(name_of(address)), file.path, file.digest
+    else:
+        clip = allowed_path(body["source"], settings.folders)
+        name, content = display_name(clip.name), str(clip)
     return _Wish(
-        name=display_name(path.name),
-        clip=path,
-        is_upload=False,
-        content=str(path),
-        overrides=_overrides({} if body.get("overrides") is None else body["overrides"]),
-        priority=_priority(0 if body.get("priority") is None else body["priority"]),
+        name=name,
+        clip=clip,
+        is_upload=address is not None,
+        content=content,
+        overrides=overrides,
+        priority=priority,
     )
 
 

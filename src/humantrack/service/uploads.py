@@ -97,6 +97,14 @@ class ServiceRequest(Request):
     ) -> Any:
         if len(self.incoming) >= _MOST_FILES:
             raise ProblemError(400, "BadRequest", "one file at a time")
+        return self.new_file()
+
+    def new_file(self) -> IncomingFile:
+        """A file to be received; it goes with the request unless a job takes it.
+
+        Raises:
+            ProblemError: 507, if the disk refuses.
+        """
         settings = current_app.extensions["humantrack"].settings
         data: DataFolder = current_app.extensions["humantrack"].data
         try:
