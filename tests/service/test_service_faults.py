@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ import pytest
 from service_process import CLIP, SHORT, WAIT_S, until
 from service_results import assert_equal_results, command_line
 
-_JOBS = 30
+_JOBS, _KILLS = 30, 6
+"""At least; a machine that is done before enough workers have died gets more jobs."""
 
 
 def test_an_orphaned_worker_hands_its_job_back(make_server: Any) -> None:
@@ -89,8 +91,10 @@ def test_every_job_ends_once_though_workers_are_killed(make_server: Any, tmp_pat
     while True:
         listed = server.get("/api/jobs?per_page=200").json()["jobs"]
         done = sum(job["state"] == "succeeded" for job in listed)
-        if done == _JOBS:
+        if done == len(ids) and len(killed) >= _KILLS:
             break
+        if done >= len(ids) - 2 and len(killed) < _KILLS:
+            ids.append(server.submit().json()["id"])
         assert time.monotonic() < deadline, server.log.read_text()[-3000:]
         alive = sorted(set(server.worker_pids()[-2:]) - killed)
         if done >= next_kill and alive:
@@ -99,7 +103,6 @@ def test_every_job_ends_once_though_workers_are_killed(make_server: Any, tmp_pat
             killed.add(victim)
             next_kill = done + chance.randint(1, 4)
         time.sleep(0.05)
-    assert len(killed) >= 6
     ended = Counter(
         line["job"]
         for line in server.lines()
@@ -128,17 +131,18 @@ def test_a_locked_database_delays_and_loses_nothing(make_server: Any) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+def small_disk() -> Iterator[Path]:
+    """A file system of 24 MB, outside pytest's folder, which could not be removed after a kill."""
+    folder = Path(tempfile.mkdtemp(prefix="humantrack-disk-"))
     command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
+        folder.rmdir()
         pytest.skip("only root may mount a small disk")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+    folder.rmdir()
 
 
 def test_a_full_disk_pauses_jobs_and_refuses_uploads(make_server: Any, small_disk: Path) -> None:
