@@ -170,5 +170,5 @@ def test_a_queue_that_is_lost_and_comes_back_costs_no_job(
     queue.stop()
     until(lambda: server.get("/readyz").status_code == 503, "trouble")
     queue.start()
-    assert [server.ended(id)["state"] for id in ids] == ["succeeded"] * 4
     until(lambda: server.get("/readyz").status_code == 200, "readiness")
+    assert [server.ended(id)["state"] for id in ids] == ["succeeded"] * 4
