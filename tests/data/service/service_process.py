@@ -113,6 +113,8 @@ class Server:
 
         def look() -> dict[str, Any] | None:
             with contextlib.suppress(requests.ConnectionError):
+                if self.get(f"/api/jobs/{id}").status_code == 503:  # the database is away
+                    return None
                 found = self.job(id)
                 return found if found["state"] in ("succeeded", "failed", "cancelled") else None
             return None
