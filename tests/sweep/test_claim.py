@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -38,7 +39,16 @@ def test_a_claim_keeps_others_out_until_it_is_let_go(tmp_path):
         pass
 
 
-def test_of_many_who_want_it_at_once_one_gets_it(tmp_path):
+@pytest.fixture
+def busy_threads():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("again", range(40))
+def test_of_many_who_want_it_at_once_one_gets_it(again, tmp_path, busy_threads):
     path, gate, done = tmp_path / ".claim", Barrier(8), Event()
     claimed_by(path, host="elsewhere", pid=1, age_s=1000)  # lost, so that all try to take it over
     got = []
@@ -62,6 +72,22 @@ def test_of_many_who_want_it_at_once_one_gets_it(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(got) == [False] * 7 + [True]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_right_to_take_over_that_was_never_used_is_forgotten_when_it_is_old(tmp_path):
+    path = tmp_path / ".claim"
+    claimed_by(path, host="elsewhere", pid=1, age_s=1000)
+    right = path.with_name(".claim.after." + hashlib.sha256(b"'theirs'").hexdigest()[:16])
+    right.touch()  # its holder died before it claimed
+    with pytest.raises(HeldError), Claim(path, lost_after_s=60):
+        pass
+    os.utime(right, (1, 1))
+    with pytest.raises(HeldError), Claim(path, lost_after_s=60):
+        pass
+    with Claim(path, lost_after_s=60):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX tells of processes that are gone")

@@ -89,6 +89,14 @@ def test_damage_gives_the_same_frames_every_time(name, tmp_path):
         assert read(path, read_ahead=0) == first, case
 
 
+def test_a_picture_patched_without_a_word_of_error_is_patched_the_same_every_time():
+    """The file is an H.264 clip with a few flipped bits: B-frames are made from that picture."""
+    path = Path(clips.__file__).with_name("patched_silently.mkv")
+    alone = {tuple(read(path)[0]) for _ in range(20)}
+    assert len(alone) == 1
+    assert len(*alone) == clips.FRAMES
+
+
 @pytest.mark.parametrize("number", range(20, clips.FRAMES))
 def test_damage_near_the_end_costs_one_frame(number, tmp_path):
     """However many frames the threads of a decoder have in hand."""

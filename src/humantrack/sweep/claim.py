@@ -7,6 +7,7 @@ while belongs to a process, or a node, that is no more, and may be taken over.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -84,7 +85,7 @@ class Claim:
 
         The file is linked into place, so that nobody ever sees a claim without its content.
         """
-        text = json.dumps({"token": self._token, "host": socket.gethostname(), "pid": os.getpid()})
+        text = self._text()
         ours = self._path.with_name(f"{self._path.name}.{self._token}")
         try:
             ours.write_text(text)
@@ -98,6 +99,9 @@ class Claim:
             ours.unlink(missing_ok=True)
         return True
 
+    def _text(self) -> str:
+        return json.dumps({"token": self._token, "host": socket.gethostname(), "pid": os.getpid()})
+
     def _create_exclusively(self, text: str) -> bool:
         try:
             with self._path.open("x") as file:
@@ -107,21 +111,33 @@ class Claim:
         return True
 
     def _take_over(self) -> bool:
-        """Put a lost job's claim out of the way and claim anew; the first to rename it wins."""
+        """Put our claim in the place of a lost job's.
+
+        Only who holds the right to follow that very claim may do so, and it is never out of its
+        place, or somebody else could claim anew meanwhile.
+        """
         before = _token(self._path)
         if not is_lost(self._path, self._lost_after_s):
             return False
-        aside = self._path.with_name(f"{self._path.name}.lost.{self._token}")
-        try:
-            self._path.rename(aside)
-        except FileNotFoundError:
+        if not self._path.exists():
             return self._create()
-        if _token(aside) != before:  # it was renewed between our look and our rename
-            with contextlib.suppress(OSError):
-                aside.rename(self._path)
+        name = hashlib.sha256(repr(before).encode()).hexdigest()[:16]
+        right = self._path.with_name(f"{self._path.name}.after.{name}")
+        try:
+            right.touch(exist_ok=False)
+        except FileExistsError:
+            if is_lost(right, self._lost_after_s):  # of one that died between these lines
+                right.unlink(missing_ok=True)
             return False
-        aside.unlink(missing_ok=True)
-        return self._create()
+        try:
+            if _token(self._path) != before or not is_lost(self._path, self._lost_after_s):
+                return False
+            ours = self._path.with_name(f"{self._path.name}.{self._token}")
+            ours.write_text(self._text())
+            ours.replace(self._path)
+        finally:
+            right.unlink(missing_ok=True)
+        return True
 
     def _beat(self) -> None:
         step = min(1.0, self._lost_after_s / 8)

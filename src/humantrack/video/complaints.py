@@ -27,7 +27,7 @@ _from_workers: list[tuple[int, str, str]] = []
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Let FFmpeg's errors through to :func:`counted` while inside.
+    """Let what FFmpeg says through to :func:`counted` while inside.
 
     A message takes Python's lock, even in a thread of FFmpeg's. So nothing may wait for such a
     thread while it holds that lock: flush a decoder before it is freed.
@@ -56,12 +56,21 @@ def counted(problems: Problems, decoder: str | None = None) -> Iterator[None]:
             if decoder is not None:
                 for level, name, text in _taken():
                     if name == decoder:
-                        _add(problems, level, name, text)
+                        _add(problems, av.logging.ERROR if _tells(text) else level, name, text)
 
 
 def _add(problems: Problems, level: int, name: str, text: str) -> None:
     if level <= av.logging.ERROR:  # a program around us may want to hear more
         problems.add(f"{name}: {' '.join(text.split())}")
+
+
+def _tells(text: str) -> bool:
+    """True for what a decoder's thread says, as mere information, when it patches a picture.
+
+    The flag on the frame tells the same, but not reliably: another thread may copy the frame
+    before it is set.
+    """
+    return text.startswith("concealing")
 
 
 def _taken() -> list[tuple[int, str, str]]:
@@ -78,8 +87,8 @@ def _start() -> None:
         if _listeners > 1:
             return
         _level_before = av.logging.get_level()
-        if _level_before is None or _level_before < av.logging.ERROR:
-            av.logging.set_level(av.logging.ERROR)
+        if _level_before is None or _level_before < av.logging.INFO:
+            av.logging.set_level(av.logging.INFO)
         av.logging.set_skip_repeated(False)
         _capture = av.logging.Capture(local=False)
         _from_workers = _capture.__enter__()
