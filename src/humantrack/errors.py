@@ -22,10 +22,13 @@
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
         └── TerminatedRunError 143  ... by SIGTERM
 
-Exit code 70 is an error of our own that none of these describes (see ``track.main``).
+Exit code 70 is an error of our own that none of these describes (see ``reporting``).
 """
 
 from __future__ import annotations
+
+INTERNAL_ERROR = 70
+"""Exit code of an error that none of these describes (BSD's EX_SOFTWARE)."""
 
 
 class HumantrackError(Exception):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -12,10 +11,8 @@ from typing import Any, ClassVar, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from humantrack._version import __version__
@@ -24,27 +21,22 @@ from humantrack.assembly import run_fingerprint
 from humantrack.config import (
     check_overrides,
     conf_dir,
-    from_hydra,
     prefer_own_launchers,
     register_schema,
 )
 from humantrack.errors import (
     ConfigError,
-    HumantrackError,
     InterruptedRunError,
-    OutputError,
     SourceError,
 )
 from humantrack.official import OfficialFiles, missing_files, official_files
 from humantrack.phalp import PHALP, Defaults
 from humantrack.pipeline.stopping import on_signals
 from humantrack.pipeline.summary import RunSummary
+from humantrack.reporting import explain, report_error
 from humantrack.sweep import devices
 from humantrack.sweep.job import run_job, wait_out_interrupts
 from humantrack.sweep.loaded import Kept, models_key
-
-INTERNAL_ERROR = 70
-"""Exit code of an error that none of ``humantrack.errors`` describes (BSD's EX_SOFTWARE)."""
 
 HELP = """\
 humantrack {version}: reconstruct and track every person of a video in 3D
@@ -301,7 +293,7 @@ def _run_clip_of_sweep(cfg: Any) -> None:
             Path(cfg.video.output_dir),
             report,
             work=lambda: _track_with_kept_models(cfg, stop),
-            explain=_explain,
+            explain=explain,
             fingerprint=lambda: run_fingerprint(cfg, Path(cfg.video.source).expanduser()),
             stop=stop,
             resume=keys.resume,
@@ -359,7 +351,7 @@ def main(argv: list[str] | None = None) -> None:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
         _call.failures.append(error)
     if _call.failures:
-        codes = [_report(error, debug=debug) for error in _call.failures]
+        codes = [report_error(error, debug=debug) for error in _call.failures]
         sys.exit(codes[0])
 
 
@@ -372,41 +364,6 @@ def _call_hydra(arguments: list[str]) -> None:
         _run()
     finally:
         sys.argv = before
-
-
-def _report(error: BaseException, *, debug: bool) -> int:
-    """Print one line (and the traceback if asked for) and return the exit code."""
-    if debug:
-        traceback.print_exception(error)
-    known = _explain(error)
-    sys.stderr.write(f"humantrack: {known}\n")
-    return known.exit_code
-
-
-def _explain(error: BaseException) -> HumantrackError:
-    """Any error as one of ours, in one line."""
-    known = _known_error(error)
-    if known is None:
-        what = f"internal error: {type(error).__name__}: {error}"
-        known = HumantrackError(what, hint="add debug=true to see where")
-        known.exit_code = INTERNAL_ERROR
-    return known
-
-
-def _known_error(error: BaseException) -> HumantrackError | None:
-    if isinstance(error, HumantrackError):
-        return error
-    if isinstance(error, KeyboardInterrupt):
-        return InterruptedRunError("stopped")
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return from_hydra(error)
-    if isinstance(error, OSError):
-        return OutputError(
-            f"the system refused ({error.strerror or error})",
-            where=error.filename,
-            hint="check permissions and free space, or set video.output_dir=FOLDER",
-        )
-    return None
 
 
 if __name__ == "__main__":

@@ -158,10 +158,7 @@ def test_frames_that_together_are_a_bomb(tmp_path, attempt):
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", "", "1Q", "1e99"])
 def test_a_size_that_is_none(clip, attempt, text):
-    if text == "1e99":
-        assert attempt(clip, f"--max-size={text}").code == 0
-    else:
-        attempt(clip, f"--max-size={text}").assert_refused(2, "--max-size")
+    attempt(clip, f"--max-size={text}").assert_refused(2, "--max-size")
 
 
 def doubled(times=60):

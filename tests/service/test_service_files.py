@@ -101,6 +101,11 @@ def test_frames_come_in_pieces_and_are_the_exported_motion(
     assert [frame["index"] for frame in whole] == list(range(12))
     part = get(server, done, "/frames?start=4&count=3").json()
     assert part["start"] == 4 and part["frames"] == whole[4:7]
+    packed = get(server, done, "/frames", headers={"Accept-Encoding": "gzip"})
+    plain = get(server, done, "/frames", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["Content-Encoding"] == "gzip" and packed.content == plain.content
+    assert 3 * int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"])
+    assert "Content-Encoding" not in plain.headers and plain.headers["Vary"] == "Accept-Encoding"
     assert get(server, done, "/frames?start=500").json()["frames"] == []
     assert server.get(f"/api/jobs/{done['id']}/frames?count=301").status_code == 422
     document = get(server, done, "/files/results.json?").json()

@@ -307,6 +307,32 @@ def test_a_browser_gets_a_cookie_for_its_token(guarded: Server) -> None:
         assert browser.get(f"{url}/api/jobs").status_code == 401
 
 
+def test_a_proxy_is_believed_only_if_it_is_named(make_server: Any, tmp_path: Path) -> None:
+    file = tmp_path / "tokens.txt"
+    file.write_text(f"ben {TOKENS['ben']}\n")
+    named = make_server(
+        *("--role", "web", "--token-file", str(file)), "--trusted-proxy", "127.0.0.1"
+    )
+    other = make_server("--role", "web", "--token-file", str(file), "--trusted-proxy", "10.0.0.1")
+    headers = {
+        **{"X-Forwarded-Proto": "https", "X-Forwarded-Host": "people.example.org"},
+        **{"X-Forwarded-For": "192.0.2.1", "Origin": "https://people.example.org"},
+    }
+
+    def session(server: Server, token: str, **more: str) -> Any:
+        body, sent = {"token": token}, {**headers, **more}
+        return server.request("POST", "/api/session", json=body, headers=sent)
+
+    assert "Secure" in session(named, TOKENS["ben"]).headers["Set-Cookie"].split("; ")
+    problem(session(other, TOKENS["ben"]), 403)  # the origin is not the host that it sees
+    plain = other.request("POST", "/api/session", json={"token": TOKENS["ben"]})
+    assert "Secure" not in plain.headers["Set-Cookie"].split("; ")
+    while session(named, "wrong").status_code == 401:
+        pass
+    problem(session(named, "wrong"), 429)
+    problem(session(named, "wrong", **{"X-Forwarded-For": "192.0.2.2"}), 401)
+
+
 def test_tokens_are_neither_logged_nor_stored(guarded: Server) -> None:
     for token in TOKENS.values():
         guarded.get("/api/jobs", headers={"Authorization": f"Bearer {token}"})
@@ -365,6 +391,7 @@ def test_every_answer_is_guarded_by_headers(web: Server) -> None:
         (("--keep", "long"), 2, "time"),
         (("--queue", "amqp://x"), 2, "queue"),
         (("--token-file", "nobody.txt"), 2, "tokens"),
+        (("--trusted-proxy", "example.org"), 2, "IP address"),
         (("--database", "postgresql://127.0.0.1:1/x"), 8, "database"),
     ],
 )

@@ -26,7 +26,7 @@ from humantrack.service.job import (
 )
 from humantrack.service.overrides import OVERRIDES, check_overrides, job_config
 from humantrack.service.queue import Tickets
-from humantrack.service.settings import Settings, parse_age, parse_size
+from humantrack.service.settings import Settings
 from humantrack.service.store import Store
 from humantrack.service.uploads import display_name
 
@@ -243,14 +243,6 @@ def test_a_rate_allows_a_burst_and_no_more() -> None:
     assert 0 < rates.wait_s("anna") <= 100
     assert rates.wait_s("ben") == 0
     assert all(Rates(0).wait_s("anna") == 0 for _ in range(1000))
-
-
-def test_sizes_and_ages_are_read() -> None:
-    assert [parse_size(t) for t in ("5", "1.5kB", "100 GB")] == [5, 1500, 10**11]
-    assert [parse_age(t) for t in ("90s", "1.5h", "7d", "2w")] == [90, 5400, 604800, 1209600]
-    for bad in ("", "-1", "7", "x"):
-        with pytest.raises(ConfigError):
-            parse_age(bad)
 
 
 @given(st.text())

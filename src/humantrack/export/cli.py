@@ -16,17 +16,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from humantrack._version import __version__
-from humantrack.errors import ConfigError, HumantrackError, InterruptedRunError, printable
+from humantrack.errors import (
+    INTERNAL_ERROR,
+    ConfigError,
+    HumantrackError,
+    InterruptedRunError,
+    printable,
+)
 from humantrack.export.base import FORMATS, Format, find_format
 from humantrack.export.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
 from humantrack.export.output import StandardOutput
 from humantrack.export.run import STDOUT, export, find_results, is_folder
 from humantrack.export.source import ResultsSource
 from humantrack.results import DEFAULT_MAX_SIZE
+from humantrack.units import parse_size
 
-INTERNAL_ERROR = 70
 _MOTION_ONLY = ("gaps", "fps", "smooth")
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +74,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
         raise ConfigError("no results are named", hint="write humantrack-export out.pkl")
     formats = list(dict.fromkeys(find_format(name) for name in arguments.format or ["json"]))
     options = _options(arguments, formats)
-    max_size = _size(arguments.max_size)
+    max_size = parse_size(arguments.max_size, "--max-size", least=1)
     inputs = find_results(arguments.inputs)
     if len(inputs) > 1 and arguments.output is not None and not is_folder(arguments.output):
         hint = "name a folder, with a slash at its end"
@@ -202,19 +207,6 @@ def _tracks(text: str | None) -> frozenset[int] | None:
         raise ConfigError(
             "not a list of track ids", where=f"--tracks {text}", hint="write 1,3"
         ) from None
-
-
-def _size(text: str) -> int:
-    """'4G', '500M' or bytes."""
-    number = text.strip().lower().removesuffix("b")
-    unit = number[-1:] if number[-1:] in _UNITS and number[-1:] else ""
-    try:
-        size = int(float(number.removesuffix(unit)) * _UNITS[unit])
-    except (ValueError, OverflowError):
-        size = 0
-    if size < 1:
-        raise ConfigError("not a size", where=f"--max-size {text}", hint="write 4G")
-    return size
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -57,8 +57,9 @@ def _serve(words: list[str]) -> int:
         raise DependencyError(
             f"{', '.join(missing)} is missing", hint='pip install "humantrack[serve]"'
         )
-    from humantrack.service.settings import Settings, parse_age, parse_size
+    from humantrack.service.settings import Settings
     from humantrack.service.start import start
+    from humantrack.units import parse_age, parse_size
 
     for folder in arguments.allow_folder:
         if not folder.is_dir():
@@ -70,19 +71,22 @@ def _serve(words: list[str]) -> int:
         host=arguments.host,
         port=arguments.port,
         workers=0 if arguments.role == "web" else arguments.workers,
+        proxy=arguments.trusted_proxy,
         token_file=arguments.token_file,
         folders=tuple(folder.resolve() for folder in arguments.allow_folder),
         hosts=tuple(arguments.allow_host),
-        upload_bytes=parse_size(arguments.upload_limit),
-        least_free_bytes=parse_size(arguments.min_free),
-        keep_s=None if arguments.keep is None else parse_age(arguments.keep),
-        max_disk_bytes=None if arguments.max_disk is None else parse_size(arguments.max_disk),
+        upload_bytes=parse_size(arguments.upload_limit, "--upload-limit"),
+        least_free_bytes=parse_size(arguments.min_free, "--min-free"),
+        keep_s=None if arguments.keep is None else parse_age(arguments.keep, "--keep"),
+        max_disk_bytes=None
+        if arguments.max_disk is None
+        else parse_size(arguments.max_disk, "--max-disk"),
         max_queued=arguments.max_queued,
         rate=arguments.rate,
         max_attempts=arguments.max_attempts,
-        lease_s=parse_age(arguments.lease),
+        lease_s=parse_age(arguments.lease, "--lease"),
         threads=arguments.threads,
-        timeout_s=parse_age(arguments.timeout),
+        timeout_s=parse_age(arguments.timeout, "--timeout"),
     )
     start(settings, arguments.role)
     return 0
@@ -105,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--token-file", type=Path, help="a line 'name token' for each; see 'token'")
     add("--allow-folder", type=Path, action="append", default=[], help="clips may be named in it")
     add("--allow-host", action="append", default=[], help="clips may be fetched from it")
+    add("--trusted-proxy", help="IP address of a reverse proxy; its X-Forwarded-* are believed")
     add("--queue", help="redis://... or postgresql://...; default: SQLite in the data folder")
     add("--database", help="postgresql://...; default: SQLite in the data folder")
     add("--upload-limit", default="10GB", help="largest upload")

@@ -16,7 +16,7 @@ _PREVIEW_PX = 640
 
 
 def probe(path: str, overrides: Mapping[str, Any]) -> int | None:
-    """Open a clip and decode its first frame.
+    """Open a clip, which decodes its first frame.
 
     Returns:
         How many frames a job with these overrides has, if the container says.
@@ -33,12 +33,9 @@ def probe(path: str, overrides: Mapping[str, Any]) -> int | None:
         end_time_s=parse_time(overrides.get("end_time")),
         read_ahead=0,
     ) as source:
-        count = source.info.frame_count
-    with open_source(path, read_ahead=0) as whole:
-        if whole.info.kind != "video":
+        if source.info.kind != "video":
             raise UnreadableSourceError("is no video", where=path)
-        next(whole)
-    return count
+        return source.info.frame_count
 
 
 def make_export(results: str, format_name: str, folder: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, send_file
+from flask import Response, request, send_file
 
 from humantrack.service import scene
 from humantrack.service.context import service
@@ -14,6 +15,8 @@ from humantrack.service.files import fetch, offers, prepared, preview, timeline
 from humantrack.service.schemas import FilesOut, FramesIn, FramesOut, TimelineOut
 
 files = APIBlueprint("files", __name__, url_prefix="/api/jobs/<job_id>", tag="Results")
+
+_WORTH_PACKING = 4096
 
 
 def _any(media_type: str) -> dict[int | str, Any]:
@@ -56,7 +59,7 @@ def get_preview(job_id: str) -> Any:
 def get_timeline(job_id: str) -> Any:
     """When each person is in the clip, and each one's bones."""
     it = service()
-    return Response(timeline(it, it.job(job_id)), mimetype="application/json")
+    return _document(timeline(it, it.job(job_id)))
 
 
 @files.get("/frames")
@@ -67,7 +70,16 @@ def get_frames(job_id: str, query: dict[str, Any]) -> Any:
     it = service()
     results, folder = prepared(it, it.job(job_id))
     document = scene.frames(results, folder, query["start"], query["count"])
-    return Response(document, mimetype="application/json")
+    return _document(document)
+
+
+def _document(text: bytes) -> Response:
+    """JSON, compressed for who can read that: rows of numbers shrink to a quarter."""
+    answer = Response(text, mimetype="application/json", headers={"Vary": "Accept-Encoding"})
+    if len(text) > _WORTH_PACKING and request.accept_encodings["gzip"] > 0:
+        answer.set_data(gzip.compress(text, compresslevel=3, mtime=0))
+        answer.headers["Content-Encoding"] = "gzip"
+    return answer
 
 
 def _sent(path: Path, media_type: str, name: str) -> Response:

@@ -23,6 +23,7 @@ _HEADER_BYTES = 2**15
 _FORM_BYTES = 2**20
 _CONNECTIONS = 1000
 _CHECK_BYTES = 16 * 2**20
+_FORWARDED = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
 _SLOWEST = 1000
 """Bytes a second, on average, that a body has to come with."""
 
@@ -135,6 +136,9 @@ def serve(app: Any, settings: Settings, *, ready: Any) -> None:
 
 
 def _server(app: Any, settings: Settings, listening: dict[int, Any]) -> Any:
+    proxy: dict[str, Any] = {}
+    if settings.proxy is not None:
+        proxy = {"trusted_proxy": settings.proxy, "trusted_proxy_headers": set(_FORWARDED)}
     return create_server(
         app,
         map=listening,
@@ -150,4 +154,5 @@ def _server(app: Any, settings: Settings, listening: dict[int, Any]) -> Any:
         expose_tracebacks=False,
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
+        **proxy,
     )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
 from humantrack.errors import ConfigError
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", re.IGNORECASE)
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -36,6 +32,9 @@ class Settings:
     port: int = 8080
     workers: int = 1
     """Worker processes on this machine."""
+
+    proxy: str | None = None
+    """Address of the reverse proxy whose X-Forwarded-For, -Proto and -Host are believed."""
 
     token_file: Path | None = None
     folders: tuple[Path, ...] = ()
@@ -82,6 +81,8 @@ class Settings:
                 raise ConfigError(f"must be at least {bound:g}", where=f"--{name} {value:g}")
         if not 0 <= self.port < 2**16:
             raise ConfigError("no such port", where=f"--port {self.port}")
+        if self.proxy is not None and not _is_address(self.proxy):
+            raise ConfigError("is no IP address", where=f"--trusted-proxy {self.proxy}")
         if self.token_file is None and self.host not in _LOOPBACK:
             raise ConfigError(
                 "only this machine may reach a service without tokens",
@@ -98,25 +99,9 @@ class Settings:
         return f"postgresql+psycopg{separator}{rest}" if kind == "postgresql" else self.store
 
 
-def parse_size(text: str) -> int:
-    """'100GB' -> bytes.
-
-    Raises:
-        ConfigError: if it is no size.
-    """
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ConfigError("is no size", where=text, hint="write it as 500MB or 100GB")
-    return int(float(match[1]) * _UNITS[match[2].lower()])
-
-
-def parse_age(text: str) -> float:
-    """'7d' -> seconds.
-
-    Raises:
-        ConfigError: if it is no length of time.
-    """
-    match = _AGE.fullmatch(text.strip())
-    if match is None:
-        raise ConfigError("is no length of time", where=text, hint="write it as 12h or 7d")
-    return float(match[1]) * _SECONDS[match[2].lower()]
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from contextlib import suppress
 from threading import Event
 
@@ -20,6 +22,9 @@ from humantrack.service.supervisor import Supervisor
 
 _GUESSES = 0.5
 """Wrong tokens a second from one address."""
+
+_NICE = 5
+"""A quarter of a processor is left to a web process when workers want all of it."""
 
 
 def start(settings: Settings, role: str) -> None:
@@ -91,6 +96,9 @@ def _serve(service: Service, supervisor: Supervisor) -> None:
     from humantrack.service.server import serve
 
     settings = service.settings
+    supervisor.prepare()
+    if settings.workers > 0:
+        _step_back()
 
     def ready(port: int) -> None:
         supervisor.start()
@@ -100,3 +108,12 @@ def _serve(service: Service, supervisor: Supervisor) -> None:
     with suppress(SystemExit):
         serve(create_app(service), settings, ready=ready)
     service.stopping.set()
+
+
+def _step_back() -> None:
+    """Let workers on this machine go first. The threads to come are as modest as this one.
+
+    Only Linux has priorities of threads; elsewhere the workers would get this one too.
+    """
+    if sys.platform == "linux":
+        os.nice(_NICE)

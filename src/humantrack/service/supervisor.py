@@ -45,12 +45,18 @@ class Supervisor:
         self._context = multiprocessing.get_context("spawn")
         self._workers: dict[str, tuple[BaseProcess, float]] = {}
         self._wait_s, self._not_before_s = 0.0, 0.0
-        self._over = Event()
+        self._over, self._may_begin = Event(), Event()
         self._thread = Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self) -> None:
         """Start the workers and whatever looks after them."""
-        self._thread.start()
+        self.prepare()
+        self._may_begin.set()
+
+    def prepare(self) -> None:
+        """Start the thread that will start workers: they get the priority that it has now."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def alive(self) -> int:
         """How many workers there are."""
@@ -59,6 +65,7 @@ class Supervisor:
     def close(self) -> None:
         """Let the workers hand their jobs back, and end them."""
         self._over.set()
+        self._may_begin.set()
         if self._thread.ident is not None:  # it was started
             self._thread.join()
         for process, _ in self._workers.values():
@@ -72,6 +79,7 @@ class Supervisor:
                 process.join()
 
     def _watch(self) -> None:
+        self._may_begin.wait()
         while not self._over.is_set():
             try:
                 self._bury()

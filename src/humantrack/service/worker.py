@@ -12,7 +12,7 @@ from contextlib import suppress
 from threading import Event
 from typing import Any
 
-from humantrack.errors import HumantrackError, InterruptedRunError, printable
+from humantrack.errors import INTERNAL_ERROR, HumantrackError, InterruptedRunError, printable
 from humantrack.service import logs
 from humantrack.service.folders import DataFolder
 from humantrack.service.job import CANCELLED, FAILED, RUNNING, SUCCEEDED, Error, Job
@@ -25,7 +25,6 @@ _LOOK_S = 0.2
 """How often a job's record is looked at: cancelling takes at most so long to be noticed."""
 
 _PAUSE_S = 1.0
-_INTERNAL = 70
 
 
 class Lease:
@@ -216,7 +215,7 @@ class Worker:
         known = isinstance(error, HumantrackError)
         return Error(
             code=type(error).__name__ if known else "InternalError",
-            exit_code=error.exit_code if isinstance(error, HumantrackError) else _INTERNAL,
+            exit_code=error.exit_code if isinstance(error, HumantrackError) else INTERNAL_ERROR,
             detail=printable(text)[:1000],
         )
 
