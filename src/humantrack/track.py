@@ -203,17 +203,28 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
         MissingWeightsError: if ``tracker=hmr2`` misses files.
         DependencyError: if ``tracker=upstream`` misses packages.
     """
-    own_class = cfg.upstream.class_
-    if cfg.tracker == "upstream" or (cfg.tracker == "auto" and own_class):
+    name, why = which_tracker(cfg)
+    if name == "upstream":
         from humantrack.upstream.adapter import tracker_class
 
-        why = f"upstream.class_ is {own_class}" if own_class else "as asked for"
-        return tracker_class(own_class), f"upstream, {why}"
-    if cfg.tracker == "embedded":
-        return BlazePose_4dhuman, "embedded, as asked for"
-    if cfg.tracker == "hmr2":
+        return tracker_class(cfg.upstream.class_), f"{name}, {why}"
+    if name == "hmr2":
         official_files(cfg)
-        return HMR2_4dhuman, "hmr2, as asked for"
+        return HMR2_4dhuman, f"{name}, {why}"
+    return BlazePose_4dhuman, f"{name}, {why}"
+
+
+def which_tracker(cfg: Any) -> tuple[str, str]:
+    """The name of the tracker that ``tracker`` means today, and why that one.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    own_class = cfg.upstream.class_
+    if own_class and cfg.tracker in ("auto", "upstream"):
+        return "upstream", f"upstream.class_ is {own_class}"
+    if cfg.tracker in ("embedded", "hmr2", "upstream"):
+        return cfg.tracker, "as asked for"
     if cfg.tracker != "auto":
         raise ConfigError(
             "unknown tracker",
@@ -222,12 +233,9 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
         )
     missing = missing_files(cfg)
     if not missing:
-        return HMR2_4dhuman, "hmr2, since all its files are there"
+        return "hmr2", "since all its files are there"
     what = missing[0] if len(missing) == 1 else f"{len(missing)} files"
-    return (
-        BlazePose_4dhuman,
-        f"embedded, since hmr2 misses {what} (humantrack-weights list)",
-    )
+    return "embedded", f"since hmr2 misses {what} (humantrack-weights list)"
 
 
 register_schema()
@@ -294,13 +302,19 @@ def _run_clip_of_sweep(cfg: Any) -> None:
             report,
             work=lambda: _track_with_kept_models(cfg, stop),
             explain=explain,
-            fingerprint=lambda: run_fingerprint(cfg, Path(cfg.video.source).expanduser()),
+            fingerprint=lambda: _fingerprint(cfg),
             stop=stop,
             resume=keys.resume,
             retries=keys.retries,
             max_failures=keys.max_failures,
             lost_after_s=keys.lost_after_s,
         )
+
+
+def _fingerprint(cfg: Any) -> dict[str, str]:
+    """Results of ``tracker=auto`` are done with only while it means the same tracker."""
+    cfg.tracker, _ = which_tracker(cfg)
+    return run_fingerprint(cfg, Path(cfg.video.source).expanduser())
 
 
 def _loaded(kind: type[PHALP], cfg: Any) -> PHALP:
@@ -310,6 +324,7 @@ def _loaded(kind: type[PHALP], cfg: Any) -> PHALP:
 
 def _track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
     kind, why = choose_tracker(cfg)
+    cfg.tracker, _ = which_tracker(cfg)
     sys.stderr.write(f"tracker: {why}\n")
     key = models_key(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
     if key is None:

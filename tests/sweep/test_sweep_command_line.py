@@ -287,3 +287,15 @@ def test_kept_models_give_what_new_ones_give(data, tmp_path, monkeypatch):
         for one, other in zip(kept[key]["smpl"], alone[key]["smpl"], strict=True):
             assert (one["body_pose"] == other["body_pose"]).all()
     assert any(frame["tid"] for frame in kept.values())
+
+
+def test_results_of_auto_are_done_again_once_it_means_another_tracker(stub, monkeypatch):
+    touch("clips/x.mp4")
+    monkeypatch.setattr(track, "missing_files", lambda cfg: ["a file"])
+    for _ in range(2):
+        assert code_of("video.source=clips", "tracker=auto") == 0
+    assert code_of("video.source=clips", "tracker=embedded") == 0
+    assert len(stub.tracked) == 1
+    monkeypatch.setattr(track, "missing_files", lambda cfg: [])
+    assert code_of("video.source=clips", "tracker=auto") == 0
+    assert len(stub.tracked) == 2

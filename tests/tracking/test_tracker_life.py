@@ -123,6 +123,13 @@ def test_annotated_people_need_no_back_fill(one):
     assert [said(u) for u in updates] == [([(1, 0, t)], []) for t in range(6)]
 
 
+def test_an_annotation_that_comes_later_confirms_then_and_is_filled_back(one):
+    tracker = make(n_init=5)
+    updates = [step(tracker, t, one(t, annotation=["given"] if t == 2 else None)) for t in range(6)]
+    assert [said(u)[0] for u in updates] == [[], [], *([(1, 0, t)] for t in range(2, 6))]
+    assert [[b.frame_index for b in u.back_fill] for u in updates] == [[], [], [0, 1], [], [], []]
+
+
 def test_given_identities_are_carried_along_and_decide_nothing(one):
     plain, given_ids = make(), make()
     for t in range(6):

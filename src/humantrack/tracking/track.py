@@ -89,11 +89,18 @@ class Track:
         self.missed += 1
 
     def extend(
-        self, observation: Observation, memory: Memory, *, n_init: int, is_shot_start: bool
+        self,
+        observation: Observation,
+        memory: Memory,
+        *,
+        n_init: int,
+        is_certain: bool,
+        is_shot_start: bool,
     ) -> bool:
         """Take the detection of this frame; True if it confirms the track.
 
-        After a cut all earlier locations are replaced by the new one: the old motion is void.
+        One that is certain does so at once, others when there are ``n_init``. After a cut all
+        earlier locations are replaced by the new one: the old motion is void.
         """
         self.newest = observation
         self.history = [*self.history[1:], _sighting(observation)]
@@ -104,7 +111,7 @@ class Track:
         self.hits += 1
         self.missed = 0
         self.recent = [*self.recent, observation] if self.hits <= n_init else []
-        if self.state is TrackState.TENTATIVE and self.hits >= n_init:
+        if self.state is TrackState.TENTATIVE and (is_certain or self.hits >= n_init):
             self.state = TrackState.CONFIRMED
             return True
         return False

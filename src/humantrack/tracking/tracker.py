@@ -187,6 +187,7 @@ class PhalpTracker:
                 observations[column],
                 self._memory,
                 n_init=self._n_init,
+                is_certain=_has_annotation(observations[column]),
                 is_shot_start=is_shot_start,
             )
             back_fill += self._back_fill(before[row], confirms)
