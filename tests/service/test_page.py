@@ -126,7 +126,7 @@ def test_a_clip_is_dropped_watched_and_taken_away(open_page, fake, data, size, t
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     row = int(page.locator(".viewer").get_attribute("data-row"))
-    assert video_row(page) == pytest.approx(row + 0.5, abs=1.5)
+    assert video_row(page) == pytest.approx(row + 0.5, abs=0.5)
     for target in (200, 20, 121, 119, 239, 0):
         scrub(page, target)
     scrub(page, 150)

@@ -10,16 +10,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-_NICE = 15
-
 
 class HelperLostError(Exception):
-    """The helper crashed over this call."""
+    """The helper crashed over this call, or was ended since it took too long."""
 
 
 class HelperSlowError(Exception):
@@ -29,13 +26,19 @@ class HelperSlowError(Exception):
 class Helpers:
     """One process, started when it is needed and started again when it is lost.
 
+    It has one call at a time, so that a call which kills it harms no other.
+
     Args:
-        ends_slow: whether a call that takes too long is ended; otherwise it goes on, and asking
-            again waits for the same one.
+        nice: its priority, where there are any; never better than ours.
+        cpu_s: processor time after which a call, and the process with it, is ended (POSIX).
+        longest_s: the same in seconds that pass.
     """
 
-    def __init__(self, *, ends_slow: bool) -> None:
-        self._ends_slow = ends_slow
+    def __init__(
+        self, *, nice: int, cpu_s: float | None = None, longest_s: float | None = None
+    ) -> None:
+        self._nice, self._cpu_s, self._longest_s = nice, cpu_s, longest_s
+        self._turns = ThreadPoolExecutor(1, "helpers")
         self._pool: ProcessPoolExecutor | None = None
         self._calls: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
@@ -49,57 +52,60 @@ class Helpers:
 
         Raises:
             HelperLostError: if the process died.
-            HelperSlowError: if it takes longer than ``wait_s``.
+            HelperSlowError: if there is none after ``wait_s``. It goes on, and asking again waits
+                for the same one.
             Exception: whatever the function raised.
         """
         with self._lock:
             call = self._calls.get(key)
             if call is None:
-                call = self._submit(function, arguments)
+                call = self._turns.submit(self._run, function, arguments)
                 self._calls[key] = call
-        try:
-            result = call.result(wait_s)
-        except FutureTimeoutError as error:
-            if self._ends_slow:
-                self._end(key, call)
-            raise HelperSlowError from error
-        except BrokenProcessPool as error:
-            self._end(key, call)
-            raise HelperLostError from error
-        except BaseException:
-            self._forget(key, call)
-            raise
-        self._forget(key, call)
-        return result
+        if not wait([call], wait_s).done:
+            raise HelperSlowError
+        with self._lock:
+            if self._calls.get(key) is call:
+                self._calls.pop(key)
+        return call.result()
 
     def warm_up(self) -> None:
         """Start the process before it is needed."""
-        with self._lock:
-            self._submit(_nothing, ())
+        self._turns.submit(self._run, _nothing, ())
 
     def close(self) -> None:
         """End the process."""
-        self._end(None, None)
+        self._turns.shutdown(wait=False, cancel_futures=True)
+        self._end()
 
-    def _submit(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[Any]:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
+    def _run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         try:
-            return self._pool.submit(function, *arguments)
-        except (BrokenProcessPool, RuntimeError):  # it died between two calls
-            self._pool = None
-            return self._submit(function, arguments)
+            run = self._process().submit(_bounded, self._cpu_s, function, arguments)
+        except BrokenProcessPool:  # it died between two calls
+            self._end()
+            run = self._process().submit(_bounded, self._cpu_s, function, arguments)
+        try:
+            if wait([run], self._longest_s).done:
+                return run.result()
+        except BrokenProcessPool as error:
+            self._end()
+            raise HelperLostError from error
+        self._end()
+        raise HelperLostError
 
-    def _forget(self, key: Hashable, call: Future[Any] | None) -> None:
+    def _process(self) -> ProcessPoolExecutor:
         with self._lock:
-            if self._calls.get(key) is call:
-                self._calls.pop(key, None)
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    1,
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=_begin,
+                    initargs=(self._nice,),
+                )
+            return self._pool
 
-    def _end(self, key: Hashable, call: Future[Any] | None) -> None:
+    def _end(self) -> None:
         with self._lock:
             pool, self._pool = self._pool, None
-            self._calls.clear()
         if pool is not None:
             for process in list((getattr(pool, "_processes", None) or {}).values()):
                 process.kill()
@@ -111,11 +117,23 @@ def _nothing() -> None:
     import humantrack.service.derived  # noqa: F401
 
 
-def _begin() -> None:
+def _bounded(cpu_s: float | None, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """A call that ends with this process if it uses too much of the processor."""
+    if cpu_s is None or not hasattr(signal, "setitimer"):
+        return function(*arguments)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
+    try:
+        return function(*arguments)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _begin(nice: int) -> None:
     """Be modest, deaf to Ctrl-C, which is for who started us, and gone when that one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(_NICE)
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

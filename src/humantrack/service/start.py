@@ -26,6 +26,9 @@ _GUESSES = 0.5
 _NICE = 5
 """A quarter of a processor is left to a web process when workers want all of it."""
 
+_PROBE_CPU_S, _PROBE_S = 20.0, 60.0
+"""What opening a clip may take, of a processor's time and of everybody's."""
+
 
 def start(settings: Settings, role: str) -> None:
     """Run the web server, workers, or both, until SIGTERM or Ctrl-C.
@@ -74,8 +77,8 @@ def _service(
         sessions=sessions,
         rates=Rates(settings.rate),
         guesses=Rates(_GUESSES),
-        probes=Helpers(ends_slow=True),
-        makers=Helpers(ends_slow=False),
+        probes=Helpers(nice=_NICE, cpu_s=_PROBE_CPU_S, longest_s=_PROBE_S),
+        makers=Helpers(nice=2 * _NICE),
         feed=Feed(store, settings.threads // 2, stopping),
         stopping=stopping,
     )

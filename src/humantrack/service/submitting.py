@@ -24,7 +24,7 @@ from humantrack.service.problems import ProblemError, of_error, try_later
 from humantrack.service.queue import QueueLostError
 from humantrack.service.uploads import ServiceRequest, display_name, received
 
-_PROBE_S = 20.0
+_PROBE_S = 120.0
 _LONGEST_KEY = 200
 _PRIORITIES = range(-100, 101)
 _FIELDS = {"source", "overrides", "priority"}
@@ -184,7 +184,9 @@ def _probed(service: Service, wish: _Wish) -> int | None:
         )
     except HumantrackError as error:
         raise of_error(error, (str(wish.clip), wish.name)) from error
-    except (HelperLostError, HelperSlowError) as error:
+    except HelperSlowError as error:
+        raise try_later("BusyError", "too many clips are waiting to be opened", 10) from error
+    except HelperLostError as error:
         detail = f"cannot be opened: {wish.name}"
         raise ProblemError(422, "UnreadableSourceError", detail) from error
 

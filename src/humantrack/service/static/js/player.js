@@ -44,7 +44,8 @@ export class Player extends EventTarget {
     video.addEventListener("play", () => this.#played(true));
     video.addEventListener("pause", () => {
       this.#played(false);
-      this.#shows(video.currentTime);
+      // The clock may lag behind the picture that was shown last: make them one.
+      if (this.#video === video && !this.#seeking && !video.ended) this.seek(this.row);
     });
     video.addEventListener("ended", () => this.#arrive(this.count - 1));
     video.addEventListener("seeked", () => this.#sought());
