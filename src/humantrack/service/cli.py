@@ -83,6 +83,7 @@ def _serve(words: list[str]) -> int:
         else parse_size(arguments.max_disk, "--max-disk"),
         max_queued=arguments.max_queued,
         rate=arguments.rate,
+        submit_rate=arguments.submit_rate,
         max_attempts=arguments.max_attempts,
         lease_s=parse_age(arguments.lease, "--lease"),
         threads=arguments.threads,
@@ -118,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-disk", help="remove the oldest results beyond this size, e.g. 100GB")
     add("--max-queued", type=int, default=100, help="unfinished jobs of one token")
     add("--rate", type=float, default=50.0, help="requests a second of one token; 0 = no limit")
+    add("--submit-rate", type=float, default=5.0, help="new jobs a second taken beside workers")
     add("--max-attempts", type=int, default=3, help="tries of a job whose worker dies")
     add("--lease", default="15s", help="a worker silent for so long counts as dead")
     add("--threads", type=int, default=32, help="requests answered at once")

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from flask import current_app, g
 
-from humantrack.service.access import Rates, Sessions, Tokens
+from humantrack.service.access import Pace, Rates, Sessions, Tokens
 from humantrack.service.events import Feed
 from humantrack.service.folders import DataFolder, JobFolder
 from humantrack.service.helpers import Helpers
@@ -58,6 +58,9 @@ class Service:
     rates: Rates
     guesses: Rates
     """Of wrong tokens, by address."""
+
+    pace: Pace
+    """Of new jobs, where workers share this machine."""
 
     probes: Helpers
     makers: Helpers

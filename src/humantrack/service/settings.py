@@ -59,6 +59,9 @@ class Settings:
     rate: float = 50.0
     """Requests a second of one token, on average; 0 = no limit."""
 
+    submit_rate: float = 5.0
+    """New jobs a second that are taken where workers share the machine; 0 = no limit."""
+
     max_attempts: int = 3
     lease_s: float = 15.0
     """A worker that is silent for so long is taken for dead."""
@@ -73,6 +76,7 @@ class Settings:
         least: tuple[tuple[str, float, float], ...] = (
             *(("workers", self.workers, 0), ("upload-limit", self.upload_bytes, 1)),
             *(("max-queued", self.max_queued, 1), ("rate", self.rate, 0)),
+            ("submit-rate", self.submit_rate, 0),
             *(("max-attempts", self.max_attempts, 1), ("lease", self.lease_s, 1)),
             *(("threads", self.threads, 4), ("timeout", self.timeout_s, 1)),
         )

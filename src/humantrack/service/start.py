@@ -10,7 +10,7 @@ from threading import Event
 
 from humantrack.atomic import cannot_write
 from humantrack.service import logs
-from humantrack.service.access import Rates, Sessions, Tokens
+from humantrack.service.access import Pace, Rates, Sessions, Tokens
 from humantrack.service.context import Service
 from humantrack.service.events import Feed
 from humantrack.service.folders import DataFolder
@@ -77,6 +77,7 @@ def _service(
         sessions=sessions,
         rates=Rates(settings.rate),
         guesses=Rates(_GUESSES),
+        pace=Pace(settings.submit_rate if settings.workers else 0, settings.threads // 2),
         probes=Helpers(nice=_NICE, cpu_s=_PROBE_CPU_S, longest_s=_PROBE_S),
         makers=Helpers(nice=2 * _NICE),
         feed=Feed(store, settings.threads // 2, stopping),

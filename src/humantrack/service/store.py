@@ -126,13 +126,13 @@ class Store:
         }
         try:
             with self._engine.begin() as at:
-                at.execute(_table.insert().values(**values, created_s=self.now_s(at)))
+                insert = _table.insert().values(**values, created_s=self.now_s(at))
+                return _job(at.execute(insert.returning(_table)).one()), True
         except sa.exc.IntegrityError:
             found = None if idempotency_key is None else self.by_key(owner, idempotency_key)
             if found is None:
                 raise
             return found, False
-        return self._found(id), True
 
     def by_key(self, owner: str, idempotency_key: str) -> Job | None:
         """The job that an owner queued with this key."""

@@ -58,6 +58,10 @@ def submit(service: Service) -> Job:
     key = _idempotency_key()
     if service.store.unfinished(g.owner) >= service.settings.max_queued:
         raise try_later("QueueFullError", "too many of your jobs are waiting", 30, status=429)
+    turn_s = service.pace.turn_s()
+    if turn_s is None:
+        raise try_later("BusyError", "too many new jobs at once", 2)
+    service.stopping.wait(turn_s)
     try:
         wish = _from_form(service) if request.mimetype == "multipart/form-data" else _named(service)
     except HumantrackError as error:
