@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -359,6 +360,23 @@ def test_who_asks_too_often_has_to_wait(make_server: Any) -> None:
     assert answers[0].status_code == 200 and late
     assert int(late[0].headers["Retry-After"]) >= 1
     assert server.get("/healthz").status_code == 200
+
+
+def test_a_storm_of_jobs_is_taken_at_a_pace_beside_workers(make_server: Any) -> None:
+    server = make_server("--submit-rate", "1", "--threads", "8")
+    with ThreadPoolExecutor(16) as clients:
+        answers = list(clients.map(lambda _: server.submit(), range(16)))
+    taken = [a for a in answers if a.status_code == 202]
+    refused = [a for a in answers if a.status_code != 202]
+    assert len(taken) >= 5 and refused
+    for answer in refused:
+        assert problem(answer, 503)["code"] == "BusyError"
+        assert 0 < int(answer.headers["Retry-After"]) <= 10
+    for answer in taken:
+        server.request("DELETE", answer.headers["Location"])
+    apart = make_server("--role", "web", "--submit-rate", "1", "--threads", "8")
+    with ThreadPoolExecutor(16) as clients:
+        assert {a.status_code for a in clients.map(lambda _: apart.submit(), range(16))} == {202}
 
 
 def test_other_sites_may_not_act_for_a_browser(web: Server) -> None:
