@@ -144,3 +144,14 @@ def _is_there(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return stat.read_text().rpartition(")")[2].split()[0] != "Z"
     return True
+
+
+def problem(answer: Any, status: int, code: str | None = None) -> dict[str, Any]:
+    """The problem document of an answer, which must be one."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    document: dict[str, Any] = answer.json()
+    assert set(document) == {"type", "title", "status", "detail", "code", "instance"}
+    assert document["status"] == status and "\n" not in document["detail"]
+    assert code is None or document["code"] == code
+    return document
