@@ -311,10 +311,16 @@ def _run_clip_of_sweep(cfg: Any) -> None:
         )
 
 
+def _as_meant_today(cfg: Any) -> Any:
+    """Results of ``tracker=auto`` are finished only while it means the same tracker."""
+    meant = cfg.copy()
+    meant.tracker, _ = which_tracker(cfg)
+    return meant
+
+
 def _fingerprint(cfg: Any) -> dict[str, str]:
-    """Results of ``tracker=auto`` are done with only while it means the same tracker."""
-    cfg.tracker, _ = which_tracker(cfg)
-    return run_fingerprint(cfg, Path(cfg.video.source).expanduser())
+    """Of the clip and the configuration that results are finished for."""
+    return run_fingerprint(_as_meant_today(cfg), Path(cfg.video.source).expanduser())
 
 
 def _loaded(kind: type[PHALP], cfg: Any) -> PHALP:
@@ -324,7 +330,7 @@ def _loaded(kind: type[PHALP], cfg: Any) -> PHALP:
 
 def _track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
     kind, why = choose_tracker(cfg)
-    cfg.tracker, _ = which_tracker(cfg)
+    cfg = _as_meant_today(cfg)
     sys.stderr.write(f"tracker: {why}\n")
     key = models_key(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
     if key is None:

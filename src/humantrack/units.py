@@ -24,7 +24,10 @@ def parse_size(text: str, option: str, *, least: int = 0) -> int:
         ConfigError: if it is no size, or too small a one.
     """
     match = _SIZE.fullmatch(text.strip())
-    size = -1 if match is None else int(float(match[1]) * _BYTES[match[2].lower()])
+    try:
+        size = -1 if match is None else int(float(match[1]) * _BYTES[match[2].lower()])
+    except OverflowError:
+        size = -1
     if size < least:
         raise ConfigError("not a size", where=f"{option} {text}", hint="write it as 500MB or 4GB")
     return size

@@ -125,7 +125,7 @@ def test_who_asks_too_often_has_to_wait(make_server: Any) -> None:
 
 
 def test_a_storm_of_jobs_is_taken_at_a_pace_beside_workers(make_server: Any) -> None:
-    server = make_server("--submit-rate", "1", "--threads", "8")
+    server = make_server("--submit-rate", "1", "--threads", "16")
     with ThreadPoolExecutor(16) as clients:
         answers = list(clients.map(lambda _: server.submit(), range(16)))
     taken = [a for a in answers if a.status_code == 202]
@@ -136,7 +136,7 @@ def test_a_storm_of_jobs_is_taken_at_a_pace_beside_workers(make_server: Any) -> 
         assert 0 < int(answer.headers["Retry-After"]) <= 10
     for answer in taken:
         server.request("DELETE", answer.headers["Location"])
-    apart = make_server("--role", "web", "--submit-rate", "1", "--threads", "8")
+    apart = make_server("--role", "web", "--submit-rate", "1")
     with ThreadPoolExecutor(16) as clients:
         assert {a.status_code for a in clients.map(lambda _: apart.submit(), range(16))} == {202}
 

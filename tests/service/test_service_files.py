@@ -105,6 +105,8 @@ def test_frames_come_in_pieces_and_are_the_exported_motion(
     plain = get(server, done, "/frames", headers={"Accept-Encoding": "identity"})
     assert packed.headers["Content-Encoding"] == "gzip" and packed.content == plain.content
     assert 3 * int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"])
+    head = server.request("HEAD", f"/api/jobs/{done['id']}/frames")
+    assert head.status_code == 200 and head.content == b""
     assert "Content-Encoding" not in plain.headers and plain.headers["Vary"] == "Accept-Encoding"
     assert get(server, done, "/frames?start=500").json()["frames"] == []
     assert server.get(f"/api/jobs/{done['id']}/frames?count=301").status_code == 422

@@ -50,6 +50,11 @@ def open_gate(gate: str) -> str:
     return "open"
 
 
+def begin_and_wait(begun: str, gate: str) -> None:
+    Path(begun).touch()
+    open_gate(gate)
+
+
 def priority() -> int:
     return os.getpriority(os.PRIO_PROCESS, 0)
 
@@ -117,6 +122,36 @@ def test_a_call_not_waited_for_goes_on_and_is_found_again(
         helpers.call("x", open_gate, str(gate), wait_s=0.01)
     gate.touch()
     assert helpers.call("x", refuse, wait_s=120) == "open"  # the same call, whatever is asked now
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_closing_ends_a_call_and_those_behind_it(
+    is_running: bool, make: Callable[..., Helpers], tmp_path: Path
+) -> None:
+    helpers, lost = make(), []
+
+    def ask(*arguments: Any) -> None:
+        try:
+            helpers.call(object(), *arguments, wait_s=600)
+        except HelperLostError:
+            lost.append(arguments)
+
+    begun = tmp_path / "begun"
+    waiting = [
+        threading.Thread(target=ask, args=(begin_and_wait, str(begun), str(tmp_path / "never"))),
+        *(threading.Thread(target=ask, args=(square, n)) for n in range(2)),
+    ]
+    waiting[0].start()
+    while is_running and not begun.exists():
+        time.sleep(0.01)
+    for thread in waiting[1:]:
+        thread.start()
+    helpers.close()
+    for thread in waiting:
+        thread.join()
+    assert len(lost) == 3
+    with pytest.raises(HelperLostError):
+        helpers.call("x", square, 1, wait_s=60)
 
 
 @POSIX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,14 @@ def test_a_finished_job_says_what_it_did(done: dict[str, Any]) -> None:
     assert done["error"] is None and done["seconds_left"] is None
     assert done["attempts"] == 1 and done["overrides"] == {"end_frame": 12}
     assert done["created_at"] <= done["started_at"] <= done["ended_at"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+def test_workers_go_before_the_web_server(server: Server) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert server.process is not None
+    assert os.getpriority(os.PRIO_PROCESS, server.process.pid) == min(ours + 5, 19)
+    assert os.getpriority(os.PRIO_PROCESS, server.worker_pids()[-1]) == ours
 
 
 def test_events_tell_of_every_state_and_then_close(server: Server) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,18 @@ def test_only_files_of_allowed_folders_may_be_named(web: Server, tmp_path: Path)
     ):
         answer = web.request("POST", "/api/jobs", json={"source": source})
         problem(answer, 403, "SourceNotAllowedError")
+
+
+def test_one_clip_with_two_spans_at_once_is_two_jobs(web: Server) -> None:
+    source = str(web.data.parent / "allowed" / "clip.mp4")
+
+    def submit(end: int) -> Any:
+        body = {"source": source, "overrides": {"end_frame": end}}
+        return web.request("POST", "/api/jobs", json=body).json()["frames_total"]
+
+    ends = [3, 5, 7, 9] * 4
+    with ThreadPoolExecutor(len(ends)) as clients:
+        assert list(clients.map(submit, ends)) == ends
 
 
 def test_what_is_no_video_is_refused(web: Server, tmp_path: Path) -> None:
@@ -269,6 +282,8 @@ def test_every_answer_is_guarded_by_headers(web: Server) -> None:
         (("--queue", "amqp://x"), 2, "queue"),
         (("--token-file", "nobody.txt"), 2, "tokens"),
         (("--trusted-proxy", "example.org"), 2, "IP address"),
+        (("--trusted-proxy", "127.0.0.1"), 2, "token"),
+        (("--submit-rate", "nan"), 2, "--submit-rate"),
         (("--database", "postgresql://127.0.0.1:1/x"), 8, "database"),
     ],
 )

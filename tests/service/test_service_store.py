@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humantrack.errors import ConfigError, HumantrackError
-from humantrack.service.access import Pace, Rates, Sessions, Tokens, new_token
+from humantrack.service.access import Rates, Sessions, Tokens, new_token
 from humantrack.service.folders import DataFolder
 from humantrack.service.housekeeping import Housekeeper
 from humantrack.service.job import (
@@ -243,17 +243,6 @@ def test_a_rate_allows_a_burst_and_no_more() -> None:
     assert 0 < rates.wait_s("anna") <= 100
     assert rates.wait_s("ben") == 0
     assert all(Rates(0).wait_s("anna") == 0 for _ in range(1000))
-
-
-def test_a_pace_lets_some_pass_at_once_and_the_others_one_by_one() -> None:
-    pace = Pace(0.1, most_waiting=2)  # one in ten seconds
-    turns = [pace.turn_s() for _ in range(4)]
-    assert turns[0] == 0 and turns[3] is None
-    assert 5 < turns[1] <= 6 and 15 < turns[2] <= 16  # four seconds were saved up
-    one = Pace(5, 0)
-    assert [one.turn_s() for _ in range(22)] == [0] * 21 + [None]
-    free = Pace(0, 0)
-    assert [free.turn_s() for _ in range(1000)] == [0] * 1000
 
 
 @given(st.text())

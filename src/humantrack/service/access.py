@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 import os
 import re
 import secrets
@@ -25,7 +24,6 @@ _HASH = re.compile(r"sha256:([0-9a-f]{64})")
 _LEAST_LENGTH = 16
 _SESSION_S = 7 * 86400
 _MOST_BUCKETS = 10_000
-_PACE_REST_S = 4.0
 _BURST_S = 10.0
 
 
@@ -158,28 +156,3 @@ class Rates:
             while len(self._buckets) > _MOST_BUCKETS:
                 self._buckets.popitem(last=False)
         return 0.0 if allowed else (cost - level) / self._rate
-
-
-class Pace:
-    """A line that moves on ``rate`` times a second; after a rest, some seconds' worth pass at once.
-
-    Args:
-        rate: a second; 0 = everybody at once.
-        most_waiting: how long the line may be.
-    """
-
-    def __init__(self, rate: float, most_waiting: int) -> None:
-        self._step_s = 1 / rate if rate else 0.0
-        self._most_waiting = most_waiting
-        self._next_s = -math.inf
-        self._lock = threading.Lock()
-
-    def turn_s(self) -> float | None:
-        """Take a place in the line: seconds until it is one's turn; None if the line is full."""
-        with self._lock:
-            now = time.monotonic()
-            turn = max(self._next_s, now - _PACE_REST_S)
-            if turn - now > self._most_waiting * self._step_s:
-                return None
-            self._next_s = turn + self._step_s
-        return max(turn - now, 0.0)

@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--submit-rate", type=float, default=5.0, help="new jobs a second taken beside workers")
     add("--max-attempts", type=int, default=3, help="tries of a job whose worker dies")
     add("--lease", default="15s", help="a worker silent for so long counts as dead")
-    add("--threads", type=int, default=32, help="requests answered at once")
+    add("--threads", type=int, default=64, help="requests answered at once")
     add("--timeout", default="30s", help="slow clients are let go after this time")
     return parser
 

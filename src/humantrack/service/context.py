@@ -11,11 +11,12 @@ from typing import Any, cast
 
 from flask import current_app, g
 
-from humantrack.service.access import Pace, Rates, Sessions, Tokens
+from humantrack.service.access import Rates, Sessions, Tokens
 from humantrack.service.events import Feed
 from humantrack.service.folders import DataFolder, JobFolder
 from humantrack.service.helpers import Helpers
 from humantrack.service.job import Job
+from humantrack.service.line import Line
 from humantrack.service.problems import not_found
 from humantrack.service.queue import Tickets
 from humantrack.service.settings import Settings
@@ -59,8 +60,8 @@ class Service:
     guesses: Rates
     """Of wrong tokens, by address."""
 
-    pace: Pace
-    """Of new jobs, where workers share this machine."""
+    line: Line
+    """Of new jobs whose clips have to be opened."""
 
     probes: Helpers
     makers: Helpers

@@ -41,7 +41,8 @@ class Helpers:
         self._turns = ThreadPoolExecutor(1, "helpers")
         self._pool: ProcessPoolExecutor | None = None
         self._calls: dict[Hashable, Future[Any]] = {}
-        self._lock = threading.Lock()
+        self._closed = False
+        self._lock = threading.RLock()
 
     def call(
         self, key: Hashable, function: Callable[..., Any], *arguments: Any, wait_s: float
@@ -57,32 +58,40 @@ class Helpers:
             Exception: whatever the function raised.
         """
         with self._lock:
+            self._check_open()
             call = self._calls.get(key)
             if call is None:
-                call = self._turns.submit(self._run, function, arguments)
-                self._calls[key] = call
+                call = self._calls[key] = self._turns.submit(self._run, function, arguments)
+                call.add_done_callback(lambda done: self._forget(key, done))
         if not wait([call], wait_s).done:
             raise HelperSlowError
-        with self._lock:
-            if self._calls.get(key) is call:
-                self._calls.pop(key)
         return call.result()
 
     def warm_up(self) -> None:
         """Start the process before it is needed."""
-        self._turns.submit(self._run, _nothing, ())
+        with self._lock:
+            self._check_open()
+            self._turns.submit(self._run, _nothing, ())
 
     def close(self) -> None:
-        """End the process."""
-        self._turns.shutdown(wait=False, cancel_futures=True)
-        self._end()
+        """End the process and whatever it does; who waits for it gets a HelperLostError."""
+        with self._lock:
+            self._closed = True
+            self._end()
+            self._turns.shutdown(wait=False)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise HelperLostError
 
     def _run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        try:
-            run = self._process().submit(_bounded, self._cpu_s, function, arguments)
-        except BrokenProcessPool:  # it died between two calls
-            self._end()
-            run = self._process().submit(_bounded, self._cpu_s, function, arguments)
+        with self._lock:  # so that who closes finds the process that was started
+            self._check_open()
+            try:
+                run = self._process().submit(_bounded, self._cpu_s, function, arguments)
+            except BrokenProcessPool:  # it died between two calls
+                self._end()
+                run = self._process().submit(_bounded, self._cpu_s, function, arguments)
         try:
             if wait([run], self._longest_s).done:
                 return run.result()
@@ -93,15 +102,17 @@ class Helpers:
         raise HelperLostError
 
     def _process(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                1, mp_context=context, initializer=_begin, initargs=(self._nice,)
+            )
+        return self._pool
+
+    def _forget(self, key: Hashable, call: Future[Any]) -> None:
         with self._lock:
-            if self._pool is None:
-                self._pool = ProcessPoolExecutor(
-                    1,
-                    mp_context=multiprocessing.get_context("spawn"),
-                    initializer=_begin,
-                    initargs=(self._nice,),
-                )
-            return self._pool
+            if self._calls.get(key) is call:
+                self._calls.pop(key)
 
     def _end(self) -> None:
         with self._lock:

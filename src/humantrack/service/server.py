@@ -6,6 +6,7 @@ import json
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -98,13 +99,16 @@ def _as_problem(error: Error) -> _ProblemError:
     return _ProblemError(error.code, code, str(error.body))
 
 
-def serve(app: Any, settings: Settings, *, ready: Any) -> None:
+def serve(
+    app: Any, settings: Settings, *, ready: Callable[[int], None], ending: Callable[[], None]
+) -> None:
     """Answer requests until SIGTERM or Ctrl-C; then finish those in hand.
 
     Args:
         app: of WSGI.
         settings: host, port, threads, limits.
         ready: called with the port when requests are accepted.
+        ending: called when no more are, while those in hand are finished.
 
     Raises:
         ConfigError: if the address cannot be listened at.
@@ -126,6 +130,7 @@ def serve(app: Any, settings: Settings, *, ready: Any) -> None:
         one.channel_class = Channel
 
     def end(number: int, frame: FrameType | None) -> None:
+        ending()
         raise SystemExit
 
     for name in ("SIGTERM", "SIGINT"):

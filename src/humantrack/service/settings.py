@@ -66,7 +66,7 @@ class Settings:
     lease_s: float = 15.0
     """A worker that is silent for so long is taken for dead."""
 
-    threads: int = 32
+    threads: int = 64
     """Requests answered at once; half of them may be event streams."""
 
     timeout_s: float = 30.0
@@ -81,18 +81,28 @@ class Settings:
             *(("threads", self.threads, 4), ("timeout", self.timeout_s, 1)),
         )
         for name, value, bound in least:
-            if value < bound:
+            if not value >= bound:  # nor NaN
                 raise ConfigError(f"must be at least {bound:g}", where=f"--{name} {value:g}")
         if not 0 <= self.port < 2**16:
             raise ConfigError("no such port", where=f"--port {self.port}")
-        if self.proxy is not None and not _is_address(self.proxy):
-            raise ConfigError("is no IP address", where=f"--trusted-proxy {self.proxy}")
+        if self.proxy is not None:
+            self._check_proxy(self.proxy)
         if self.token_file is None and self.host not in _LOOPBACK:
             raise ConfigError(
                 "only this machine may reach a service without tokens",
                 where=f"--host {self.host}",
                 hint="add --token-file FILE (humantrack-serve token NAME writes one)",
             )
+
+    def _check_proxy(self, text: str) -> None:
+        where = f"--trusted-proxy {text}"
+        try:
+            object.__setattr__(self, "proxy", str(ipaddress.ip_address(text)))
+        except ValueError as error:
+            raise ConfigError("is no IP address", where=where) from error
+        if self.token_file is None:  # a page in a browser here could claim to be asked by any name
+            hint = "add --token-file FILE"
+            raise ConfigError("a proxy needs tokens behind it", where=where, hint=hint)
 
     @property
     def store_url(self) -> str:
@@ -101,11 +111,3 @@ class Settings:
             return f"sqlite:///{self.data.resolve() / 'jobs.db'}"
         kind, separator, rest = self.store.partition("://")
         return f"postgresql+psycopg{separator}{rest}" if kind == "postgresql" else self.store
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

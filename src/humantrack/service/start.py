@@ -10,11 +10,12 @@ from threading import Event
 
 from humantrack.atomic import cannot_write
 from humantrack.service import logs
-from humantrack.service.access import Pace, Rates, Sessions, Tokens
+from humantrack.service.access import Rates, Sessions, Tokens
 from humantrack.service.context import Service
 from humantrack.service.events import Feed
 from humantrack.service.folders import DataFolder
 from humantrack.service.helpers import Helpers
+from humantrack.service.line import Line
 from humantrack.service.queue import Tickets
 from humantrack.service.settings import Settings
 from humantrack.service.store import Store
@@ -26,7 +27,7 @@ _GUESSES = 0.5
 _NICE = 5
 """A quarter of a processor is left to a web process when workers want all of it."""
 
-_PROBE_CPU_S, _PROBE_S = 20.0, 60.0
+_PROBE_CPU_S, _PROBE_S = 20.0, 30.0
 """What opening a clip may take, of a processor's time and of everybody's."""
 
 
@@ -77,11 +78,22 @@ def _service(
         sessions=sessions,
         rates=Rates(settings.rate),
         guesses=Rates(_GUESSES),
-        pace=Pace(settings.submit_rate if settings.workers else 0, settings.threads // 2),
+        line=_line(settings, stopping),
         probes=Helpers(nice=_NICE, cpu_s=_PROBE_CPU_S, longest_s=_PROBE_S),
         makers=Helpers(nice=2 * _NICE),
         feed=Feed(store, settings.threads // 2, stopping),
         stopping=stopping,
+    )
+
+
+def _line(settings: Settings, stopping: Event) -> Line:
+    """Jobs in it hold three of eight threads at most; event streams hold four."""
+    places = 3 * settings.threads // 8
+    return Line(
+        places=places,
+        share=places if settings.token_file is None else (places + 1) // 2,
+        rate=settings.submit_rate if settings.workers else 0,
+        open_=stopping,
     )
 
 
@@ -110,7 +122,7 @@ def _serve(service: Service, supervisor: Supervisor) -> None:
         logs.say("serving", url=f"http://{settings.host}:{port}/")
 
     with suppress(SystemExit):
-        serve(create_app(service), settings, ready=ready)
+        serve(create_app(service), settings, ready=ready, ending=service.stopping.set)
     service.stopping.set()
 
 

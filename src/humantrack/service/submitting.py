@@ -19,12 +19,13 @@ from humantrack.service.context import Service
 from humantrack.service.fetching import allowed_address, fetch, name_of
 from humantrack.service.helpers import HelperLostError, HelperSlowError
 from humantrack.service.job import Job
+from humantrack.service.line import LineFullError
 from humantrack.service.overrides import check_overrides
 from humantrack.service.problems import ProblemError, of_error, try_later
 from humantrack.service.queue import QueueLostError
 from humantrack.service.uploads import ServiceRequest, display_name, received
 
-_PROBE_S = 120.0
+_PROBE_S = 45.0
 _LONGEST_KEY = 200
 _PRIORITIES = range(-100, 101)
 _FIELDS = {"source", "overrides", "priority"}
@@ -56,12 +57,6 @@ def submit(service: Service) -> Job:
         ProblemError: whatever is wrong with it.
     """
     key = _idempotency_key()
-    if service.store.unfinished(g.owner) >= service.settings.max_queued:
-        raise try_later("QueueFullError", "too many of your jobs are waiting", 30, status=429)
-    turn_s = service.pace.turn_s()
-    if turn_s is None:
-        raise try_later("BusyError", "too many new jobs at once", 2)
-    service.stopping.wait(turn_s)
     try:
         wish = _from_form(service) if request.mimetype == "multipart/form-data" else _named(service)
     except HumantrackError as error:
@@ -69,7 +64,14 @@ def submit(service: Service) -> Job:
     before = None if key is None else service.store.by_key(g.owner, key)
     if before is not None:
         return _same(before, wish)
-    return _add(service, wish, _probed(service, wish), key)
+    try:
+        with service.line.place(g.owner):
+            if service.store.unfinished(g.owner) >= service.settings.max_queued:
+                detail = "too many of your jobs are waiting"
+                raise try_later("QueueFullError", detail, 30, status=429)
+            return _add(service, wish, _probed(service, wish), key)
+    except LineFullError as error:
+        raise try_later("BusyError", "too many new jobs at once", 2) from error
 
 
 def _idempotency_key() -> str | None:
@@ -183,7 +185,7 @@ def _probed(service: Service, wish: _Wish) -> int | None:
         return cast(
             "int | None",
             service.probes.call(
-                wish.clip, derived.probe, str(wish.clip), overrides, wait_s=_PROBE_S
+                object(), derived.probe, str(wish.clip), overrides, wait_s=_PROBE_S
             ),
         )
     except HumantrackError as error:

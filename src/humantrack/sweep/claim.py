@@ -113,8 +113,9 @@ class Claim:
     def _take_over(self) -> bool:
         """Put our claim in the place of a lost job's.
 
-        Only who holds the right to follow that very claim may do so, and it is never out of its
-        place, or somebody else could claim anew meanwhile.
+        Only who holds the right to follow that very claim does so, and it is never out of its
+        place, or somebody else could claim anew meanwhile. Rights that go stale are the one gap
+        left: of two holders then, the first learns of it with its next beat.
         """
         before = _token(self._path)
         if not is_lost(self._path, self._lost_after_s):
@@ -133,8 +134,11 @@ class Claim:
             if _token(self._path) != before or not is_lost(self._path, self._lost_after_s):
                 return False
             ours = self._path.with_name(f"{self._path.name}.{self._token}")
-            ours.write_text(self._text())
-            ours.replace(self._path)
+            try:
+                ours.write_text(self._text())
+                ours.replace(self._path)
+            finally:
+                ours.unlink(missing_ok=True)
         finally:
             right.unlink(missing_ok=True)
         return True

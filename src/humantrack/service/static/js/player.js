@@ -1,5 +1,7 @@
 // Where in the clip we are. The video leads while it plays; while it is sought, the wanted row does.
 
+const FAR_ROWS = 3;
+
 /**
  * Joins a video with the rows of the results; without a video it keeps time by itself.
  * Sends "row" when another frame is shown and "play" when it starts or stops.
@@ -44,8 +46,11 @@ export class Player extends EventTarget {
     video.addEventListener("play", () => this.#played(true));
     video.addEventListener("pause", () => {
       this.#played(false);
+      if (this.#video !== video || this.#seeking || video.ended) return;
+      const row = this.#chunks.rowAt(video.currentTime + this.#start);
+      if (Math.abs(row - this.row) > FAR_ROWS) this.#arrive(row); // hidden pages are not told of pictures
       // The clock may lag behind the picture that was shown last: make them one.
-      if (this.#video === video && !this.#seeking && !video.ended) this.seek(this.row);
+      this.seek(this.row);
     });
     video.addEventListener("ended", () => this.#arrive(this.count - 1));
     video.addEventListener("seeked", () => this.#sought());
