@@ -145,7 +145,7 @@ def small_disk() -> Iterator[Path]:
     folder.rmdir()
 
 
-def test_a_full_disk_pauses_jobs_and_refuses_uploads(make_server: Any, small_disk: Path) -> None:
+def test_a_full_disk_pauses_jobs_and_refuses_uploads(small_disk: Path, make_server: Any) -> None:
     server = make_server("--data", str(small_disk / "data"), "--min-free", "2MB")
     id = server.submit(overrides={}).json()["id"]
     until(lambda: server.job(id)["frames"] > 0, "the first frame")
