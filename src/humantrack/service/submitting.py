@@ -193,6 +193,8 @@ def _probed(service: Service, wish: _Wish) -> int | None:
     except HelperSlowError as error:
         raise try_later("BusyError", "too many clips are waiting to be opened", 10) from error
     except HelperLostError as error:
+        if service.stopping.is_set():
+            raise try_later("BusyError", "the server is going down", 10) from error
         detail = f"cannot be opened: {wish.name}"
         raise ProblemError(422, "UnreadableSourceError", detail) from error
 
