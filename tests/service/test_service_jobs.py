@@ -42,7 +42,7 @@ def test_a_finished_job_says_what_it_did(done: dict[str, Any]) -> None:
 def test_workers_go_before_the_web_server(server: Server) -> None:
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert server.process is not None
-    assert os.getpriority(os.PRIO_PROCESS, server.process.pid) == min(ours + 5, 19)
+    assert os.getpriority(os.PRIO_PROCESS, server.process.pid) == min(ours + 7, 19)
     assert os.getpriority(os.PRIO_PROCESS, server.worker_pids()[-1]) == ours
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,7 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-disk", help="remove the oldest results beyond this size, e.g. 100GB")
     add("--max-queued", type=int, default=100, help="unfinished jobs of one token")
     add("--rate", type=float, default=50.0, help="requests a second of one token; 0 = no limit")
-    add("--submit-rate", type=float, default=5.0, help="new jobs a second taken beside workers")
+    pace, about = 2.0 * (os.cpu_count() or 1), "new jobs a second taken beside workers; default: "
+    add("--submit-rate", type=float, default=pace, help=f"{about}2 for each processor")
     add("--max-attempts", type=int, default=3, help="tries of a job whose worker dies")
     add("--lease", default="15s", help="a worker silent for so long counts as dead")
     add("--threads", type=int, default=64, help="requests answered at once")

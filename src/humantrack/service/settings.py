@@ -59,7 +59,7 @@ class Settings:
     rate: float = 50.0
     """Requests a second of one token, on average; 0 = no limit."""
 
-    submit_rate: float = 5.0
+    submit_rate: float = 0.0
     """New jobs a second that are taken where workers share the machine; 0 = no limit."""
 
     max_attempts: int = 3

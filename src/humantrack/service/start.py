@@ -24,8 +24,8 @@ from humantrack.service.supervisor import Supervisor
 _GUESSES = 0.5
 """Wrong tokens a second from one address."""
 
-_NICE = 5
-"""A quarter of a processor is left to a web process when workers want all of it."""
+_NICE, _MAKER_NICE = 7, 10
+"""A sixth of a processor is left to a web process when workers want all of it; a tenth to exports."""
 
 _PROBE_CPU_S, _PROBE_S = 20.0, 30.0
 """What opening a clip may take, of a processor's time and of everybody's."""
@@ -80,7 +80,7 @@ def _service(
         guesses=Rates(_GUESSES),
         line=_line(settings, stopping),
         probes=Helpers(nice=_NICE, cpu_s=_PROBE_CPU_S, longest_s=_PROBE_S),
-        makers=Helpers(nice=2 * _NICE),
+        makers=Helpers(nice=_MAKER_NICE),
         feed=Feed(store, settings.threads // 2, stopping),
         stopping=stopping,
     )
