@@ -25,7 +25,7 @@ _GUESSES = 0.5
 """Wrong tokens a second from one address."""
 
 _NICE, _MAKER_NICE = 7, 10
-"""A sixth of a processor is left to a web process when workers want all of it; a tenth to exports."""
+"""When workers want all of a processor, a sixth is left to the web, a tenth to exports."""
 
 _PROBE_CPU_S, _PROBE_S = 20.0, 30.0
 """What opening a clip may take, of a processor's time and of everybody's."""
