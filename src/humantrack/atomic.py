@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import uuid
 from collections.abc import Iterator
@@ -47,6 +48,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if isinstance(error, OSError):
             raise cannot_write(path, error) from error
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of ``path`` that were killed have left; nobody may be writing it now."""
+    with suppress(OSError):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
+            left.unlink(missing_ok=True)
 
 
 def replace(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from humantrack import outputs, video
 from humantrack.assembly import OutputPaths
+from humantrack.atomic import remove_leftovers
 from humantrack.errors import HumantrackError
 from humantrack.pipeline.checkpoint import Checkpoints
 from humantrack.pipeline.stages import Sink
@@ -93,6 +94,7 @@ class Run:
             OutputError: if it cannot be described.
         """
         self._write_meta(None)
+        remove_leftovers(self._paths.meta)
         # In this order: without pieces a checkpoint would be of no use.
         self._checkpoints.remove()
         video.remove_pieces(self._paths.pieces)

@@ -13,7 +13,7 @@ import pytest
 
 from humantrack import errors
 from humantrack._version import __version__
-from humantrack.atomic import atomic_write
+from humantrack.atomic import atomic_write, remove_leftovers
 from humantrack.results import DecodeErrors, RunMeta, meta_path, write_meta
 from humantrack.types import SourceInfo
 
@@ -143,3 +143,17 @@ def test_atomic_write_gives_the_usual_permissions(tmp_path):
         pass
     mode = stat.S_IMODE((tmp_path / "atomic").stat().st_mode)
     assert mode == stat.S_IMODE(usual.stat().st_mode)
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    path = tmp_path / "demo_[x].meta.json"
+    left = [tmp_path / f".demo_[x].meta.json.{n}.tmp" for n in ("0123abcd", "ffffffff")]
+    kept = [
+        path,
+        *(tmp_path / n for n in (".demo_x.meta.json.0123abcd.tmp", ".demo_[x].pkl.0123abcd.tmp")),
+        tmp_path / ".demo_[x].meta.json.mine.tmp",
+    ]
+    for file in (*left, *kept):
+        file.touch()
+    remove_leftovers(path)
+    assert set(tmp_path.iterdir()) == set(kept)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from humantrack.atomic import atomic_write
+from humantrack.atomic import atomic_write, remove_leftovers
 from humantrack.errors import CheckpointError, OutputError, ResultsError
 from humantrack.pipeline.threads import ThreadedSink
 from humantrack.pipeline.window import BackFillWindow, held_state
@@ -148,3 +148,4 @@ class Checkpoints:
         """The run is done."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
+        remove_leftovers(self._path)
