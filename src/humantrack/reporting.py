@@ -23,7 +23,7 @@ def report_error(error: BaseException, *, debug: bool) -> int:
 
 def explain(error: BaseException) -> HumantrackError:
     """Any error as one of ours, in one line."""
-    known = known_error(error)
+    known = _known_error(error)
     if known is None:
         what = f"internal error: {type(error).__name__}: {error}"
         known = HumantrackError(what, hint="add debug=true to see where")
@@ -31,7 +31,7 @@ def explain(error: BaseException) -> HumantrackError:
     return known
 
 
-def known_error(error: BaseException) -> HumantrackError | None:
+def _known_error(error: BaseException) -> HumantrackError | None:
     """The error as one of ours, if it is one that a user can do something about."""
     if isinstance(error, HumantrackError):
         return error

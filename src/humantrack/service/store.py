@@ -304,12 +304,6 @@ class Store:
             row = at.execute(sa.select(_table).where(*which)).first()
         return None if row is None else _job(row)
 
-    def _found(self, id: str) -> Job:
-        job = self.get(id)
-        if job is None:  # nobody removes what has not ended
-            raise OutputError("a job has vanished from the database", where=id)
-        return job
-
 
 def _change(at: sa.Connection, values: Mapping[str, Any], *which: Any) -> bool:
     update = _table.update().where(*which).values(**values, version=_c.version + 1)
