@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from humantrack.schema import KeyInfo, all_keys
+from humantrack.config.schema import KeyInfo, all_keys
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 

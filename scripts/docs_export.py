@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from humantrack import BlazePose_4dhuman, load_config
+from humantrack.clips.source import ResultsSource
+from humantrack.clips.spans import ClipSpans, clip_spans
 from humantrack.export.plot import draw
-from humantrack.export.source import ResultsSource
-from humantrack.export.spans import ClipSpans, clip_spans
-from humantrack.export.timeline import print_clip
+from humantrack.export.summary import print_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT / "tests" / "data" / "demo.mp4"

@@ -4,7 +4,7 @@ This module is the whole public face; everything else may change between version
 """
 
 from humantrack._version import __version__
-from humantrack.config import load_config
+from humantrack.config.load import load_config
 from humantrack.errors import (
     ConfigError,
     DependencyError,
@@ -24,7 +24,8 @@ from humantrack.errors import (
 from humantrack.phalp import PHALP, Defaults
 from humantrack.pipeline.summary import RunSummary
 from humantrack.results import Results, iter_results, load_results
-from humantrack.track import BlazePose_4dhuman, HMR2_4dhuman
+from humantrack.trackers.embedded import BlazePose_4dhuman
+from humantrack.trackers.hmr2 import HMR2_4dhuman
 from humantrack.types import (
     Appearance,
     BackFill,

@@ -1,5 +1,5 @@
 """``python -m humantrack`` is the same as ``humantrack``."""
 
-from humantrack.track import main
+from humantrack.cli.main import main
 
 main()

@@ -10,15 +10,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from humantrack import assembly, resuming, video
+from humantrack import video
+from humantrack.detect.registry import LEAST_SCORE, first_available, make_detector
 from humantrack.errors import OutputError
+from humantrack.pipeline.loop import feed, walk
 from humantrack.pipeline.observe import observations
-from humantrack.pipeline.stages import BodyModel, Detector, Estimator, Resumable, Tracker
 from humantrack.pipeline.stopping import Chunk, until
-from humantrack.pipeline.street import feed, walk
 from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
-from humantrack.running import Run
+from humantrack.run import resume
+from humantrack.run.paths import OutputPaths
+from humantrack.run.run import Run
+from humantrack.run.settings import box_aspect, choose_device, chunk_size, seed_everything
+from humantrack.run.source import frames_of, load_given_boxes, open_source
 from humantrack.types import Detections, Frame, FrameRecord, Observation, People
+from humantrack.types.stages import BodyModel, Detector, Estimator, Resumable, Tracker
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,8 +62,8 @@ class PHALP:
 
     def __init__(self, cfg: Any) -> None:
         self.cfg = cfg
-        self.device = assembly.choose_device(cfg.device)
-        self.given_boxes = assembly.load_given_boxes(cfg)
+        self.device = choose_device(cfg.device)
+        self.given_boxes = load_given_boxes(cfg)
         self.setup_hmr()
         self.setup_predictor()
         self.setup_detectron2()
@@ -73,7 +78,7 @@ class PHALP:
     @property
     def aspect(self) -> tuple[int, int] | None:
         """``expand_bbox_shape``: what boxes are grown to before a body is estimated."""
-        return assembly.box_aspect(self.cfg)
+        return box_aspect(self.cfg)
 
     # -- hooks that build the stages ------------------------------------------------------------
 
@@ -87,7 +92,7 @@ class PHALP:
 
     def setup_detector(self) -> None:
         """Set ``self.detector``."""
-        self.detector = assembly.make_detector(
+        self.detector = make_detector(
             self._detector_name(), self.cfg, self.given_boxes, self.device, self._least_score()
         )
 
@@ -138,12 +143,12 @@ class PHALP:
     def _detector_name(self) -> str:
         if self.given_boxes is not None:
             return "given"
-        return assembly.first_available(self.setting("detector"))
+        return first_available(self.setting("detector"))
 
     def _least_score(self) -> float:
         """Of a detection that may start a track: as set, or what suits the detector."""
         value = self.cfg.phalp.low_th_c
-        return assembly.LEAST_SCORE[self._detector_name()] if value is None else float(value)
+        return LEAST_SCORE[self._detector_name()] if value is None else float(value)
 
     # -- hooks that walk the street -------------------------------------------------------------
 
@@ -239,10 +244,10 @@ class PHALP:
                 ``overwrite`` is off.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
-        assembly.seed_everything(self.cfg.seed)
-        with assembly.open_source(self.cfg, self.given_boxes) as source:
-            paths = assembly.OutputPaths.of(self.cfg, source.info.name)
-            if not self.cfg.overwrite and resuming.is_finished(paths):
+        seed_everything(self.cfg.seed)
+        with open_source(self.cfg, self.given_boxes) as source:
+            paths = OutputPaths.of(self.cfg, source.info.name)
+            if not self.cfg.overwrite and resume.is_finished(paths):
                 return paths.summary_of_finished(source.info.name)
             paths.make_folders()
             return self._walk(source, paths, stop)
@@ -250,17 +255,17 @@ class PHALP:
     def _begin(
         self,
         source: video.FrameSource,
-        paths: assembly.OutputPaths,
+        paths: OutputPaths,
         about: Mapping[str, Any],
         stop: Event | None,
-    ) -> resuming.Beginning:
+    ) -> resume.Beginning:
         def open_frames(keep: bool) -> Iterator[Frame]:
-            frames = assembly.frames_of(source, self.cfg, paths, keep=keep)
+            frames = frames_of(source, self.cfg, paths, keep=keep)
             return until(stop, self.get_list_of_shots(frames))
 
         # Whatever looks for cuts remembers the frames before, so it must see them all again.
         remembers = self.cfg.detect_shots or _overrides(type(self), "get_list_of_shots")
-        attempt = resuming.Attempt(
+        attempt = resume.Attempt(
             cfg=self.cfg,
             source=source,
             paths=paths,
@@ -273,10 +278,10 @@ class PHALP:
         return attempt.begin()
 
     def _walk(
-        self, source: video.FrameSource, paths: assembly.OutputPaths, stop: Event | None
+        self, source: video.FrameSource, paths: OutputPaths, stop: Event | None
     ) -> RunSummary:
         """Walk the street, and write down how it went even if it ends early."""
-        about = resuming.describe(self.cfg, source, type(self))
+        about = resume.describe(self.cfg, source, type(self))
         start = self._begin(source, paths, about, stop)
         run = Run(
             self.cfg,
@@ -294,7 +299,7 @@ class PHALP:
             start.frames,
             lambda some: self._timed_observe(Chunk(some, breaks_off), run.watch),
             self.tracker,
-            chunk=assembly.chunk_size(self.cfg, source.info, self.device),
+            chunk=chunk_size(self.cfg, source.info, self.device),
             window=start.window,
             between=run.between,
         )

@@ -17,8 +17,8 @@ from humantrack.hmr2.decoder import DecoderSizes
 from humantrack.hmr2.estimator import Hmr2Estimator
 from humantrack.hmr2.network import Hmr2
 from humantrack.hmr2.vit import VitSizes
-from humantrack.pipeline.stages import Estimator
 from humantrack.types import Detections, Frame
+from humantrack.types.stages import Estimator
 
 
 @pytest.fixture(scope="module")

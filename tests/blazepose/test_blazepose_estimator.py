@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from humantrack.blazepose import BlazePoseEstimator
-from humantrack.blazepose.finder import HELD_SCORE
+from humantrack.blazepose.people import HELD_SCORE
 from humantrack.geometry.boxes import area, iou
 from humantrack.geometry.cameras import PaddedSquare, project_to_square
-from humantrack.pipeline.stages import Estimator
 from humantrack.types import Detections, People
+from humantrack.types.stages import Estimator
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from golden_rule import GOLDEN
 from humantrack.body.joints import OPENPOSE_OF_45
 from humantrack.body.smpl import JOINTS_44
 from humantrack.geometry.cameras import project_to_square
-from humantrack.pipeline.stages import BodyModel
 from humantrack.types import BodyBatch
+from humantrack.types.stages import BodyModel
 
 
 @pytest.fixture(scope="module")

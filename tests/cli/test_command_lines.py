@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from humantrack import load_results
-from humantrack.track import main
+from humantrack.cli.main import main
 
 FRAMES = 64
 SIZE = (320, 180)

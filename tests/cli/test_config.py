@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from humantrack.config import check_overrides, conf_dir, load_config
+from humantrack.config.load import check_overrides, conf_dir, load_config
+from humantrack.config.schema import all_keys
 from humantrack.errors import ConfigError
-from humantrack.schema import all_keys
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-from humantrack import load_results, track
-from humantrack.track import BlazePose_4dhuman, main
+from humantrack import load_results, session
+from humantrack.cli.main import main
+from humantrack.trackers.embedded import BlazePose_4dhuman
 
 FEW = ("video.end_frame=3", "render.enable=false")
 
@@ -64,7 +65,7 @@ def test_ctrl_c_ends_the_whole_sweep(data, tmp_path, monkeypatch, capsys):
             signal.raise_signal(signal.SIGINT)
             return super().get_detections(frames)
 
-    monkeypatch.setattr(track, "choose_tracker", lambda cfg: (Interrupted, "a test's"))
+    monkeypatch.setattr(session, "choose_tracker", lambda cfg: (Interrupted, "a test's"))
     clip = data / "demo_small.mp4"
     arguments = [f"video.source={clip}", f"video.output_dir={tmp_path}", "render.enable=false"]
     with pytest.raises(SystemExit) as stop:

@@ -13,8 +13,8 @@ import pytest
 
 from humantrack.detect import GivenBoxes, GivenFrame, NanoDet
 from humantrack.detect.vitdet import VitDet
-from humantrack.pipeline.stages import Detector
 from humantrack.types import Detections, Frame
+from humantrack.types.stages import Detector
 
 COUNT = 18
 """More than a block of NanoDet's, so that its choice of size is inside."""

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from humantrack.errors import HumantrackError
+from humantrack.pipeline.loop import feed
 from humantrack.pipeline.progress import ProgressSink
-from humantrack.pipeline.street import feed
 from humantrack.pipeline.threads import ThreadedSink
 from humantrack.render import Overlay, OverlaySink
 from humantrack.results import ResultsWriter, load_results

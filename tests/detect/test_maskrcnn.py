@@ -15,7 +15,7 @@ import torch
 from humantrack.detect import GivenBoxes, GivenFrame, maskrcnn
 from humantrack.detect.maskrcnn import MaskRcnn
 from humantrack.errors import DependencyError, MissingWeightsError, WeightsError
-from humantrack.pipeline.stages import Detector
+from humantrack.types.stages import Detector
 
 ODD = [(1, 1), (2, 100)]
 

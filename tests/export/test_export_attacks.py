@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 import pytest
 
-from humantrack.export.base import FORMATS
+from humantrack.export.formats.base import FORMATS
 from humantrack.results import ResultsWriter, load_results
 from humantrack.results.encode import END, HEADER, LENGTH
 

@@ -15,7 +15,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from humantrack.export.base import FORMATS
+from humantrack.export.formats.base import FORMATS
 from humantrack.results import ResultsWriter, load_results
 from humantrack.results.encode import END, HEADER, LENGTH
 from humantrack.results.record import PERSON_KEYS

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from humantrack.export.base import FORMATS
-from humantrack.export.json import JsonLines
+from humantrack.export.formats.base import FORMATS
+from humantrack.export.formats.json import JsonLines
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -111,7 +111,7 @@ def test_stopped_in_the_middle(clip, attempt, monkeypatch):
     monkeypatch.setattr(JsonLines, "write", stop)
     attempt(clip, "-f", "csv", "-f", "jsonl").assert_refused(130, "stopped")
     assert written
-    monkeypatch.setattr("humantrack.export.timeline.clip_spans", lambda source: stop(None, None))
+    monkeypatch.setattr("humantrack.export.summary.clip_spans", lambda source: stop(None, None))
     attempt(clip, "--summary", "--plot", clip.with_suffix(".svg")).assert_refused(130)
 
 

@@ -15,12 +15,12 @@ from scipy.spatial.transform import Rotation
 
 from humantrack.body.joints import OPENPOSE_OF_45, SMPL_JOINTS, SMPL_PARENTS
 from humantrack.body.mannequin import load_mannequin
-from humantrack.export.bvh import Bvh, continuous_euler
+from humantrack.clips.options import ExportOptions
 from humantrack.export.cli import main
-from humantrack.export.motion import Motion
-from humantrack.export.options import ExportOptions
-from humantrack.export.skeleton import Skeleton
+from humantrack.export.formats.bvh import Bvh, continuous_euler
 from humantrack.geometry.rotations import euler_to_matrix, matrix_to_quaternion
+from humantrack.motion.motion import Motion
+from humantrack.motion.skeleton import Skeleton
 
 ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 SHOWN = [(row, joint) for row, joint in enumerate(OPENPOSE_OF_45) if joint < 24]

@@ -17,12 +17,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from humantrack.clips.source import ResultsSource
 from humantrack.errors import ResultsError
 from humantrack.export import export
-from humantrack.export.base import FORMATS
 from humantrack.export.cli import main
+from humantrack.export.formats.base import FORMATS
 from humantrack.export.output import OutputFiles
-from humantrack.export.source import ResultsSource
 from humantrack.results import load_results
 
 ALL = [word for name in FORMATS for word in ("-f", name)]

@@ -14,8 +14,8 @@ from humantrack.body.joints import OPENPOSE_OF_45, SMPL_PARENTS
 from humantrack.body.mannequin import load_mannequin
 from humantrack.body.smpl_file import SmplArrays
 from humantrack.export.cli import main
-from humantrack.export.skeleton import Skeleton
-from humantrack.export.surface import surface_of
+from humantrack.motion.skeleton import Skeleton
+from humantrack.motion.surface import surface_of
 from humantrack.render.palette import identity_colour
 from humantrack.results import load_results
 from humantrack.types import BodyBatch

@@ -10,13 +10,13 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from humantrack.body.joints import PHALP_JOINTS
 from humantrack.body.mannequin import load_mannequin
+from humantrack.clips.options import ExportOptions
+from humantrack.clips.source import ResultsSource
 from humantrack.errors import ResultsError, WeightsError
 from humantrack.export.cli import main
-from humantrack.export.motion import MotionCollector
-from humantrack.export.options import ExportOptions
-from humantrack.export.skeleton import SHOWN_JOINTS, SHOWN_ROWS
-from humantrack.export.source import ResultsSource
 from humantrack.geometry.rotations import geodesic_angle
+from humantrack.motion.motion import MotionCollector
+from humantrack.motion.skeleton import SHOWN_JOINTS, SHOWN_ROWS
 from humantrack.results import load_results
 
 

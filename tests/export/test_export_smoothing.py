@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from humantrack.export.options import SMOOTH
-from humantrack.export.smoothing import smooth
+from humantrack.clips.options import SMOOTH
 from humantrack.geometry.rotations import (
     axis_angle_to_quaternion,
     quaternion_to_axis_angle,
     quaternion_to_matrix,
 )
+from humantrack.motion.smoothing import smooth
 
 RATE = 30
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from humantrack.body.joints import PHALP_JOINTS, SMPL_JOINTS
-from humantrack.export import parquet
 from humantrack.export.cli import main
+from humantrack.export.formats import parquet
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.geometry.notations import COMPONENTS
 from humantrack.geometry.rotations import (

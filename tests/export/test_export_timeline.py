@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from humantrack.clips.facts import ClipFacts
+from humantrack.clips.spans import ClipSpans, TrackSpans
 from humantrack.export.cli import main
-from humantrack.export.facts import ClipFacts
-from humantrack.export.spans import ClipSpans, TrackSpans
-from humantrack.export.timeline import bar, print_clip
+from humantrack.export.summary import bar, print_clip
 from humantrack.render.palette import identity_colour
 from humantrack.results import ResultsWriter, load_results
 

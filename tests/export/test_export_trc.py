@@ -8,7 +8,7 @@ import pytest
 
 from humantrack.body.joints import PHALP_JOINTS
 from humantrack.export.cli import main
-from humantrack.export.trc import MARKERS
+from humantrack.export.formats.trc import MARKERS
 
 BODY_25 = (
     "CHip RHip RKnee RAnkle RBigToe RSmallToe RHeel LHip LKnee LAnkle LBigToe LSmallToe LHeel "

@@ -10,8 +10,8 @@ from golden_rule import GOLDEN, crop_image_bgr, crop_mask
 from humantrack.geometry.boxes import expand_to_aspect
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.hmr2.estimator import Hmr2Estimator
-from humantrack.pipeline.stages import Estimator
 from humantrack.types import Appearance, Detections, Frame
+from humantrack.types.stages import Estimator
 
 
 @pytest.fixture(scope="module")

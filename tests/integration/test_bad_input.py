@@ -20,9 +20,8 @@ from humantrack import (
     StageError,
     load_config,
     load_results,
-    outputs,
 )
-from humantrack.track import main
+from humantrack.cli.main import main
 
 
 def run(capsys, *arguments: str) -> tuple[int, str]:
@@ -200,7 +199,7 @@ def test_a_disk_that_fills_up_is_said_once_and_the_frames_are_kept(tmp_path, dat
     def no_room(*_, **__):
         raise OutputError("no room for the description")
 
-    monkeypatch.setattr(outputs, "write_meta", no_room)
+    monkeypatch.setattr("humantrack.run.run.write_meta", no_room)
     options = ("render.enable=false", "phalp.n_init=2")
     clip = data / "demo_small.mp4"
     cfg = load_config(f"video.source='{clip}'", f"video.output_dir='{tmp_path}'", *options)

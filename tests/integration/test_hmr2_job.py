@@ -22,10 +22,11 @@ from humantrack import (
     load_config,
     load_results,
 )
+from humantrack.cli.main import main
 from humantrack.hmr2.decoder import DecoderSizes
 from humantrack.hmr2.vit import VitSizes
 from humantrack.results import ResultsWriter
-from humantrack.track import choose_tracker, main
+from humantrack.session import choose_tracker
 
 FRAMES = 60
 

@@ -14,8 +14,8 @@ import hostile_clips as clips
 import pytest
 
 from humantrack import load_config, load_results
-from humantrack.official import missing_files
-from humantrack.track import main
+from humantrack.cli.main import main
+from humantrack.trackers.official_files import missing_files
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
 HANGS_AFTER_S = 300

@@ -14,10 +14,10 @@ import pytest
 
 from humantrack import load_config, load_results
 from humantrack.body import load_mannequin
+from humantrack.cli.main import main
 from humantrack.errors import EmptySourceError, UnreadableSourceError
 from humantrack.geometry.boxes import expand_to_aspect
 from humantrack.phalp import PHALP, Defaults
-from humantrack.track import main
 from humantrack.types import Appearance, BodyBatch, Detections, People
 
 HANGS_AFTER_S = 120

@@ -31,9 +31,9 @@ from humantrack import (
     load_config,
     load_results,
 )
+from humantrack.cli.main import main
 from humantrack.errors import CheckpointError
 from humantrack.results import ResultsWriter, writer
-from humantrack.track import main
 
 ROOT = Path(__file__).parents[2]
 FRAMES = 36

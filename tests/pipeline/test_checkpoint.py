@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from humantrack.errors import CheckpointError, OutputError
 from humantrack.pipeline.checkpoint import Checkpoints, read_checkpoint, write_checkpoint
-from humantrack.pipeline.street import feed, walk
+from humantrack.pipeline.loop import feed, walk
 from humantrack.pipeline.threads import ThreadedSink
 from humantrack.pipeline.window import BackFillWindow, held_state
 from humantrack.types import FrameUpdate, TrackedPerson

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from humantrack.errors import OutputError, StageError
-from humantrack.pipeline.street import feed, walk
+from humantrack.pipeline.loop import feed, walk
 from humantrack.pipeline.threads import ThreadedSink
 from humantrack.pipeline.window import BackFillWindow
 from humantrack.types import FrameUpdate, TrackedPerson

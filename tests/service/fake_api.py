@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import humantrack.service
-from humantrack.service.scene import body_glb
+from humantrack.service.workers.scene import body_glb
 
 DATA = Path(__file__).parents[1] / "data"
 STATIC = Path(humantrack.service.__file__).parent / "static"

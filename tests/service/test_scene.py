@@ -15,14 +15,14 @@ import trimesh
 
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.mannequin import load_mannequin
+from humantrack.clips.options import ExportOptions
+from humantrack.clips.source import ResultsSource
+from humantrack.clips.spans import clip_spans
 from humantrack.errors import ResultsError
-from humantrack.export.options import ExportOptions
-from humantrack.export.source import ResultsSource
-from humantrack.export.spans import clip_spans
 from humantrack.geometry.rotations import quaternion_to_matrix
 from humantrack.render.palette import identity_colour
 from humantrack.results import load_results
-from humantrack.service import scene
+from humantrack.service.workers import scene
 
 _spec = importlib.util.spec_from_file_location(
     "results_for_scenes", Path(__file__).parents[1] / "export" / "conftest.py"

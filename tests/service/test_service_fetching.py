@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from service_process import Server, end
 
-from humantrack.service.fetching import allowed_address, name_of
+from humantrack.service.web.download import allowed_address, name_of
 
 CLIP = Path(__file__).parents[1] / "data" / "demo_small.mp4"
 LIMIT = 1_000_000

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from humantrack.service.helpers import HelperLostError, Helpers, HelperSlowError
+from humantrack.service.workers.subprocess_pool import HelperLostError, Helpers, HelperSlowError
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="only POSIX bounds processor time")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from humantrack.service.line import Line, LineFullError
+from humantrack.service.web.admission import Line, LineFullError
 
 
 class Clock:

@@ -12,23 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humantrack.errors import ConfigError, HumantrackError
-from humantrack.service.access import Rates, Sessions, Tokens, new_token
-from humantrack.service.folders import DataFolder
-from humantrack.service.housekeeping import Housekeeper
-from humantrack.service.job import (
-    CANCELLED,
-    FAILED,
-    QUEUED,
-    RUNNING,
-    SUCCEEDED,
-    Error,
-    stamp,
-)
-from humantrack.service.overrides import OVERRIDES, check_overrides, job_config
-from humantrack.service.queue import Tickets
+from humantrack.service.jobs.folders import DataFolder
+from humantrack.service.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, SUCCEEDED, Error, stamp
+from humantrack.service.jobs.overrides import OVERRIDES, check_overrides, job_config
+from humantrack.service.jobs.queue import Tickets
+from humantrack.service.jobs.store import Store
 from humantrack.service.settings import Settings
-from humantrack.service.store import Store
-from humantrack.service.uploads import display_name
+from humantrack.service.web.auth import Rates, Sessions, Tokens, new_token
+from humantrack.service.web.uploads import display_name
+from humantrack.service.workers.housekeeping import Housekeeper
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 import pytest
 from omegaconf import OmegaConf
 
-from humantrack.config import load_config
+from humantrack.config.load import load_config
 from humantrack.errors import DependencyError
 from humantrack.sweep import devices, launchers
 from humantrack.sweep.devices import gpus_of, own_gpu, worker_count

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humantrack.config import load_config, quoted
+from humantrack.config.load import load_config, quoted
 from humantrack.errors import ConfigError
-from humantrack.sweep.places import in_shard, job_folders, parse_shard, settings_folder
+from humantrack.sweep.folders import in_shard, job_folders, parse_shard, settings_folder
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/"), min_size=1)
 

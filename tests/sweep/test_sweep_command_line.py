@@ -11,10 +11,11 @@ from typing import ClassVar
 
 import pytest
 
-from humantrack import load_results, track
+from humantrack import load_results, session
+from humantrack.cli.main import main
 from humantrack.errors import SourceError, StageError
 from humantrack.pipeline.summary import RunSummary
-from humantrack.track import BlazePose_4dhuman, main
+from humantrack.trackers.embedded import BlazePose_4dhuman
 
 FEW = ("video.end_frame=3", "render.enable=false", "tracker=embedded")
 
@@ -52,8 +53,8 @@ class Stub:
 def stub(monkeypatch, tmp_path):
     """Works in a new folder with a tracker that does nothing; gives the class."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(track, "choose_tracker", lambda cfg: (Stub, "a test's"))
-    monkeypatch.setattr(track, "_kept", type(track._kept)())
+    monkeypatch.setattr(session, "choose_tracker", lambda cfg: (Stub, "a test's"))
+    monkeypatch.setattr(session, "_kept", type(session._kept)())
     Stub.made, Stub.tracked = [], []
     return Stub
 
@@ -271,7 +272,7 @@ def test_kept_models_give_what_new_ones_give(data, tmp_path, monkeypatch):
             made.append(1)
             super().setup_hmr()
 
-    monkeypatch.setattr(track, "choose_tracker", lambda cfg: (Counted, "a test's"))
+    monkeypatch.setattr(session, "choose_tracker", lambda cfg: (Counted, "a test's"))
     Path("clips").mkdir()
     for name in ("a", "b"):
         shutil.copy(data / "demo_small.mp4", f"clips/{name}.mp4")
@@ -291,11 +292,11 @@ def test_kept_models_give_what_new_ones_give(data, tmp_path, monkeypatch):
 
 def test_results_of_auto_are_done_again_once_it_means_another_tracker(stub, monkeypatch):
     touch("clips/x.mp4")
-    monkeypatch.setattr(track, "missing_files", lambda cfg: ["a file"])
+    monkeypatch.setattr(session, "missing_files", lambda cfg: ["a file"])
     for _ in range(2):
         assert code_of("video.source=clips", "tracker=auto") == 0
     assert code_of("video.source=clips", "tracker=embedded") == 0
     assert len(stub.tracked) == 1
-    monkeypatch.setattr(track, "missing_files", lambda cfg: [])
+    monkeypatch.setattr(session, "missing_files", lambda cfg: [])
     assert code_of("video.source=clips", "tracker=auto") == 0
     assert len(stub.tracked) == 2

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from humantrack.errors import ConfigError
-from humantrack.pipeline.stages import Tracker
 from humantrack.tracking import PhalpTracker
+from humantrack.types.stages import Tracker
 
 
 def at(x, depth=20.0):

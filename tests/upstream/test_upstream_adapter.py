@@ -21,9 +21,10 @@ from humantrack import (
     StageError,
     load_results,
 )
-from humantrack.track import choose_tracker, main
+from humantrack.cli.main import main
+from humantrack.session import choose_tracker
+from humantrack.upstream.bridge import Street
 from humantrack.upstream.genuine import contained
-from humantrack.upstream.street import Street
 
 FRAMES = 12
 SUBCLASS = """

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from humantrack import PHALP, ConfigError, StageError, load_config
+from humantrack.cli import compare
 from humantrack.types import (
     Appearance,
     BodyBatch,
@@ -19,7 +20,6 @@ from humantrack.types import (
     People,
     TrackedPerson,
 )
-from humantrack.upstream import compare
 
 
 class Native:
@@ -103,9 +103,9 @@ def compared(adapter, config, clip):
         cfg = config("video.end_frame=8")
         side = genuine(cfg)
         comparison = compare.Comparison(side, Native(cfg, side, **changes), "cpu")
-        from humantrack import assembly
+        from humantrack.run.source import open_source
 
-        with assembly.open_source(cfg, None) as source:
+        with open_source(cfg, None) as source:
             comparison.run(source)
         return comparison
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from official_files import TINY_DECODER, TINY_VIT
 
-from humantrack import DependencyError, Frame, HMR2_4dhuman, assembly, load_config, load_results
+from humantrack import DependencyError, Frame, HMR2_4dhuman, load_config, load_results
+from humantrack.cli import compare
 from humantrack.detect import NanoDet
 from humantrack.hmr2.decoder import DecoderSizes
 from humantrack.hmr2.vit import VitSizes
-from humantrack.upstream import compare
+from humantrack.run.source import open_source
 from humantrack.upstream.genuine import check_packages
 
 FRAMES = 12
@@ -119,7 +120,7 @@ def test_genuine_and_native_agree(small, keys):
     genuine = small(load_config(*keys, "tracker=upstream"))
     native = Tiny(load_config(*keys, "phalp.detector=nanodet", "phalp.reference_quirks=true"))
     comparison = compare.Comparison(genuine, native, "cpu")
-    with assembly.open_source(native.cfg, None) as source:
+    with open_source(native.cfg, None) as source:
         comparison.run(source)
     found = {name: stage.largest for name, stage in comparison.stages.items()}
     assert found["crops"] <= 1.001

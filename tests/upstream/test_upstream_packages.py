@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from humantrack.cli.main import main
 from humantrack.errors import DependencyError
-from humantrack.track import main
 
 FAKES = Path(__file__).parents[1] / "fakes"
 

@@ -22,7 +22,7 @@ from humantrack.errors import (
 )
 from humantrack.video import container, open_source
 from humantrack.video.clock import Clock
-from humantrack.video.problems import KEPT, Problems
+from humantrack.video.decode_errors import KEPT, Problems
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX files")
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from humantrack.appearance.autoencoder import Encoder
 from humantrack.types import CODE_SIZE
-from humantrack.types._check import BoolArray, FloatArray
+from humantrack.types.arrays import BoolArray, FloatArray
 
 CODE_SCALE = 1000.0
 """Codes are divided by this before they are compared (golden ARCHITECTURE.md section 10)."""

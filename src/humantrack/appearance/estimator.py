@@ -15,7 +15,7 @@ from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.geometry.crops import crops_with_masks
 from humantrack.types import Appearance, Detections, Frame, People
-from humantrack.types._check import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 
 class HmarEstimator:

@@ -15,7 +15,7 @@ from humantrack.appearance.hmar import process_uv_image
 from humantrack.errors import MissingWeightsError, WeightsError
 from humantrack.geometry.cameras import FOCAL_PX, SQUARE_PX
 from humantrack.geometry.zbuffer import rasterize
-from humantrack.types._check import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 MAP_PX = 256
 DEPTH_TOLERANCE_M = 1e-4

@@ -6,7 +6,7 @@ import numpy as np
 
 from humantrack.blazepose.lift import fit_scale
 from humantrack.geometry.cameras import FOCAL_PX, SQUARE_PX, PaddedSquare
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 
 def weak_camera(

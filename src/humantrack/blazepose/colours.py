@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from humantrack.types._check import ByteArray, FloatArray
+from humantrack.types.arrays import ByteArray, FloatArray
 
 SIGNATURE_SIZE = 192
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from humantrack.blazepose.colours import SIGNATURE_SIZE
-from humantrack.blazepose.finder import Sightings, find_people
 from humantrack.blazepose.fit import fit_bodies
 from humantrack.blazepose.masks import image_masks
 from humantrack.blazepose.memory import Memory, Remembered
 from humantrack.blazepose.network import LandmarkNetwork
+from humantrack.blazepose.people import Sightings, find_people
 from humantrack.blazepose.turn_guard import MIRROR
 from humantrack.body import Mannequin
 from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
 from humantrack.types import CODE_SIZE, Appearance, BodyBatch, Detections, Frame, People
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 _OLD_SHARE = 0.3
 """Share of the old side and angle in a new region: world landmarks jump with the region's size."""

@@ -18,7 +18,7 @@ from humantrack.blazepose.lift import LIMBS, lift, raise_hips, weights
 from humantrack.body import Mannequin
 from humantrack.geometry.cameras import PaddedSquare, full_to_crop, project_to_square
 from humantrack.types import BodyBatch
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 LIMB_JOINTS = (
     *(ROOT_JOINT[:2] + MIDDLE_JOINT[:2] + END_JOINT[:2]),

@@ -27,7 +27,7 @@ from humantrack.blazepose.inverse_kinematics import (
     TOES,
 )
 from humantrack.geometry.rotations import frame, unit
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 _NEAR_M, _FAR_M = 0.1, 0.2
 """A point this far outside the image is trusted, or is not."""

@@ -21,7 +21,7 @@ from humantrack.geometry.rotations import (
     transpose,
     unit,
 )
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 # Landmarks (MediaPipe's order; left is the person's).
 NOSE = 0

@@ -10,7 +10,7 @@ from humantrack.blazepose.inverse_kinematics import (
     LIMB_MIDDLE,
     SHOULDERS,
 )
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 LIMBS = (*SHOULDERS, *LIMB_MIDDLE[:2], *LIMB_END[:2], *HIPS, *LIMB_MIDDLE[2:], *LIMB_END[2:])
 """The 12 landmarks that are also joints of the body."""

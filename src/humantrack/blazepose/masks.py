@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from humantrack.blazepose import regions
-from humantrack.types._check import BoolArray, FloatArray
+from humantrack.types.arrays import BoolArray, FloatArray
 
 
 def image_masks(

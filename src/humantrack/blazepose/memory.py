@@ -13,7 +13,7 @@ from humantrack.blazepose import colours
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.turn_guard import TurnGuard
 from humantrack.geometry.boxes import iou
-from humantrack.types._check import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 FRAMES = 15
 """A person is forgotten after this many frames without being seen."""

@@ -10,7 +10,7 @@ import numpy as np
 from humantrack import models
 from humantrack.blazepose import regions
 from humantrack.blazepose.regions import CROP_PX, Cropper
-from humantrack.types._check import ByteArray, FloatArray, IntArray
+from humantrack.types.arrays import ByteArray, FloatArray, IntArray
 
 BODY_POINTS = 33
 _ALL_POINTS = 39  # 33 and 34 place the next region, the rest is unused

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from humantrack.types._check import ByteArray, FloatArray
+from humantrack.types.arrays import ByteArray, FloatArray
 
 CROP_PX = 256
 """Side of the network's input."""

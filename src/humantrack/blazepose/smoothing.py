@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 _DEFAULT_STEP_S = 1 / 30
 _LONGEST_STEP_S = 1.0  # time stamps that jump further, or back, say nothing about speed

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 MIRROR = (
     *(0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15),

@@ -6,7 +6,7 @@ import numpy as np
 
 from humantrack.geometry.cameras import PaddedSquare, crop_to_full, project_to_square
 from humantrack.types import BodyBatch
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 
 def place_bodies(

@@ -13,7 +13,7 @@ from torch import Tensor
 from humantrack.body.joints import EXTRA_JOINTS, OPENPOSE_OF_45
 from humantrack.body.smpl_file import SmplArrays, read_extra_regressor, read_smpl
 from humantrack.types import BodyBatch
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 JOINTS_44 = len(OPENPOSE_OF_45) + len(EXTRA_JOINTS)
 """OpenPose's 25, then the 19 of the extra regressor."""

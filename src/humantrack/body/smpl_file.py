@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from humantrack.errors import MissingWeightsError, WeightsError
-from humantrack.types._check import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray, IntArray
 from humantrack.weights import safe_pickle
 from humantrack.weights.safe_pickle import Inert
 

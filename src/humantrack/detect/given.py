@@ -11,7 +11,7 @@ import numpy as np
 
 from humantrack.geometry.boxes import clip_to_image
 from humantrack.types import Detections, Frame
-from humantrack.types._check import BoolArray, FloatArray, IntArray, check_shape
+from humantrack.types.arrays import BoolArray, FloatArray, IntArray, check_shape
 
 FrameName = str | int
 """A frame's file name, with or without folders and extension, or its number from 0."""

@@ -11,7 +11,7 @@ import numpy as np
 from humantrack.detect.one_by_one import OneByOne
 from humantrack.errors import DependencyError
 from humantrack.types import Detections, Frame
-from humantrack.types._check import BoolArray, FloatArray
+from humantrack.types.arrays import BoolArray, FloatArray
 from humantrack.weights.catalog import CATALOG
 from humantrack.weights.checkpoint import load_strict, read_state_dict
 from humantrack.weights.fetch import fetch

@@ -13,7 +13,7 @@ from humantrack import models
 from humantrack.errors import ConfigError
 from humantrack.geometry.boxes import clip_to_image, non_max_suppression
 from humantrack.types import Detections, Frame
-from humantrack.types._check import ByteArray, FloatArray
+from humantrack.types.arrays import ByteArray, FloatArray
 
 WIDE, CLOSE = 640, 416
 """Longer side of the network's input for wide scenes and for close-ups."""

@@ -1,7 +1,7 @@
 """Results files -> what other programs read: the Exporter class and one file per format."""
 
-from humantrack.export.base import FORMATS, Exporter, Format, MotionExporter, find_format
-from humantrack.export.options import ExportOptions
+from humantrack.clips.options import ExportOptions
+from humantrack.export.formats.base import FORMATS, Exporter, Format, MotionExporter, find_format
 from humantrack.export.run import Done, export
 
 __all__ = [

@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from humantrack._version import __version__
+from humantrack.clips.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
+from humantrack.clips.source import ResultsSource
 from humantrack.errors import (
     INTERNAL_ERROR,
     ConfigError,
@@ -23,11 +25,9 @@ from humantrack.errors import (
     InterruptedRunError,
     printable,
 )
-from humantrack.export.base import FORMATS, Format, find_format
-from humantrack.export.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
+from humantrack.export.formats.base import FORMATS, Format, find_format
 from humantrack.export.output import StandardOutput
 from humantrack.export.run import STDOUT, export, find_results, is_folder
-from humantrack.export.source import ResultsSource
 from humantrack.results import DEFAULT_MAX_SIZE
 from humantrack.units import parse_size
 
@@ -82,7 +82,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
             "several results need a folder", where=f"-o {arguments.output}", hint=hint
         )
     if arguments.summary or arguments.plot:
-        from humantrack.export.timeline import show
+        from humantrack.export.summary import show
 
         paths = [path for path, _ in inputs]
         return show(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from humantrack.clips.spans import ClipSpans, TrackSpans, facts_of
 from humantrack.errors import ConfigError, DependencyError, printable
-from humantrack.export.spans import ClipSpans, TrackSpans, facts_of
 from humantrack.render.palette import identity_colour
 
 SUFFIXES = (".png", ".svg")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from humantrack.clips.options import ExportOptions
+from humantrack.clips.source import ResultsSource
 from humantrack.errors import ConfigError, HumantrackError, ResultsError
-from humantrack.export.base import Exporter, Format
-from humantrack.export.options import ExportOptions
+from humantrack.export.formats.base import Exporter, Format
 from humantrack.export.output import OutputFiles, StandardOutput
-from humantrack.export.source import ResultsSource
 from humantrack.results import DEFAULT_MAX_SIZE, meta_path
 
 STDOUT = "-"

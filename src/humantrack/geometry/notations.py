@@ -9,7 +9,7 @@ from humantrack.geometry.rotations import (
     matrix_to_sixd,
     quaternion_to_axis_angle,
 )
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 COMPONENTS = {
     "axis_angle": ("x", "y", "z"),

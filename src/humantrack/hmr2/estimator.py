@@ -16,7 +16,7 @@ from humantrack.geometry.cameras import PaddedSquare
 from humantrack.geometry.crops import crops_with_masks
 from humantrack.hmr2.network import Hmr2, Hmr2Output
 from humantrack.types import CODE_SIZE, Appearance, BodyBatch, Detections, Frame, People
-from humantrack.types._check import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from humantrack.pipeline.stages import Sink
 from humantrack.types import Frame, FrameRecord
+from humantrack.types.stages import Sink
 
 _State = Future[Mapping[str, Any]]
 _Item = tuple[Frame, FrameRecord] | _State

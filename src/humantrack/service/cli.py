@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _token(words: list[str]) -> int:
-    from humantrack.service.access import new_token
+    from humantrack.service.web.auth import new_token
 
     parser = argparse.ArgumentParser("humantrack-serve token", description="Make a token.")
     parser.add_argument("name", help="of who gets it; jobs belong to it")

@@ -10,16 +10,16 @@ from threading import Event
 
 from humantrack.atomic import cannot_write
 from humantrack.service import logs
-from humantrack.service.access import Rates, Sessions, Tokens
-from humantrack.service.context import Service
-from humantrack.service.events import Feed
-from humantrack.service.folders import DataFolder
-from humantrack.service.helpers import Helpers
-from humantrack.service.line import Line
-from humantrack.service.queue import Tickets
+from humantrack.service.jobs.folders import DataFolder
+from humantrack.service.jobs.queue import Tickets
+from humantrack.service.jobs.store import Store
 from humantrack.service.settings import Settings
-from humantrack.service.store import Store
-from humantrack.service.supervisor import Supervisor
+from humantrack.service.web.admission import Line
+from humantrack.service.web.auth import Rates, Sessions, Tokens
+from humantrack.service.web.context import Service
+from humantrack.service.web.events import Feed
+from humantrack.service.workers.subprocess_pool import Helpers
+from humantrack.service.workers.supervisor import Supervisor
 
 _GUESSES = 0.5
 """Wrong tokens a second from one address."""
@@ -108,8 +108,8 @@ def _wait(supervisor: Supervisor) -> None:
 
 
 def _serve(service: Service, supervisor: Supervisor) -> None:
-    from humantrack.service.app import create_app
-    from humantrack.service.server import serve
+    from humantrack.service.web.app import create_app
+    from humantrack.service.web.server import serve
 
     settings = service.settings
     supervisor.prepare()

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from humantrack.errors import ConfigError
 from humantrack.sweep.clips import Clip, Pattern, find_clips
+from humantrack.sweep.folders import parse_shard
 from humantrack.sweep.outcome import Reports
-from humantrack.sweep.places import parse_shard
 from humantrack.sweep.plan import Job, plan_jobs
 from humantrack.sweep.run import Sweep, new_reports_folder, run_sweep
 from humantrack.sweep.table import Row

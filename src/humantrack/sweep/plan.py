@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from humantrack.config import quoted
+from humantrack.config.load import quoted
 from humantrack.sweep.clips import Clip
-from humantrack.sweep.places import in_shard, job_folders
+from humantrack.sweep.folders import in_shard, job_folders
 
 
 @dataclass(frozen=True)

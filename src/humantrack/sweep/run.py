@@ -29,8 +29,8 @@ from humantrack.sweep.claim import is_held
 from humantrack.sweep.job import CLAIM, sweeping
 from humantrack.sweep.outcome import Outcome, Reports
 from humantrack.sweep.plan import Job
+from humantrack.sweep.progress import RUNNING, Watch
 from humantrack.sweep.table import Row, count_line, print_table
-from humantrack.sweep.watch import RUNNING, Watch
 
 Launch = Callable[[Sequence[Job]], None]
 """Runs jobs and returns when all have ended. What it raises says that some may not have been."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 OVER = 1e-5
 """A forbidden pair costs this much more than the threshold, so that it is taken last."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 SIGNATURE_SIZE = 192
 """Leading numbers of an appearance code that hold the colours (square roots of histograms)."""

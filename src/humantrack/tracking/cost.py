@@ -10,7 +10,7 @@ import numpy as np
 
 from humantrack.errors import ConfigError
 from humantrack.tracking.texture import Embedder
-from humantrack.types._check import BoolArray, FloatArray
+from humantrack.types.arrays import BoolArray, FloatArray
 
 
 class Equation(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
-from humantrack.types._check import BoolArray, FloatArray, IntArray
+from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
 MAX_AHEAD = 48
 RIDGE = np.array([1.2, 2.0, 5.0])

@@ -10,7 +10,7 @@ from humantrack.tracking.colour import blend_colours
 from humantrack.tracking.cost import Sample
 from humantrack.tracking.texture import blend_uv
 from humantrack.types import Observation
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from humantrack.types._check import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 
 class PoseForecaster(Protocol):

@@ -18,7 +18,7 @@ from torch import Tensor
 from humantrack.errors import StageError, WeightsError
 from humantrack.tracking.predictor_files import read_mean_std, read_sizes
 from humantrack.tracking.predictor_network import POSE_SIZE, PoseNetwork
-from humantrack.types._check import BoolArray, FloatArray, IntArray
+from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 from humantrack.weights.checkpoint import load_strict, read_state_dict
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import yaml
 
 from humantrack.errors import MissingWeightsError, WeightsError
 from humantrack.tracking.predictor_network import POSE_SIZE, PredictorSizes
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 from humantrack.weights import safe_pickle
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from humantrack.types._check import BoolArray, FloatArray
+from humantrack.types.arrays import BoolArray, FloatArray
 
 UvEncoder = Callable[[FloatArray], Any]
 """(B,4,256,256) float32 texture maps -> (B,4096) embeddings, anything numpy can read."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from humantrack.tracking.cost import Sample
 from humantrack.types import Observation
-from humantrack.types._check import FloatArray
+from humantrack.types.arrays import FloatArray
 
 
 class TrackState(Enum):

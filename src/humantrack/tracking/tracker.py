@@ -29,7 +29,7 @@ from humantrack.tracking.state import track_from_dict, track_to_dict
 from humantrack.tracking.texture import Embedder, PairEmbedder, UvEncoder
 from humantrack.tracking.track import Track, TrackState, stacked_samples
 from humantrack.types import BackFill, FrameUpdate, Observation, TrackedPerson
-from humantrack.types._check import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 APPEARANCES = ("phalp", "colour")
 STATE_VERSION = 1

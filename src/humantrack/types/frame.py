@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from humantrack.types._check import ByteArray, check_shape
+from humantrack.types.arrays import ByteArray, check_shape
 
 FrameKey = str | tuple[str, int]
 """The name results give a frame: a path-like string, or PHALP's (video path, pts)."""

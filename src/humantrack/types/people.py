@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from humantrack.types._check import BoolArray, FloatArray, IntArray, check_shape
+from humantrack.types.arrays import BoolArray, FloatArray, IntArray, check_shape
 
 POSE_VECTOR_SIZE = 229
 """9 global + 207 body rotation entries, 10 betas, camera (x, y, z/200)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from humantrack.types._check import FloatArray, check_shape
+from humantrack.types.arrays import FloatArray, check_shape
 from humantrack.types.frame import FrameKey
 from humantrack.types.people import CODE_SIZE, LOCATION_VECTOR_SIZE, POSE_VECTOR_SIZE
 

@@ -19,12 +19,13 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from torch.utils import model_zoo
 
-from humantrack import assembly
 from humantrack.appearance.texture import TextureSampler
 from humantrack.errors import ConfigError, DependencyError, MissingWeightsError
 from humantrack.pipeline.summary import RunSummary
+from humantrack.run.settings import choose_device, seed_everything
+from humantrack.run.source import load_given_boxes
+from humantrack.upstream.bridge import Street
 from humantrack.upstream.genuine import INSTALL, building, contained, import_genuine, replaced
-from humantrack.upstream.street import Street
 from humantrack.weights.catalog import CATALOG, cache_root, find
 from humantrack.weights.checkpoint import read_state_dict
 
@@ -76,9 +77,9 @@ class UpstreamTracker:
         return type(phalp.__name__, (cls, phalp), {"__module__": phalp.__module__})
 
     def __init__(self, cfg: Any) -> None:
-        self.ours, self.run_device = cfg, assembly.choose_device(cfg.device)
-        assembly.seed_everything(cfg.seed)  # what no checkpoint fills is random
-        self.given_boxes = assembly.load_given_boxes(cfg)
+        self.ours, self.run_device = cfg, choose_device(cfg.device)
+        seed_everything(cfg.seed)  # what no checkpoint fills is random
+        self.given_boxes = load_given_boxes(cfg)
         own = genuine_config(cfg, self.run_device, self.files)
         base, none = genuine.PHALP, _nothing
         with contextlib.ExitStack() as stack:

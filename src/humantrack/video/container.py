@@ -19,8 +19,8 @@ from humantrack.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
-from humantrack.video.complaints import counted, listening
-from humantrack.video.problems import Problems
+from humantrack.video.decode_errors import Problems
+from humantrack.video.ffmpeg_log import counted, listening
 
 Frames = Generator[av.VideoFrame, None, None]
 """Decoded pictures; to be closed, so that the decoder is at rest when it is freed."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from humantrack.errors import EmptySourceError
 from humantrack.types import Frame, SourceInfo
-from humantrack.video.problems import Problems
+from humantrack.video.decode_errors import Problems
 from humantrack.video.span import Span
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})

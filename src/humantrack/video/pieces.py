@@ -17,7 +17,7 @@ import av.error
 
 from humantrack.atomic import cannot_write, replace
 from humantrack.errors import CheckpointError, OutputError
-from humantrack.types._check import ByteArray
+from humantrack.types.arrays import ByteArray
 from humantrack.video.audio import AudioTrack
 from humantrack.video.writer import Timeline, VideoWriter
 

@@ -21,8 +21,8 @@ from humantrack.errors import (
     UnreadableSourceError,
 )
 from humantrack.types import Frame, SourceInfo
+from humantrack.video.decode_errors import Problems
 from humantrack.video.images import DEFAULT_FPS, ImageReader, is_image, natural_key
-from humantrack.video.problems import Problems
 from humantrack.video.read_ahead import ReadAhead
 from humantrack.video.span import Span
 from humantrack.video.video_file import VideoReader

@@ -13,11 +13,11 @@ import av
 import av.error
 
 from humantrack.types import Frame, FrameKey, SourceInfo
-from humantrack.types._check import ByteArray
+from humantrack.types.arrays import ByteArray
 from humantrack.video.clock import Clock
 from humantrack.video.container import decoded, first_frame, frame_rate, is_cut_avi, open_video
+from humantrack.video.decode_errors import Problems
 from humantrack.video.orientation import Orientation
-from humantrack.video.problems import Problems
 from humantrack.video.seeking import (
     LostPlaceError,
     Mark,

@@ -16,7 +16,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from humantrack.errors import OutputError
-from humantrack.types._check import ByteArray, check_shape
+from humantrack.types.arrays import ByteArray, check_shape
 from humantrack.video.audio import AudioTrack
 
 _log = logging.getLogger(__name__)

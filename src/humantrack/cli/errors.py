@@ -1,0 +1,48 @@
+"""What a user is told of an error: one line, and the exit code of its kind."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from humantrack.config.load import from_hydra
+from humantrack.errors import INTERNAL_ERROR, HumantrackError, InterruptedRunError, OutputError
+
+
+def report_error(error: BaseException, *, debug: bool) -> int:
+    """Print one line (and the traceback if asked for) and return the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    known = explain(error)
+    sys.stderr.write(f"humantrack: {known}\n")
+    return known.exit_code
+
+
+def explain(error: BaseException) -> HumantrackError:
+    """Any error as one of ours, in one line."""
+    known = _known_error(error)
+    if known is None:
+        what = f"internal error: {type(error).__name__}: {error}"
+        known = HumantrackError(what, hint="add debug=true to see where")
+        known.exit_code = INTERNAL_ERROR
+    return known
+
+
+def _known_error(error: BaseException) -> HumantrackError | None:
+    """The error as one of ours, if it is one that a user can do something about."""
+    if isinstance(error, HumantrackError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return InterruptedRunError("stopped")
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return from_hydra(error)
+    if isinstance(error, OSError):
+        return OutputError(
+            f"the system refused ({error.strerror or error})",
+            where=error.filename,
+            hint="check permissions and free space, or set video.output_dir=FOLDER",
+        )
+    return None

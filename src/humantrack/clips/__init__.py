@@ -1,0 +1,1 @@
+"""Tracks read out of a results file."""

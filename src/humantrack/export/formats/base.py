@@ -1,0 +1,154 @@
+"""What every export format is, and the list of them."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from humantrack.clips.source import Batch, ResultsSource
+from humantrack.errors import ConfigError
+from humantrack.export.output import OutputFiles
+from humantrack.motion.motion import Motion, MotionCollector
+
+
+class Exporter(ABC):
+    """Turns one results file into one format.
+
+    It is made for one export, given all batches in order, and finished once. It writes only
+    through ``outputs``, so that an error leaves no file behind.
+
+    Args:
+        source: what is exported, with the user's options; may be walked by the exporter itself.
+        outputs: where files are begun.
+        suffix: of the format, as listed in ``FORMATS``.
+    """
+
+    def __init__(self, source: ResultsSource, outputs: OutputFiles, suffix: str) -> None:
+        self.source, self.outputs, self.suffix = source, outputs, suffix
+        self.options, self.facts = source.options, source.facts
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Called once before the first batch."""
+
+    @abstractmethod
+    def write(self, batch: Batch) -> None:
+        """Take the next frames."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is left."""
+
+
+class MotionExporter(Exporter):
+    """A format that writes each person's motion as a whole; ``write_motion`` is all it needs."""
+
+    def begin(self) -> None:
+        """Nothing is written before all frames are known."""
+        self._collector = MotionCollector(self.options, self.facts.fps)
+
+    def write(self, batch: Batch) -> None:
+        """Gather the people."""
+        self._collector.add(batch)
+
+    def finish(self) -> None:
+        """Write track by track."""
+        for motion in self._collector.motions():
+            self.write_motion(motion)
+
+    def open_track(self, motion: Motion) -> BinaryIO:
+        """Begin the file of a track."""
+        return self.outputs.open(f"_{motion.name}{self.suffix}")
+
+    def write_motion(self, motion: Motion) -> None:
+        """Write one track, or one part of it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An entry of the list of formats."""
+
+    name: str
+    suffix: str
+    """Of its files. A format that writes one file per track puts ``_track<id>`` before it."""
+
+    about: str
+    """One line for the help."""
+
+    place: str
+    """Module and class, imported when the format is asked for."""
+
+    is_motion: bool = False
+    """True if it heeds ``gaps``, ``fps`` and ``smooth``."""
+
+    is_single: bool = True
+    """True if it writes one file, whatever the number of tracks."""
+
+    def load(self) -> type[Exporter]:
+        """The exporter's class."""
+        module, name = self.place.split(":")
+        kind: type[Exporter] = getattr(importlib.import_module(f"humantrack.export.{module}"), name)
+        return kind
+
+
+FORMATS = {
+    f.name: f
+    for f in (
+        Format("json", ".json", "one document (humantrack-export --schema)", "json:Json"),
+        Format("jsonl", ".jsonl", "the same, a header and then a frame a line", "json:JsonLines"),
+        Format("csv", ".csv", "a row per frame and track", "csv:Csv"),
+        Format("parquet", ".parquet", "the same rows, typed and small", "parquet:Parquet"),
+        Format("mot", ".txt", "MOTChallenge boxes, numbered from 1", "mot:Mot"),
+        Format("coco", ".coco.json", "COCO boxes and 17 keypoints", "coco:Coco"),
+        Format("phalp", ".phalp.pkl", "exactly PHALP's schema", "phalp:Phalp"),
+        Format(
+            "npz",
+            ".npz",
+            "AMASS motion, a file per track",
+            "npz:Amass",
+            is_motion=True,
+            is_single=False,
+        ),
+        Format(
+            "bvh",
+            ".bvh",
+            "skeleton motion, a file per track",
+            "bvh:Bvh",
+            is_motion=True,
+            is_single=False,
+        ),
+        Format("glb", ".glb", "animated bodies, one scene", "glb:Glb", is_motion=True),
+        Format(
+            "trc",
+            ".trc",
+            "OpenSim markers, a file per track",
+            "trc:Trc",
+            is_motion=True,
+            is_single=False,
+        ),
+        Format(
+            "blender",
+            ".blender.pkl",
+            "for the CEB 4D-Humans add-on, a file per track",
+            "blender:Blender",
+            is_motion=True,
+            is_single=False,
+        ),
+    )
+}
+
+
+def find_format(name: str) -> Format:
+    """The format called ``name``.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if name not in FORMATS:
+        raise ConfigError(
+            "unknown format", where=f"--format {name}", hint=f"known are {', '.join(FORMATS)}"
+        )
+    return FORMATS[name]

@@ -1,0 +1,115 @@
+"""One person's frames for the CEB 4D-Humans add-on of Blender.
+
+The add-on reads a plain, uncompressed pickle. It takes the dictionary's n-th entry for frame n,
+whatever its key, and of it ``camera`` and ``smpl`` of one slot; a frame in which these lists are
+too short keeps the pose before. So every frame of the clip is there, and the person, if there, is
+in slot 0.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from humantrack.clips.source import Batch
+from humantrack.errors import ResultsError
+from humantrack.export.formats.base import MotionExporter
+from humantrack.motion.motion import EVEN, MOST_FRAMES, Y_UP, Motion, MotionCollector, resample
+from humantrack.results.encode import END, HEADER, encode_frame
+from humantrack.types import FrameKey
+
+_FILLED = -1
+"""PHALP's ``tracked_time`` of a frame that was filled in."""
+
+
+class Blender(MotionExporter):
+    """Camera axes and PHALP's long lens, as the add-on expects them."""
+
+    def begin(self) -> None:
+        """Nothing is written before all frames are known."""
+        options = replace(self.options, fps=None)  # all files share one grid of frames: _placed
+        self._collector = MotionCollector(options, self.facts.fps, long_lens=True)
+        self._keys: list[FrameKey] = []
+        self._indices: list[int] = []
+        self._times: list[float] = []
+
+    def write(self, batch: Batch) -> None:
+        """Gather the people and the clip's frames."""
+        super().write(batch)
+        for frame in batch.frames:
+            self._keys.append(frame.key)
+            self._indices.append(frame.index)
+            self._times.append(frame.time_s)
+
+    def finish(self) -> None:
+        """Write track by track; the parts of a track share a file."""
+        keys = self._grid()
+        motions = self._collector.motions()
+        for _, parts in itertools.groupby(motions, key=lambda motion: motion.track_id):
+            self._write_track(keys, list(parts))
+
+    def _grid(self) -> Sequence[FrameKey]:
+        """A key for every frame of the files.
+
+        Raises:
+            ResultsError: if there would be more frames than any clip has.
+        """
+        if self.options.fps is None or not self._times:
+            return self._keys
+        length = (self._times[-1] - self._times[0]) * self.options.fps
+        if not 0 <= length < MOST_FRAMES:
+            raise ResultsError(
+                f"the clip would have {length:.3g} frames at {self.options.fps:g} per second",
+                hint="check --fps, and the times in the results",
+            )
+        return [f"{i:06d}" for i in range(int(length + EVEN) + 1)]
+
+    def _write_track(self, keys: Sequence[FrameKey], parts: list[Motion]) -> None:
+        people: dict[int, dict[str, Any]] = {}
+        for part in parts:
+            rows, motion = self._placed(part, len(keys))
+            people |= zip(rows, _entries(motion), strict=True)
+        with self.open_track(replace(parts[0], part=None)) as file:
+            file.write(HEADER)
+            for row, key in enumerate(keys):
+                there = people.get(row)
+                lists = {name: [] if there is None else [there[name]] for name in _ENTRY}
+                file.write(encode_frame(key, {"time": row, **lists}))
+            file.write(END)
+
+    def _placed(self, part: Motion, count: int) -> tuple[list[int], Motion]:
+        """A stretch of motion and which frames of the file it fills."""
+        fps = self.options.fps
+        if fps is None:
+            row = {index: i for i, index in enumerate(self._indices)}
+            return [row[index] for index in part.frame.tolist()], part
+        first_s, last_s = part.time_s[[0, -1]] - self._times[0]
+        start = min(int(np.ceil(first_s * fps - EVEN)), count - 1)
+        # What begins and ends between two frames of the grid is shown in the second.
+        motion = resample(part, fps, self._times[0] + min(start / fps, float(last_s)))
+        return list(range(start, start + len(motion))), motion
+
+
+_ENTRY = ("tid", "tracked_time", "smpl", "camera")
+
+
+def _entries(motion: Motion) -> list[dict[str, Any]]:
+    """Per frame one person's values under PHALP's names."""
+    local = motion.matrices
+    local[:, 0] = Y_UP[:, None] * local[:, 0]
+    local = local.astype(np.float32)
+    camera = (motion.joints[:, -1] * Y_UP).astype(np.float32)  # the body's origin
+    betas = motion.betas.astype(np.float32)
+    return [
+        {
+            "tid": motion.track_id,
+            "tracked_time": 0 if seen else _FILLED,
+            "smpl": {"global_orient": turns[:1], "body_pose": turns[1:], "betas": betas},
+            "camera": place,
+        }
+        for seen, turns, place in zip(motion.observed.tolist(), local, camera, strict=True)
+    ]

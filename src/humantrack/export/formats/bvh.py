@@ -1,0 +1,111 @@
+"""BVH: a skeleton and its motion, as Blender, Maya, MotionBuilder and Unreal read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
+from humantrack.export.formats.base import MotionExporter
+from humantrack.geometry.rotations import matrix_to_euler
+from humantrack.motion.motion import Motion
+from humantrack.motion.skeleton import Skeleton
+from humantrack.types.arrays import FloatArray
+
+DIGITS = 5
+"""After the point: a hundredth of a millimetre, a hundred-thousandth of a degree."""
+
+_LINES = 1000
+"""Frames turned to text at a time."""
+
+_CHILDREN = [[c for c, p in enumerate(SMPL_PARENTS) if p == joint] for joint in range(24)]
+_FOOT, _HEAD = (10, 11), 15
+_TIP, _TOE, _SKULL = 1.0, 0.04, 0.11
+"""Where bones end that no joint ends: fingers, in lengths of the bone before; toes and the top of
+the head, in heights of the skeleton."""
+
+
+class Bvh(MotionExporter):
+    """A file per track: SMPL's 24 joints, metres and degrees, y up.
+
+    Zero angles are the T pose, facing z. The root's position is the pelvis in the axes of
+    ``export.motion``; each joint turns from its parent by the product of its channels' rotations
+    in the order in which they are listed.
+    """
+
+    def write_motion(self, motion: Motion) -> None:
+        """Write one track at even frames."""
+        motion = motion.even()
+        options = self.options
+        digits = DIGITS if options.precision is None else options.precision
+        head = "\n".join(_hierarchy(motion.skeleton, options.euler, digits))
+        motion_head = f"MOTION\nFrames: {len(motion)}\nFrame Time: {1 / motion.fps:.10f}\n"
+        angles = continuous_euler(motion.matrices, options.euler)[:, list(_depth_first())]
+        rows = np.concatenate([motion.pelvis, angles.reshape(len(motion), -1)], axis=1)
+        with self.open_track(motion) as file:
+            file.write(f"HIERARCHY\n{head}\n{motion_head}".encode("ascii"))
+            for start in range(0, len(rows), _LINES):
+                some = rows[start : start + _LINES]
+                file.write("".join(f"{_numbers(row, digits)}\n" for row in some).encode("ascii"))
+
+
+def continuous_euler(matrices: FloatArray, order: str) -> FloatArray:
+    """Euler angles that do not jump, so that programs may interpolate them.
+
+    Args:
+        matrices: (T,J,3,3) rotations.
+        order: three different axes, as :func:`humantrack.geometry.rotations.matrix_to_euler`.
+
+    Returns:
+        (T,J,3) degrees. Of the two triples that are one rotation, and whole turns more or less,
+        the one nearest to the frame before.
+    """
+    out = matrix_to_euler(matrices, order, degrees=True)
+    other = np.array([180.0, 0, 180]) + np.array([1.0, -1, 1]) * out
+    other[..., 1] += 180
+    for t in range(1, len(out)):
+        before = out[t - 1]
+        step, step_other = ((new - before + 180) % 360 - 180 for new in (out[t], other[t]))
+        nearer = np.abs(step_other).sum(axis=-1) < np.abs(step).sum(axis=-1) - 1e-9
+        out[t] = before + np.where(nearer[:, None], step_other, step)
+    return out
+
+
+def _depth_first(joint: int = 0) -> Iterator[int]:
+    """Joints in the order in which the file lists them."""
+    yield joint
+    for child in _CHILDREN[joint]:
+        yield from _depth_first(child)
+
+
+def _hierarchy(skeleton: Skeleton, order: str, digits: int, joint: int = 0) -> Iterator[str]:
+    """The lines of a joint and those below it, indented by depth."""
+    is_root = joint == 0
+    turns = " ".join(f"{axis}rotation" for axis in order)
+    channels = f"6 Xposition Yposition Zposition {turns}" if is_root else f"3 {turns}"
+    yield f"{'ROOT' if is_root else 'JOINT'} {SMPL_JOINTS[joint]}"
+    yield "{"
+    yield f"  OFFSET {_numbers(skeleton.offsets[joint], digits)}"
+    yield f"  CHANNELS {channels}"
+    for child in _CHILDREN[joint]:
+        yield from (f"  {line}" for line in _hierarchy(skeleton, order, digits, child))
+    if not _CHILDREN[joint]:
+        end = _numbers(_end(skeleton, joint), digits)
+        yield from ("  End Site", "  {", f"    OFFSET {end}", "  }")
+    yield "}"
+
+
+def _end(skeleton: Skeleton, joint: int) -> FloatArray:
+    """(3,) where the bone that begins at a last joint ends."""
+    height = float(np.ptp(skeleton.rest[:, 1]))
+    if joint in _FOOT:
+        return np.array([0, 0, _TOE * height])
+    if joint == _HEAD:
+        return np.array([0, _SKULL * height, 0])
+    return np.asarray(_TIP * skeleton.offsets[joint])
+
+
+def _numbers(row: FloatArray, digits: int) -> str:
+    """Decimals with spaces between; never '-0.0'."""
+    return " ".join(f"{value:.{digits}f}" for value in (np.round(row, digits) + 0.0).tolist())

@@ -1,0 +1,48 @@
+"""A row per frame and track, as text; docs/python.md describes the columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from humantrack.clips.source import Batch
+from humantrack.export.formats.base import Exporter
+from humantrack.export.formats.table import table_of
+
+
+class Csv(Exporter):
+    """Comma-separated UTF-8 with a line of names first; what is not finite is an empty cell."""
+
+    def begin(self) -> None:
+        """Write the names."""
+        self._file = self.outputs.open(self.suffix)
+        self._write([list(table_of(Batch([]), self.options))])
+
+    def write(self, batch: Batch) -> None:
+        """Append rows."""
+        table = table_of(batch, self.options)
+        cells = [self._cells(name, column) for name, column in table.items()]
+        self._write(list(zip(*cells, strict=True)))
+
+    def finish(self) -> None:
+        """The last row is the end."""
+
+    def _cells(self, name: str, column: npt.NDArray[Any]) -> list[str]:
+        """The texts of a column."""
+        if column.dtype.kind in "OU":
+            return ["" if value is None else str(value) for value in column]
+        if column.dtype.kind == "f" and name != "time_s" and self.options.precision is not None:
+            column = np.round(column, self.options.precision)
+        # orjson writes the shortest text that reads back as the same number, and writes it fast.
+        numbers = orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY).decode("ascii")[1:-1]
+        return numbers.replace("null", "").split(",") if len(column) else []
+
+    def _write(self, rows: list[Any]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._file.write(text.getvalue().encode("utf-8"))

@@ -1,0 +1,336 @@
+"""A scene of animated bodies in binary glTF 2.0, which Blender, three.js and web viewers open.
+
+Per track (or part of one) there is a node tree of the 24 joints, a surface skinned to it, and
+key frames: a rotation of every joint, the pelvis' place, and, where the person is not there all
+the time, a scale of 0 or 1 of the tree's top. One animation holds them all. Times are the video's,
+counted from the first frame exported. Source of the layout: Khronos, glTF 2.0 specification.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+import pygltflib as gl
+
+from humantrack._version import __version__
+from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
+from humantrack.clips.source import Batch
+from humantrack.errors import OutputError, ResultsError
+from humantrack.export.formats.base import MotionExporter
+from humantrack.motion.motion import Motion
+from humantrack.motion.skeleton import Skeleton
+from humantrack.motion.surface import surface_of
+from humantrack.render.palette import identity_colour
+from humantrack.results.table import readable
+from humantrack.types.arrays import FloatArray, IntArray
+
+_MOST_BYTES = 2**32 - 1
+_NEAR_M = 0.05
+
+_COMPONENT = {"uint8": 5121, "uint16": 5123, "float32": 5126}
+_TYPE = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+_CORRECTIVES = "SMPL's surface is skinned only; its pose correctives are left out"
+
+
+class Glb(MotionExporter):
+    """All tracks in one file, whatever their number."""
+
+    def begin(self) -> None:
+        """Open the file; it is written at the end."""
+        super().begin()
+        self._file = self.outputs.open(self.suffix)
+        self._times: list[float] = []
+        self._scene = _Scene()
+
+    def write(self, batch: Batch) -> None:
+        """Gather the people, and when the frames were."""
+        super().write(batch)
+        self._times += [frame.time_s for frame in batch.frames]
+
+    @property
+    def _start_s(self) -> float:
+        """When the clip's first frame is; the scene counts from there."""
+        return self._times[0] if self._times else 0.0
+
+    def write_motion(self, motion: Motion) -> None:
+        """Add a person to the scene."""
+        here = replace(motion, time_s=motion.time_s - self._start_s)
+        self._scene.add(here, np.array(self._times) - self._start_s)
+
+    def finish(self) -> None:
+        """Put the scene together and write it."""
+        super().finish()
+        facts = self.facts
+        if facts.width and facts.height:
+            focal_px = self.options.focal_px or float(np.hypot(facts.width, facts.height))
+            self._scene.add_camera(facts.width, facts.height, focal_px)
+        self._scene.write(
+            self._file,
+            {
+                "tool": f"humantrack {__version__}",
+                "results": readable(self.source.path.name),
+                "source": facts.path and readable(facts.path),
+                "fps": facts.fps,
+                "start_s": self._start_s,
+                "units": "metres, seconds, radians",
+                "axes": "x right, y up, z towards the viewer; the origin is the camera",
+            },
+        )
+
+
+def write_rest_body(file: BinaryIO, skeleton: Skeleton) -> None:
+    """A body in the T pose, at the origin, facing z: for viewers that move its joints themselves.
+
+    Args:
+        file: to write to.
+        skeleton: of the body, whose mean shape is taken.
+    """
+    still = Motion(
+        track_id=1,
+        part=None,
+        fps=1.0,
+        frame=np.zeros(1, np.int64),
+        time_s=np.zeros(1),
+        shot=np.zeros(1, np.int64),
+        observed=np.ones(1, bool),
+        quaternions=np.tile([1.0, 0.0, 0.0, 0.0], (1, len(SMPL_JOINTS), 1)),
+        pelvis=np.zeros((1, 3)),
+        joints=np.zeros((1, 45, 3)),
+        betas=np.zeros(10),
+        skeleton=skeleton,
+        rest_pelvis=np.zeros(3),
+    )
+    scene = _Scene()
+    scene.add_still(still)
+    axes = "x to the body's left, y up, z forward; the origin is the pelvis"
+    scene.write(file, {"units": "metres", "axes": axes})
+
+
+class _Scene:
+    """A glTF document that grows, and the bytes it speaks of."""
+
+    def __init__(self) -> None:
+        self._gltf = gl.GLTF2(scene=0, scenes=[gl.Scene(nodes=[])])
+        self._animation = gl.Animation(name="motion")
+        self._tracks: list[int] = []
+        self._has_smpl = False
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._stored: dict[tuple[Any, ...], int] = {}
+        self._materials: dict[int, int] = {}
+
+    # -- what is in it --------------------------------------------------------------------------
+
+    def add(self, motion: Motion, clip_s: FloatArray) -> None:
+        """A person.
+
+        Args:
+            motion: theirs, in the scene's time.
+            clip_s: (F,) when the clip's frames are.
+
+        Raises:
+            ResultsError: if times are not finite.
+        """
+        top = len(self._gltf.nodes)
+        with np.errstate(over="ignore"):
+            time_s = motion.time_s.astype(np.float32)
+        if not np.isfinite(time_s).all():
+            raise ResultsError(f"track {motion.track_id} has times that are no times")
+        rows = np.flatnonzero(np.diff(np.maximum.accumulate(time_s), prepend=-1) > 0)
+        turns = _continuous(motion.quaternions)[..., [1, 2, 3, 0]].astype(np.float32)
+        places = motion.pelvis.astype(np.float32)
+        self._add_tree(motion, turns[0], places[0])
+        clock = self._store(time_s[rows], bounds=True)
+        for joint in range(len(SMPL_JOINTS)):
+            self._animate(top + 1 + joint, "rotation", clock, turns[rows, joint])
+        self._animate(top + 1, "translation", clock, places[rows])
+        switch_s, on = _switch(motion, clip_s)
+        if len(on) > 1:
+            scale = np.repeat(on[:, None], 3, axis=1)
+            self._animate(top, "scale", self._store(switch_s, bounds=True), scale, "STEP")
+        self._add_surface(motion, top)
+        if motion.track_id not in self._tracks:
+            self._tracks.append(motion.track_id)
+
+    def add_still(self, motion: Motion) -> None:
+        """A person in the first pose, without key frames."""
+        turn = motion.quaternions[0][..., [1, 2, 3, 0]].astype(np.float32)
+        self._add_tree(motion, turn, motion.pelvis[0].astype(np.float32))
+        self._add_surface(motion, 0)
+        self._tracks.append(motion.track_id)
+
+    def add_camera(self, width: int, height: int, focal_px: float) -> None:
+        """The video's camera, at the origin: through it the bodies cover the people."""
+        lens = gl.Perspective(
+            yfov=2 * float(np.arctan(height / 2 / focal_px)),
+            aspectRatio=width / height,
+            znear=_NEAR_M,
+        )
+        self._gltf.cameras.append(gl.Camera(type="perspective", perspective=lens))
+        self._add_root(gl.Node(name="camera", camera=0))
+
+    def _add_root(self, node: gl.Node) -> None:
+        self._gltf.scenes[0].nodes.append(len(self._gltf.nodes))
+        self._gltf.nodes.append(node)
+
+    def _add_tree(self, motion: Motion, turns: FloatArray, place: FloatArray) -> None:
+        """The top node and, below it, the joints in their first pose."""
+        nodes, skeleton = self._gltf.nodes, motion.skeleton
+        top = len(nodes)
+        about = {"track_id": motion.track_id, "part": motion.part, "skeleton": skeleton.kind}
+        about["betas"] = motion.betas.tolist()
+        self._add_root(gl.Node(name=motion.name, children=[top + 1], extras=about))
+        for joint, name in enumerate(SMPL_JOINTS):
+            offset = place if joint == 0 else skeleton.offsets[joint]
+            children = [top + 1 + c for c, parent in enumerate(SMPL_PARENTS) if parent == joint]
+            nodes.append(
+                gl.Node(
+                    name=name,
+                    translation=offset.tolist(),
+                    rotation=turns[joint].tolist(),
+                    children=children,
+                )
+            )
+
+    def _add_surface(self, motion: Motion, top: int) -> None:
+        """The mesh, its skin and the node that shows it; skinned nodes belong to the root."""
+        surface = surface_of(motion.skeleton, motion.betas)
+        self._has_smpl |= motion.skeleton.smpl is not None
+        vertices = {"target": gl.ARRAY_BUFFER}
+        gltf = self._gltf
+        attributes = gl.Attributes(
+            POSITION=self._store(surface.vertices, bounds=True, **vertices),
+            NORMAL=self._store(surface.normals, **vertices),
+            JOINTS_0=self._store(surface.joints, **vertices),
+            WEIGHTS_0=self._store(surface.weights, **vertices),
+        )
+        primitive = gl.Primitive(
+            attributes=attributes,
+            indices=self._store(surface.faces.ravel(), target=gl.ELEMENT_ARRAY_BUFFER),
+            material=self._material(motion.track_id),
+        )
+        columns = np.ascontiguousarray(surface.inverse_bind.transpose(0, 2, 1))
+        joints = list(range(top + 1, top + 1 + len(SMPL_JOINTS)))
+        skin = gl.Skin(inverseBindMatrices=self._store(columns), joints=joints, skeleton=top)
+        name = f"{motion.name}_body"
+        self._add_root(gl.Node(name=name, mesh=len(gltf.meshes), skin=len(gltf.skins)))
+        gltf.meshes.append(gl.Mesh(name=name, primitives=[primitive]))
+        gltf.skins.append(skin)
+
+    def _material(self, track_id: int) -> int:
+        if track_id not in self._materials:
+            srgb = np.array(identity_colour(track_id)) / 255
+            self._materials[track_id] = len(self._gltf.materials)
+            paint = gl.PbrMetallicRoughness(
+                baseColorFactor=[*_linear(srgb).tolist(), 1.0],
+                metallicFactor=0.0,
+                roughnessFactor=0.7,
+            )
+            self._gltf.materials.append(
+                gl.Material(name=f"track{track_id}", pbrMetallicRoughness=paint)
+            )
+        return self._materials[track_id]
+
+    def _animate(
+        self, node: int, path: str, clock: int, values: FloatArray, kind: str = "LINEAR"
+    ) -> None:
+        """Key frames of one property of a node; ``clock`` is the accessor of their times."""
+        self._animation.channels.append(
+            gl.AnimationChannel(
+                sampler=len(self._animation.samplers),
+                target=gl.AnimationChannelTarget(node=node, path=path),
+            )
+        )
+        self._animation.samplers.append(
+            gl.AnimationSampler(input=clock, output=self._store(values), interpolation=kind)
+        )
+
+    # -- the bytes ------------------------------------------------------------------------------
+
+    def _store(
+        self, array: FloatArray | IntArray, target: int | None = None, bounds: bool = False
+    ) -> int:
+        """The accessor of an array; equal ones are stored once."""
+        data = np.ascontiguousarray(array).tobytes()
+        key = (data, array.shape, array.dtype.name, target)
+        if key in self._stored:
+            return self._stored[key]
+        gltf = self._gltf
+        gltf.bufferViews.append(
+            gl.BufferView(buffer=0, byteOffset=self._size, byteLength=len(data), target=target)
+        )
+        flat = array.reshape(len(array), -1)
+        gltf.accessors.append(
+            gl.Accessor(
+                bufferView=len(gltf.bufferViews) - 1,
+                componentType=_COMPONENT[array.dtype.name],
+                count=len(array),
+                type=_TYPE[array.shape[1:]],
+                min=flat.min(axis=0).tolist() if bounds else None,
+                max=flat.max(axis=0).tolist() if bounds else None,
+            )
+        )
+        padding = b"\0" * (-len(data) % 4)
+        self._chunks += [data, padding]
+        self._size += len(data) + len(padding)
+        self._stored[key] = len(gltf.accessors) - 1
+        return self._stored[key]
+
+    def write(self, file: BinaryIO, about: dict[str, Any]) -> None:
+        """The whole container: a header, the document, the bytes.
+
+        Raises:
+            OutputError: if it is too large for its own header.
+        """
+        gltf = self._gltf
+        if self._has_smpl:
+            about = {**about, "surface": _CORRECTIVES}
+        about["tracks"] = self._tracks
+        gltf.asset = gl.Asset(generator=f"humantrack {__version__}", extras=about)
+        if self._animation.channels:
+            gltf.animations.append(self._animation)
+        if self._size:
+            gltf.buffers.append(gl.Buffer(byteLength=self._size))
+        text = gltf.gltf_to_json(separators=(",", ":"), indent=None).encode()
+        text += b" " * (-len(text) % 4)
+        total = 12 + 8 + len(text) + (8 + self._size if self._size else 0)
+        if total > _MOST_BYTES:
+            raise OutputError(
+                "the scene is larger than 4 GiB, the most a .glb can be",
+                hint="choose fewer tracks (--tracks) or frames (--frames)",
+            )
+        file.write(struct.pack("<4sII", b"glTF", 2, total))
+        file.write(struct.pack("<I4s", len(text), b"JSON") + text)
+        if self._size:
+            file.write(struct.pack("<I4s", self._size, b"BIN\0"))
+            file.writelines(self._chunks)
+
+
+def _continuous(quaternions: FloatArray) -> FloatArray:
+    """(T,24,4) the same rotations with signs such that neighbours in time are near each other."""
+    flips = (quaternions[1:] * quaternions[:-1]).sum(axis=-1) < 0
+    signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
+    out = quaternions.copy()
+    out[1:] *= signs[..., None]
+    return out
+
+
+def _switch(motion: Motion, clip_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(K,) times and 0 or 1: when the person appears, and is gone, within the clip."""
+    times, on = [float(motion.time_s[0])], [1.0]
+    if times[0] > 0:
+        times, on = [0.0, *times], [0.0, *on]
+    later = clip_s[clip_s > motion.time_s[-1]]
+    if len(later):
+        times, on = [*times, float(later.min())], [*on, 0.0]
+    seconds = np.array(times, np.float32)
+    rows = np.flatnonzero(np.diff(seconds, prepend=-1) > 0)
+    return seconds[rows], np.array(on, np.float32)[rows]
+
+
+def _linear(srgb: FloatArray) -> FloatArray:
+    """Colours 0..1 as screens take them -> as light adds up (IEC 61966-2-1)."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)

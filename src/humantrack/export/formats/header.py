@@ -1,0 +1,57 @@
+"""What a document or table says of itself before its first person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from humantrack._version import __version__
+from humantrack.body.joints import PHALP_JOINTS, SMPL_JOINTS
+from humantrack.clips.source import ResultsSource
+from humantrack.geometry.cameras import PaddedSquare
+from humantrack.results.table import readable
+
+SCHEMA_ID = "urn:humantrack:results:1"
+SCHEMA_VERSION = "1.0"
+
+
+def header_of(source: ResultsSource, *, frames: int, non_finite: int) -> dict[str, Any]:
+    """The members of the document before its frames (docs/export.md).
+
+    Args:
+        source: what is exported, with the user's options.
+        frames: how many frames the export holds.
+        non_finite: how many of its people's numbers are NaN or infinite.
+    """
+    facts, options = source.facts, source.options
+    square = PaddedSquare(facts.height, facts.width) if facts.height and facts.width else None
+    return {
+        "schema": SCHEMA_ID,
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "humantrack", "version": __version__},
+        "results": {"file": readable(source.path.name), "written_by": facts.written_by},
+        "source": {
+            "name": readable(facts.name),
+            "path": facts.path and readable(facts.path),
+            "fps": facts.fps,
+            "fps_known": facts.fps_known,
+            "width": facts.width,
+            "height": facts.height,
+            "duration_s": facts.duration_s,
+            "frame_count": facts.frame_count,
+        },
+        "model": dict(facts.model),
+        "coordinates": {
+            "camera_axes": "x right, y down, z away from the viewer; metres",
+            "camera": "translation; a point of the body is seen at joints_3d + camera",
+            "focal_length_px": options.focal_px or (square and square.focal_px),
+            "principal_point_px": square and square.centre_px.tolist(),
+            "camera_bbox": "scale, x, y of the crop round the padded box, for f = 5000 "
+            "on the 256-px padded square",
+            "bbox": "x, y, width, height in pixels of the frame",
+            "joints_2d": "pixels of the frame, origin at its top-left corner",
+            "joints_3d": "metres, without camera; 'root' is the body's origin, always 0",
+        },
+        "rotations": options.rotations,
+        "joint_names": {"smpl": SMPL_JOINTS, "joints": PHALP_JOINTS},
+        "counts": {"frames": frames, "non_finite": non_finite},
+    }

@@ -1,0 +1,59 @@
+"""AMASS's .npz: SMPL-H parameters of one person over time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from humantrack.export.formats.base import MotionExporter
+from humantrack.geometry.rotations import quaternion_to_axis_angle
+from humantrack.motion.motion import Motion
+
+_HANDS = 90
+"""Numbers of SMPL-H's 30 finger joints."""
+
+_BODY = 66
+"""Numbers of SMPL-H's 22 other joints: SMPL's but the two hands."""
+
+
+class Amass(MotionExporter):
+    """A file per track that ``np.load(allow_pickle=False)`` reads.
+
+    ================  =======  ================================================================
+    poses             (T,156)  float32 axis times angle: root, 21 joints, 30 zeros for fingers
+    trans             (T,3)    float32 metres; the root joint is at trans + rest_joints[0]
+    betas             (16,)    float32, the mean of 10 and zeros
+    dmpls             (T,8)    float32 zeros
+    gender                     'neutral'
+    mocap_framerate            float64, also as mocap_frame_rate
+    ================  =======  ================================================================
+
+    Not AMASS's: ``frame`` (T,) int64, number in the results; ``observed`` (T,) bool, False where a
+    gap was filled; ``start_time_s`` float64 since the start of the source; ``rest_joints`` (24,3)
+    float32, the skeleton's T pose; ``body``, its kind (``Skeleton.kind``), whose betas these are.
+
+    Axes as in ``export.motion``: metres, y up, z towards the viewer. AMASS's own files have z up.
+    """
+
+    def write_motion(self, motion: Motion) -> None:
+        """Write one track at even frames."""
+        motion = motion.even()
+        count = len(motion)
+        turns = quaternion_to_axis_angle(motion.quaternions).reshape(count, 72)[:, :_BODY]
+        rate = np.float64(motion.fps)
+        rest = motion.skeleton.rest + motion.rest_pelvis
+        with self.open_track(motion) as file:
+            np.savez_compressed(
+                file,
+                poses=np.concatenate([turns, np.zeros((count, _HANDS))], axis=1).astype(np.float32),
+                trans=(motion.pelvis - motion.rest_pelvis).astype(np.float32),
+                betas=np.concatenate([motion.betas, np.zeros(6)]).astype(np.float32),
+                dmpls=np.zeros((count, 8), np.float32),
+                gender=np.array("neutral"),
+                mocap_framerate=rate,
+                mocap_frame_rate=rate,
+                frame=motion.frame.astype(np.int64),
+                observed=motion.observed,
+                start_time_s=np.float64(motion.time_s[0]),
+                rest_joints=rest.astype(np.float32),
+                body=np.array(motion.skeleton.kind),
+            )

@@ -1,0 +1,32 @@
+"""A batch as the table that csv and parquet write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+
+from humantrack.clips.options import ExportOptions
+from humantrack.clips.source import Batch
+from humantrack.motion.camera import camera_with_focal
+from humantrack.results.table import people_table
+
+
+def table_of(batch: Batch, options: ExportOptions) -> dict[str, npt.NDArray[Any]]:
+    """Columns of ``results.table``, with the rotations, camera and masks that were asked for.
+
+    Raises:
+        ResultsError: if a frame is malformed.
+    """
+    people, frames = batch.people, batch.frames
+    camera = camera_with_focal(people.cam_t, people.focal_px(), options.focal_px)
+    return people_table(
+        replace(people, cam_t=camera),
+        index=[frame.index for frame in frames],
+        key=[frame.key for frame in frames],
+        time_s=[frame.time_s for frame in frames],
+        shot=[frame.is_shot_start for frame in frames],
+        rotations=options.rotations,
+        masks=options.masks,
+    )

@@ -1,0 +1,68 @@
+"""TRC: marker positions over time, as OpenSim and Pose2Sim read them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from humantrack.body.joints import OPENPOSE_JOINTS, PHALP_JOINTS
+from humantrack.export.formats.base import MotionExporter
+from humantrack.motion.motion import Motion
+
+DIGITS = 5
+"""After the point: a hundredth of a millimetre."""
+
+_SIDES = {"left": "L", "right": "R"}
+
+
+def _marker(joint: str) -> str:
+    """left_big_toe -> LBigToe, as Pose2Sim spells OpenPose's joints."""
+    side, *rest = joint.split("_")
+    words = rest if side in _SIDES else [side, *rest]
+    return _SIDES.get(side, "") + "".join(word.capitalize() for word in words)
+
+
+MARKERS = {
+    **{_marker(joint): row for row, joint in enumerate(OPENPOSE_JOINTS) if joint != "mid_hip"},
+    "CHip": OPENPOSE_JOINTS.index("mid_hip"),
+    "Hip": OPENPOSE_JOINTS.index("mid_hip"),
+    "Head": PHALP_JOINTS.index("extra_head_top"),
+}
+"""Marker -> row of PHALP's 45: those of Pose2Sim's BODY_25 and HALPE_26 models, which call the
+same point CHip and Hip, and the eyes and ears."""
+
+_COLUMNS = (
+    *("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"),
+    *("OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"),
+)
+
+
+class Trc(MotionExporter):
+    """A file per track: 27 markers, metres, y up, axes as in ``export.motion``.
+
+    Frames are numbered, and timed in seconds, from the start of the source.
+    """
+
+    def write_motion(self, motion: Motion) -> None:
+        """Write one track at even frames."""
+        motion = motion.even()
+        digits = DIGITS if self.options.precision is None else self.options.precision
+        name = " ".join(self.outputs.path(f"_{motion.name}{self.suffix}").name.split())
+        count, start_s = len(motion), float(motion.time_s[0])
+        first, rate = round(start_s * motion.fps), f"{motion.fps:.10g}"
+        facts = (rate, rate, count, len(MARKERS), "m", rate, first, count)
+        lines = [
+            f"PathFileType\t4\t(X/Y/Z)\t{name}",
+            "\t".join(_COLUMNS),
+            "\t".join(map(str, facts)),
+            "Frame#\tTime\t" + "".join(f"{marker}\t\t\t" for marker in MARKERS),
+            "\t\t" + "".join(f"X{i}\tY{i}\tZ{i}\t" for i in range(1, len(MARKERS) + 1)),
+            "",
+        ]
+        points = np.round(motion.joints[:, list(MARKERS.values())], digits).reshape(count, -1) + 0.0
+        with self.open_track(motion) as file:
+            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+            for i, row in enumerate(points.tolist()):
+                numbers = "\t".join(f"{value:.{digits}f}" for value in row)
+                file.write(
+                    f"{first + i}\t{start_s + i / motion.fps:.6f}\t{numbers}\n".encode("ascii")
+                )

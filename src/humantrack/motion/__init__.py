@@ -1,0 +1,1 @@
+"""A track's motion over time: its skeleton, its camera, smoothing."""

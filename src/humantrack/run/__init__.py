@@ -1,0 +1,1 @@
+"""One run, from the opened source to the closed sinks."""

@@ -1,0 +1,92 @@
+"""Where a run writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from humantrack.errors import OutputError
+from humantrack.fingerprint import shortened
+from humantrack.pipeline.summary import RunSummary, TrackCounter
+
+
+@dataclass(frozen=True)
+class OutputPaths:
+    """Where a run writes, laid out as PHALP does."""
+
+    results: Path
+    overlay: Path
+    meta: Path
+    frames: Path
+    """Folder of extracted JPEG frames."""
+
+    checkpoint: Path
+    pieces: Path
+    """Folder of the overlay's pieces until they are joined."""
+
+    draws: bool
+
+    @staticmethod
+    def of(cfg: Any, name: str) -> OutputPaths:
+        """The paths of the clip ``name``."""
+        out, name = Path(cfg.video.output_dir), shortened(name)
+        results = out / "results" / f"{cfg.track_dataset}_{name}.pkl"
+        return OutputPaths(
+            results=results,
+            overlay=out / f"{cfg.base_tracker}_{name}.mp4",
+            meta=results.with_name(f"{cfg.track_dataset}_{name}.meta.json"),
+            frames=out / "_DEMO" / name / "img",
+            checkpoint=results.with_suffix(".checkpoint"),
+            pieces=out / f"{cfg.base_tracker}_{name}.partial",
+            draws=cfg.render.enable,
+        )
+
+    def make_folders(self) -> None:
+        """Make the folders that hold results and overlay.
+
+        Raises:
+            OutputError: if that is not possible.
+        """
+        try:
+            self.results.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot make the output folder ({error.strerror})",
+                where=self.results.parent,
+                hint="choose another with video.output_dir=FOLDER",
+            ) from error
+
+    def summary(
+        self,
+        name: str,
+        counter: TrackCounter,
+        *,
+        seconds: float,
+        decode_errors: int,
+        resumed_from: int,
+    ) -> RunSummary:
+        """The summary of a run that wrote these files."""
+        return RunSummary(
+            name=name,
+            results=self.results,
+            overlay=self.overlay if self.draws else None,
+            meta=self.meta,
+            frames=counter.frames,
+            people=counter.most_at_once,
+            tracks=len(counter.track_ids),
+            seen=counter.seen,
+            seconds=seconds,
+            decode_errors=decode_errors,
+            resumed_from=resumed_from,
+        )
+
+    def summary_of_finished(self, name: str) -> RunSummary:
+        """The summary when results are there already and are left alone."""
+        return RunSummary(
+            name=name,
+            results=self.results,
+            overlay=self.overlay if self.overlay.exists() else None,
+            meta=self.meta if self.meta.exists() else None,
+            skipped=True,
+        )

@@ -1,0 +1,1 @@
+"""Jobs: record, store, queue, folders, settings."""

@@ -1,0 +1,193 @@
+"""What requests and answers look like, for checking and for /openapi.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import RAISE
+from marshmallow.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
+from marshmallow.validate import OneOf, Range
+
+from humantrack.service.jobs.job import STATES
+from humantrack.service.workers.scene import MOST_FRAMES
+
+MOST_PER_PAGE = 200
+
+
+def answer(what: str, media_type: str) -> Any:
+    """The description of an answer that is no JSON."""
+    return {200: {"description": what, "content": {media_type: {}}}}
+
+
+class ProblemOut(Schema):
+    """RFC 9457."""
+
+    type = String(required=True)
+    title = String(required=True)
+    status = Integer(required=True)
+    detail = String(required=True)
+    code = String(required=True)
+    instance = String(required=True)
+
+
+class ErrorOut(Schema):
+    """Why a job failed."""
+
+    code = String(required=True)
+    exit_code = Integer(required=True)
+    detail = String(required=True)
+
+
+class LinksOut(Schema):
+    """Where more is to be had."""
+
+    self = String(required=True)
+    events = String(required=True)
+    files = String(required=True)
+
+
+class JobOut(Schema):
+    """A job."""
+
+    id = String(required=True)
+    state = String(required=True, validate=OneOf(STATES))
+    name = String(required=True)
+    created_at = String(required=True)
+    started_at = String(required=True, allow_none=True)
+    ended_at = String(required=True, allow_none=True)
+    progress = Float(required=True, allow_none=True)
+    frames = Integer(required=True)
+    frames_total = Integer(required=True, allow_none=True)
+    fps = Float(required=True, allow_none=True)
+    people = Integer(required=True, allow_none=True)
+    seconds_left = Float(required=True, allow_none=True)
+    error = Nested(ErrorOut, required=True, allow_none=True)
+    attempts = Integer(required=True)
+    priority = Integer(required=True)
+    overrides = Dict(required=True)
+    links = Nested(LinksOut, required=True)
+
+
+class PageIn(Schema):
+    """Which jobs."""
+
+    class Meta:  # noqa: D106 - marshmallow's
+        unknown = RAISE
+
+    state = String(validate=OneOf(STATES))
+    page = Integer(load_default=1, validate=Range(1, 10**6))
+    per_page = Integer(load_default=50, validate=Range(1, MOST_PER_PAGE))
+
+
+class PageOut(Schema):
+    """Some jobs."""
+
+    jobs = List(Nested(JobOut), required=True)
+    page = Integer(required=True)
+    per_page = Integer(required=True)
+    total = Integer(required=True)
+
+
+class FileOut(Schema):
+    """A file."""
+
+    name = String(required=True)
+    media_type = String(required=True)
+    size = Integer(required=True, allow_none=True)
+    ready = Boolean(required=True)
+    url = String(required=True)
+
+
+class FilesOut(Schema):
+    """A job's files."""
+
+    files = List(Nested(FileOut), required=True)
+
+
+class FramesIn(Schema):
+    """Which frames."""
+
+    class Meta:  # noqa: D106 - marshmallow's
+        unknown = RAISE
+
+    start = Integer(load_default=0, validate=Range(0, 10**9))
+    count = Integer(load_default=120, validate=Range(1, MOST_FRAMES))
+
+
+class PersonOut(Schema):
+    """A person in a frame: pixels, metres, quaternions."""
+
+    track_id = Integer(required=True)
+    state = String(required=True, validate=OneOf(("observed", "predicted")))
+    score = Float(required=True, allow_none=True)
+    bbox = List(Float(), required=True, allow_none=True)
+    pelvis = List(Float(), required=True)
+    rotations = List(List(Float()), required=True)
+
+
+class FrameOut(Schema):
+    """A frame."""
+
+    index = Integer(required=True)
+    time_s = Float(required=True)
+    people = List(Nested(PersonOut), required=True)
+
+
+class FramesOut(Schema):
+    """Some frames."""
+
+    start = Integer(required=True)
+    frames = List(Nested(FrameOut), required=True)
+
+
+class TrackOut(Schema):
+    """A person's time in the clip, and bones."""
+
+    track_id = Integer(required=True)
+    color = String(required=True)
+    first = Integer(required=True)
+    last = Integer(required=True)
+    seen = Integer(required=True)
+    mean_score = Float(required=True, allow_none=True)
+    gaps = List(List(Integer()), required=True)
+    rest = List(List(Float()), required=True)
+    kind = String(required=True)
+
+
+class TimelineOut(Schema):
+    """All people's."""
+
+    fps = Float(required=True)
+    frames = Integer(required=True)
+    duration_s = Float(required=True)
+    width = Integer(required=True, allow_none=True)
+    height = Integer(required=True, allow_none=True)
+    focal_px = Float(required=True, allow_none=True)
+    mark_every = Integer(required=True)
+    marks_s = List(Float(), required=True)
+    tracks = List(Nested(TrackOut), required=True)
+
+
+class LimitsOut(Schema):
+    """What may be uploaded and set."""
+
+    upload_bytes = Integer(required=True)
+    overrides = Dict(required=True)
+    token_required = Boolean(required=True)
+
+
+class SessionIn(Schema):
+    """A token."""
+
+    class Meta:  # noqa: D106 - marshmallow's
+        unknown = RAISE
+
+    token = String(required=True)
+
+
+class StatusOut(Schema):
+    """How the service is."""
+
+    status = String(required=True)
+    checks = Raw()

@@ -1,0 +1,242 @@
+"""From a request to a queued job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from flask import g, request
+
+from humantrack.errors import HumantrackError
+from humantrack.service import logs
+from humantrack.service.jobs.job import Job
+from humantrack.service.jobs.overrides import check_overrides
+from humantrack.service.jobs.queue import QueueLostError
+from humantrack.service.web.admission import LineFullError
+from humantrack.service.web.context import Service
+from humantrack.service.web.download import allowed_address, fetch, name_of
+from humantrack.service.web.problems import ProblemError, of_error, try_later
+from humantrack.service.web.uploads import ServiceRequest, display_name, received
+from humantrack.service.workers import artifacts
+from humantrack.service.workers.subprocess_pool import HelperLostError, HelperSlowError
+
+_PROBE_S = 45.0
+_LONGEST_KEY = 200
+_PRIORITIES = range(-100, 101)
+_FIELDS = {"source", "overrides", "priority"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wish:
+    """What a client wants, checked except for the clip itself."""
+
+    name: str
+    clip: Path
+    is_upload: bool
+    content: str
+    """What names the clip's content."""
+
+    overrides: Mapping[str, Any]
+    priority: int
+
+    @property
+    def digest(self) -> str:
+        text = json.dumps([self.content, dict(self.overrides), self.priority], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def submit(service: Service) -> Job:
+    """Queue the job that the current request asks for, or find the one it asked for before.
+
+    Raises:
+        ProblemError: whatever is wrong with it.
+    """
+    key = _idempotency_key()
+    try:
+        wish = _from_form(service) if request.mimetype == "multipart/form-data" else _named(service)
+    except HumantrackError as error:
+        raise of_error(error) from error
+    before = None if key is None else service.store.by_key(g.owner, key)
+    if before is not None:
+        return _same(before, wish)
+    try:
+        with service.line.place(g.owner):
+            if service.store.unfinished(g.owner) >= service.settings.max_queued:
+                detail = "too many of your jobs are waiting"
+                raise try_later("QueueFullError", detail, 30, status=429)
+            return _add(service, wish, _probed(service, wish), key)
+    except LineFullError as error:
+        raise try_later("BusyError", "too many new jobs at once", 2) from error
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
+        raise ProblemError(
+            400, "BadRequest", "an Idempotency-Key has 1 to 200 printable characters"
+        )
+    return key
+
+
+def _from_form(service: Service) -> _Wish:
+    form = cast("ServiceRequest", request)
+    storage = form.files.get("file")
+    if storage is None or len(form.files) != 1:
+        raise ProblemError(400, "BadRequest", "the form needs one file, in the field 'file'")
+    unknown = set(form.form) - {"overrides", "priority"}
+    if unknown:
+        raise ProblemError(400, "BadRequest", f"unknown field: {display_name(min(unknown))}")
+    try:
+        overrides = json.loads(form.form.get("overrides") or "{}")
+        priority = int(form.form.get("priority") or 0)
+    except ValueError as error:
+        raise ProblemError(
+            400, "BadRequest", "overrides is a JSON object, priority a number"
+        ) from error
+    file = received(storage)
+    file.settle()
+    return _Wish(
+        name=display_name(storage.filename),
+        clip=file.path,
+        is_upload=True,
+        content=file.digest,
+        overrides=_overrides(overrides),
+        priority=_priority(priority),
+    )
+
+
+def _named(service: Service) -> _Wish:
+    if request.mimetype != "application/json":
+        raise ProblemError(
+            415, "UnsupportedMediaType", "send multipart/form-data, or JSON that names a source"
+        )
+    try:
+        body = request.get_json()
+    except (ValueError, RecursionError) as error:
+        raise ProblemError(400, "BadRequest", "the body is no JSON") from error
+    if not isinstance(body, dict) or not isinstance(body.get("source"), str):
+        raise ProblemError(400, "BadRequest", 'the body is an object with a "source"')
+    if set(body) - _FIELDS:
+        raise ProblemError(400, "BadRequest", f"known members are {', '.join(sorted(_FIELDS))}")
+    overrides = _overrides({} if body.get("overrides") is None else body["overrides"])
+    priority = _priority(0 if body.get("priority") is None else body["priority"])
+    settings = service.settings
+    address = allowed_address(body["source"], settings.hosts)
+    if address is not None:
+        file = cast("ServiceRequest", request).new_file()
+        fetch(address, file, most_bytes=settings.upload_bytes, timeout_s=settings.timeout_s)
+        file.settle()
+        name, clip, content = display_name(name_of(address)), file.path, file.digest
+    else:
+        clip = allowed_path(body["source"], settings.folders)
+        name, content = display_name(clip.name), str(clip)
+    return _Wish(
+        name=name,
+        clip=clip,
+        is_upload=address is not None,
+        content=content,
+        overrides=overrides,
+        priority=priority,
+    )
+
+
+def allowed_path(source: str, folders: tuple[Path, ...]) -> Path:
+    """The file that a client named, if it lies in one of the folders, links resolved.
+
+    Raises:
+        ProblemError: 403 in all other cases: whether a file is there is nobody's business.
+    """
+    refused = ProblemError(
+        403, "SourceNotAllowedError", "no such file in the folders that are allowed"
+    )
+    if "://" in source or "\0" in source:
+        raise refused
+    try:
+        path = Path(source).resolve(strict=True)
+        inside = any(path.is_relative_to(folder.resolve()) for folder in folders)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise refused from error
+    if not inside or not path.is_file():
+        raise refused
+    return path
+
+
+def _overrides(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise ProblemError(400, "BadRequest", "overrides is a JSON object")
+    return check_overrides(values)
+
+
+def _priority(value: Any) -> int:
+    if type(value) is not int or value not in _PRIORITIES:
+        raise ProblemError(400, "BadRequest", "priority is a whole number from -100 to 100")
+    return value
+
+
+def _probed(service: Service, wish: _Wish) -> int | None:
+    """How many frames the job has, if anybody knows. Refuses what is no video."""
+    overrides = dict(wish.overrides)
+    try:
+        return cast(
+            "int | None",
+            service.probes.call(
+                object(), artifacts.probe, str(wish.clip), overrides, wait_s=_PROBE_S
+            ),
+        )
+    except HumantrackError as error:
+        raise of_error(error, (str(wish.clip), wish.name)) from error
+    except HelperSlowError as error:
+        raise try_later("BusyError", "too many clips are waiting to be opened", 10) from error
+    except HelperLostError as error:
+        if service.stopping.is_set():
+            raise try_later("BusyError", "the server is going down", 10) from error
+        detail = f"cannot be opened: {wish.name}"
+        raise ProblemError(422, "UnreadableSourceError", detail) from error
+
+
+def _same(job: Job, wish: _Wish) -> Job:
+    if job.digest != wish.digest:
+        detail = "this Idempotency-Key was used for another request"
+        raise ProblemError(422, "IdempotencyKeyReusedError", detail)
+    return job
+
+
+def _add(service: Service, wish: _Wish, frames: int | None, key: str | None) -> Job:
+    id = uuid.uuid4().hex
+    folder = service.data.job(id)
+    try:
+        folder.path.mkdir(mode=0o700)
+        if wish.is_upload:
+            wish.clip.rename(folder.clip)
+    except OSError as error:
+        folder.remove()
+        raise ProblemError(507, "OutputError", "the upload cannot be stored") from error
+    try:
+        job, is_new = service.store.add(
+            id=id,
+            owner=g.owner,
+            name=wish.name,
+            source=str(folder.clip.resolve() if wish.is_upload else wish.clip),
+            priority=wish.priority,
+            overrides=wish.overrides,
+            frames_total=frames,
+            max_attempts=service.settings.max_attempts,
+            digest=wish.digest,
+            idempotency_key=key,
+        )
+    except BaseException:
+        folder.remove()
+        raise
+    if not is_new:  # another request with this key was faster
+        folder.remove()
+        return _same(job, wish)
+    logs.say("job queued", job=id, owner=g.owner)
+    with suppress(QueueLostError):  # the ticket is made up for later
+        service.tickets.put()
+    return job

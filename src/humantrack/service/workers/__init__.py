@@ -1,0 +1,1 @@
+"""What runs jobs, and what opens files in processes of their own."""

@@ -1,0 +1,1 @@
+"""Trackers: subclasses of PHALP, one file each, and where the official files lie."""

@@ -1,0 +1,28 @@
+"""The embedded default: a tracker that needs nothing but what ships with the package."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from humantrack.phalp import PHALP, Defaults
+
+
+class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhuman
+    """The embedded default: NanoDet boxes, BlazePose landmarks, a body of our own. CPU only.
+
+    Its rotations follow SMPL's conventions, its betas and vertices do not (docs/embedded.md).
+    """
+
+    defaults: ClassVar[Defaults] = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
+
+    def setup_hmr(self) -> None:
+        """Set the shipped body and the landmark network."""
+        from humantrack.blazepose import BlazePoseEstimator
+        from humantrack.body import load_mannequin
+
+        self.body = load_mannequin()
+        self.estimator = BlazePoseEstimator(self.body, aspect=self.aspect)
+
+    def tracker_options(self) -> dict[str, Any]:
+        """Colours take the place of texture."""
+        return {"appearance": "colour"}
