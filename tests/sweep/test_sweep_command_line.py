@@ -13,8 +13,9 @@ import pytest
 
 from humantrack import load_results, session
 from humantrack.cli.main import main
-from humantrack.errors import SourceError, StageError
+from humantrack.errors import InterruptedRunError, SourceError, StageError
 from humantrack.pipeline.summary import RunSummary
+from humantrack.run.settings import run_fingerprint
 from humantrack.trackers.embedded import BlazePose_4dhuman
 
 FEW = ("video.end_frame=3", "render.enable=false", "tracker=embedded")
@@ -42,7 +43,7 @@ class Stub:
         results.write_bytes(str(self.cfg.phalp.n_init).encode())
         meta = {"status": "complete", "results": results.name, "error": None, "frame_count": 3}
         meta |= {"people": 1, "timings_s": {"total": 1.5}}
-        meta["fingerprint"] = track.run_fingerprint(self.cfg, source)
+        meta["fingerprint"] = run_fingerprint(self.cfg, source)
         results.with_name("demo_x.meta.json").write_text(json.dumps(meta))
         return RunSummary(
             name="x", results=results, overlay=None, meta=None, frames=3, people=1, seconds=1.5
@@ -226,7 +227,7 @@ def test_ctrl_c_ends_the_sweep_and_the_same_command_goes_on(stub, monkeypatch):
         if len(Stub.tracked) == 2:
             signal.raise_signal(signal.SIGINT)
             assert stop.is_set()
-            raise track.InterruptedRunError("stopped")
+            raise InterruptedRunError("stopped")
         return whole(self, stop)
 
     monkeypatch.setattr(Stub, "track", interrupted)
