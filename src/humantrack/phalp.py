@@ -1,8 +1,7 @@
-"""PHALP: joins the stages through hooks that a subclass may override, and runs the street."""
+"""PHALP: joins the stages through hooks that a subclass may override."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Event
@@ -11,18 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from humantrack import video
-from humantrack.detect.registry import LEAST_SCORE, first_available, make_detector
-from humantrack.errors import OutputError
-from humantrack.pipeline.loop import feed, walk
+from humantrack.config.options import box_aspect, boxes_options, detector_options, run_options
+from humantrack.detect.registry import first_available, least_score, make_detector
 from humantrack.pipeline.observe import observations
-from humantrack.pipeline.stopping import Chunk, until
-from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
-from humantrack.run import resume
-from humantrack.run.paths import OutputPaths
+from humantrack.pipeline.progress import StartProgress
+from humantrack.pipeline.summary import RunSummary
 from humantrack.run.run import Run
-from humantrack.run.settings import box_aspect, choose_device, chunk_size, seed_everything
-from humantrack.run.source import frames_of, load_given_boxes, open_source
-from humantrack.types import Detections, Frame, FrameRecord, Observation, People
+from humantrack.run.settings import choose_device
+from humantrack.run.source import load_boxes
+from humantrack.types import Detections, Frame, Observation, People
 from humantrack.types.stages import BodyModel, Detector, Estimator, Resumable, Tracker
 
 
@@ -47,7 +43,7 @@ class PHALP:
         cfg: the configuration, from ``humantrack.load_config(...)`` or Hydra.
 
     Raises:
-        ConfigError: for a value that makes no sense.
+        ConfigError: for an invalid value.
         MissingWeightsError: if a model file is missing.
     """
 
@@ -63,7 +59,7 @@ class PHALP:
     def __init__(self, cfg: Any) -> None:
         self.cfg = cfg
         self.device = choose_device(cfg.device)
-        self.given_boxes = load_given_boxes(cfg)
+        self.given_boxes = load_boxes(boxes_options(cfg))
         self.setup_hmr()
         self.setup_predictor()
         self.setup_detectron2()
@@ -92,9 +88,10 @@ class PHALP:
 
     def setup_detector(self) -> None:
         """Set ``self.detector``."""
-        self.detector = make_detector(
-            self._detector_name(), self.cfg, self.given_boxes, self.device, self._least_score()
+        options = detector_options(
+            self.cfg, device=self.device, least_score=self._least_score(), boxes=self.given_boxes
         )
+        self.detector = make_detector(self._detector_name(), options)
 
     def setup_detectron2(self) -> None:
         """The genuine class's name for :meth:`setup_detector`."""
@@ -148,9 +145,9 @@ class PHALP:
     def _least_score(self) -> float:
         """Of a detection that may start a track: as set, or what suits the detector."""
         value = self.cfg.phalp.low_th_c
-        return LEAST_SCORE[self._detector_name()] if value is None else float(value)
+        return least_score(self._detector_name()) if value is None else float(value)
 
-    # -- hooks that walk the street -------------------------------------------------------------
+    # -- hooks of the pipeline ------------------------------------------------------------------
 
     def get_list_of_shots(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames with ``is_shot_start`` set, if ``detect_shots`` is on."""
@@ -186,7 +183,7 @@ class PHALP:
             for frame, found, more in zip(frames, people, extra, strict=True)
         ]
 
-    # -- going on with an unfinished run ---------------------------------------------------------
+    # -- resuming an unfinished run --------------------------------------------------------------
 
     @property
     def _stages(self) -> dict[str, Any]:
@@ -204,34 +201,40 @@ class PHALP:
     def state_dict(self) -> dict[str, Any]:
         """All that the coming frames depend on, as plain containers and numpy arrays.
 
-        A subclass that overrides a hook on the street overrides this one too, be it only to say
+        A subclass that overrides a hook of the pipeline overrides this one too, be it only to say
         that the hook remembers nothing; otherwise its runs have no checkpoints.
         """
         return {name: stage.state_dict() for name, stage in self._stages.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another run with the same configuration stood."""
+        """Restore the state of another run with the same configuration."""
         for name, stage in self._stages.items():
             stage.load_state_dict(state[name])
 
-    def _why_no_checkpoint(self) -> str | None:
-        """Which part of this run could not be taken up by another; None: all can."""
+    def why_no_checkpoint(self) -> str | None:
+        """Which part of this run could not be resumed by another; None: all can."""
         for stage in self._stages.values():
             if not isinstance(stage, Resumable):
                 return f"{type(stage).__name__} has no state_dict"
-        kind = type(self)
         for hook in ("observe", "get_detections", "run_additional_models", "get_human_features"):
-            if _overrides(kind, hook) and not _overrides(kind, "state_dict"):
-                return f"{kind.__name__} has a {hook} of its own, but no state_dict"
+            if self.has_own(hook) and not self.has_own("state_dict"):
+                return f"{type(self).__name__} has a {hook} of its own, but no state_dict"
         return None
+
+    def has_own(self, hook: str) -> bool:
+        """True if a subclass has a hook of that name of its own."""
+        return getattr(type(self), hook) is not getattr(PHALP, hook)
 
     # -- the run --------------------------------------------------------------------------------
 
-    def track(self, stop: Event | None = None) -> RunSummary:
-        """Track ``video.source`` and write results and overlay, or go on with an unfinished run.
+    def track(
+        self, stop: Event | None = None, *, progress: StartProgress | None = None
+    ) -> RunSummary:
+        """Track ``video.source`` and write results and overlay, or resume an unfinished run.
 
         Args:
-            stop: when set, the run ends after the frame in hand and keeps what is final.
+            stop: when set, the run ends after the current frame and keeps what is final.
+            progress: shows how far the run is; None shows nothing.
 
         Returns:
             What was done and where it lies.
@@ -240,89 +243,11 @@ class PHALP:
             SourceError: if there is nothing to read.
             OutputError: if something cannot be written.
             StageError: if a hook fails; frames that were final are kept.
-            CheckpointError: if an unfinished run is there that this one cannot go on with, and
+            CheckpointError: if an unfinished run is there that this one cannot resume, and
                 ``overwrite`` is off.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
-        seed_everything(self.cfg.seed)
-        with open_source(self.cfg, self.given_boxes) as source:
-            paths = OutputPaths.of(self.cfg, source.info.name)
-            if not self.cfg.overwrite and resume.is_finished(paths):
-                return paths.summary_of_finished(source.info.name)
-            paths.make_folders()
-            return self._walk(source, paths, stop)
-
-    def _begin(
-        self,
-        source: video.FrameSource,
-        paths: OutputPaths,
-        about: Mapping[str, Any],
-        stop: Event | None,
-    ) -> resume.Beginning:
-        def open_frames(keep: bool) -> Iterator[Frame]:
-            frames = frames_of(source, self.cfg, paths, keep=keep)
-            return until(stop, self.get_list_of_shots(frames))
-
-        # Whatever looks for cuts remembers the frames before, so it must see them all again.
-        remembers = self.cfg.detect_shots or _overrides(type(self), "get_list_of_shots")
-        attempt = resume.Attempt(
-            cfg=self.cfg,
-            source=source,
-            paths=paths,
-            stages=self,
-            about=about,
-            open_frames=open_frames,
-            can_seek=not remembers,
-            why_not=self._why_no_checkpoint(),
-        )
-        return attempt.begin()
-
-    def _walk(
-        self, source: video.FrameSource, paths: OutputPaths, stop: Event | None
-    ) -> RunSummary:
-        """Walk the street, and write down how it went even if it ends early."""
-        about = resume.describe(self.cfg, source, type(self))
-        start = self._begin(source, paths, about, stop)
-        run = Run(
-            self.cfg,
-            source,
-            paths,
-            self.visualizer,
-            self,
-            about=about,
-            start=start,
-            model={"tracker": type(self).__name__, "device": self.device},
-        )
-        # A chunk that is broken off is looked at again later, if there is a later.
-        breaks_off = stop if start.is_lasting else None
-        final = walk(
-            start.frames,
-            lambda some: self._timed_observe(Chunk(some, breaks_off), run.watch),
-            self.tracker,
-            chunk=chunk_size(self.cfg, source.info, self.device),
-            window=start.window,
-            between=run.between,
-        )
-        try:
-            feed(_counted(final, run.counter), run.sinks)
-        except BaseException as error:
-            # What ended the run is more to the user than why it could not be described.
-            with contextlib.suppress(OutputError):
-                run.break_off(error)
-            raise
-        done = run.finish()
-        return dataclasses.replace(done, note=_why_nobody(done, self.cfg.phalp.n_init))
-
-    def _timed_observe(self, frames: Sequence[Frame], watch: Stopwatch) -> list[list[Observation]]:
-        with watch.measure("finding people"):
-            return self.observe(frames)
-
-
-def _why_nobody(done: RunSummary, n_init: int) -> str | None:
-    """A clip that is too short for a track to be confirmed deserves a word."""
-    if done.tracks or done.frames >= n_init:
-        return None
-    return f"a track counts from phalp.n_init={n_init} frames on; phalp.n_init=1 takes any"
+        return Run(run_options(self.cfg), self, progress=progress).track(stop)
 
 
 def _large_enough(found: Detections, width: int, height: int) -> np.ndarray:
@@ -335,16 +260,3 @@ def _renumbered(people: People, kept: np.ndarray) -> People:
     """``source`` in terms of all detections, where the estimator saw only those kept."""
     source = np.array([kept[s] if s >= 0 else -1 for s in people.source], np.int64)
     return dataclasses.replace(people, source=source)
-
-
-def _overrides(kind: type, name: str) -> bool:
-    """True if a subclass has a method of its own."""
-    return getattr(kind, name) is not getattr(PHALP, name)
-
-
-def _counted(
-    final: Iterable[tuple[Frame, FrameRecord]], counter: TrackCounter
-) -> Iterator[tuple[Frame, FrameRecord]]:
-    for frame, record in final:
-        yield frame, record
-        counter.write(frame, record)

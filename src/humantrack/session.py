@@ -1,30 +1,38 @@
-"""Which tracker a configuration means, and the models that the last run loaded."""
+"""Which tracker a configuration means, and running it with the models of the run before."""
 
 from __future__ import annotations
 
-import sys
+import json
+import logging
+from collections.abc import Callable, Hashable, Mapping
 from threading import Event
-from typing import Any, cast
+from typing import Any, Generic, TypeVar
 
-from omegaconf import OmegaConf
-from rich.console import Console
-
-from humantrack.errors import ConfigError, SourceError
-from humantrack.phalp import PHALP
+from humantrack.config.options import plain, with_values
+from humantrack.errors import SourceError
+from humantrack.pipeline.progress import StartProgress
 from humantrack.pipeline.summary import RunSummary
-from humantrack.sweep.loaded import Kept, models_key
-from humantrack.trackers.embedded import BlazePose_4dhuman
-from humantrack.trackers.hmr2 import HMR2_4dhuman
 from humantrack.trackers.official_files import missing_files, official_files
+from humantrack.trackers.registry import TRACKERS, find_tracker
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_OF_ONE_CLIP = ("video", "sweep", "checkpoint")
+"""Sections of the configuration that are about one clip and not about the models."""
+
+_OF_NO_MODEL = ("overwrite", "debug", "verbose", "batch_frames", "read_ahead")
+"""Keys that do not matter to the models either."""
 
 
-def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
+def choose_tracker(cfg: Any) -> tuple[type[Any], str]:
     """The class that ``tracker`` stands for, and why, in one line.
 
     Raises:
         ConfigError: if there is none of that name.
         MissingWeightsError: if ``tracker=hmr2`` misses files.
-        DependencyError: if ``tracker=upstream`` misses packages.
+        DependencyError: if packages are missing.
     """
     name, why = which_tracker(cfg)
     if name == "upstream":
@@ -33,8 +41,7 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
         return tracker_class(cfg.upstream.class_), f"{name}, {why}"
     if name == "hmr2":
         official_files(cfg)
-        return HMR2_4dhuman, f"{name}, {why}"
-    return BlazePose_4dhuman, f"{name}, {why}"
+    return find_tracker(name), f"{name}, {why}"
 
 
 def which_tracker(cfg: Any) -> tuple[str, str]:
@@ -46,14 +53,10 @@ def which_tracker(cfg: Any) -> tuple[str, str]:
     own_class = cfg.upstream.class_
     if own_class and cfg.tracker in ("auto", "upstream"):
         return "upstream", f"upstream.class_ is {own_class}"
-    if cfg.tracker in ("embedded", "hmr2", "upstream"):
-        return cfg.tracker, "as asked for"
     if cfg.tracker != "auto":
-        raise ConfigError(
-            "unknown tracker",
-            where=f"tracker={cfg.tracker}",
-            hint="known are auto, hmr2, embedded and upstream",
-        )
+        if cfg.tracker not in TRACKERS:
+            find_tracker(cfg.tracker)  # raises, with what there is
+        return cfg.tracker, "as asked for"
     missing = missing_files(cfg)
     if not missing:
         return "hmr2", "since all its files are there"
@@ -61,45 +64,98 @@ def which_tracker(cfg: Any) -> tuple[str, str]:
     return "embedded", f"since hmr2 misses {what} (humantrack-weights list)"
 
 
-def track(cfg: Any, stop: Event) -> RunSummary:
-    """Run one clip with the tracker that the configuration means."""
-    kind, why = choose_tracker(cfg)
-    sys.stderr.write(f"tracker: {why}\n")
-    return kind(cfg).track(stop)
-
-
-_kept: Kept[PHALP] = Kept()
-"""The models of this process's last job, since loading them takes longer than a short clip."""
-
-
 def as_meant_today(cfg: Any) -> Any:
     """Results of ``tracker=auto`` are finished only while it means the same tracker."""
-    meant = cfg.copy()
-    meant.tracker, _ = which_tracker(cfg)
-    return meant
+    name, _ = which_tracker(cfg)
+    return with_values(cfg, tracker=name)
 
 
-def _loaded(kind: type[PHALP], cfg: Any) -> PHALP:
-    sys.stderr.write("loading models\n")
-    return kind(cfg)
+class Kept(Generic[T]):
+    """The thing made last, and what it was made for."""
+
+    def __init__(self) -> None:
+        self._key: Hashable = None
+        self._thing: T | None = None
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made for ``key``, or else something new; the old one is let go first."""
+        if self._thing is None or key != self._key:
+            self.drop()
+            self._thing, self._key = make(), key
+        return self._thing
+
+    def drop(self) -> None:
+        """Let go of what there is."""
+        self._thing = self._key = None
 
 
-def track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
-    """Run a clip with the last clip's models if they suit; where errors are the caller's."""
-    kind, why = choose_tracker(cfg)
-    cfg = as_meant_today(cfg)
-    sys.stderr.write(f"tracker: {why}\n")
-    key = models_key(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
-    if key is None:
-        return kind(cfg).track(stop)
-    tracker = _kept.get((kind, key), lambda: _loaded(kind, cfg))
-    tracker.cfg = cfg
-    try:
-        summary = tracker.track(stop)
-    except SourceError:
-        raise
-    except BaseException:
-        _kept.drop()  # who knows what state they are in
-        raise
-    summary.print(Console(stderr=True, width=100))
-    return summary
+class Session:
+    """Runs one clip after the other, and keeps the models that the last one needed.
+
+    Loading them takes longer than tracking a short clip.
+    """
+
+    def __init__(self) -> None:
+        self._kept: Kept[Any] = Kept()
+
+    def track(
+        self, cfg: Any, stop: Event | None = None, *, progress: StartProgress | None = None
+    ) -> RunSummary:
+        """Run a clip with the tracker that the configuration means.
+
+        Args:
+            cfg: the configuration; it is not changed.
+            stop: when set, the run ends after the current frame.
+            progress: shows how far the run is.
+
+        Raises:
+            HumantrackError: whatever ended the run early. The models are then let go, unless it
+                was the source's fault.
+        """
+        kind, why = choose_tracker(cfg)
+        _log.info("tracker: %s", why)
+        tracker = self._tracker_for(kind, as_meant_today(cfg))
+        try:
+            summary: RunSummary = tracker.track(stop, progress=progress)
+        except SourceError:
+            raise
+        except BaseException:
+            self.drop()  # who knows what state they are in
+            raise
+        return summary
+
+    def drop(self) -> None:
+        """Let the models go."""
+        self._kept.drop()
+
+    def _tracker_for(self, kind: type[Any], cfg: Any) -> Any:
+        models = models_key(plain(cfg))
+        if models is None:
+            self.drop()
+            return kind(cfg)
+
+        def load() -> Any:
+            _log.info("loading models")
+            return kind(cfg)
+
+        tracker = self._kept.get((kind, models), load)
+        tracker.cfg = cfg
+        return tracker
+
+
+def models_key(config: Mapping[str, Any]) -> str | None:
+    """Two runs with the same key need the same models; None if they belong to one clip alone.
+
+    So do the genuine packages' classes, which are told of their clip when they are made.
+
+    Args:
+        config: the whole configuration, resolved, as plain containers.
+    """
+    video = config["video"]
+    boxes_of_its_own = str(video["source"]).lower().endswith(".pkl")
+    if config["tracker"] == "upstream" or config["upstream"]["class_"]:
+        return None
+    if config["use_gt"] or boxes_of_its_own or video["boxes"] is not None:
+        return None
+    kept = {k: v for k, v in config.items() if k not in (*_OF_ONE_CLIP, *_OF_NO_MODEL)}
+    return json.dumps(kept, sort_keys=True, default=str)

@@ -199,7 +199,7 @@ def test_a_disk_that_fills_up_is_said_once_and_the_frames_are_kept(tmp_path, dat
     def no_room(*_, **__):
         raise OutputError("no room for the description")
 
-    monkeypatch.setattr("humantrack.run.run.write_meta", no_room)
+    monkeypatch.setattr("humantrack.run.lifecycle.write_meta", no_room)
     options = ("render.enable=false", "phalp.n_init=2")
     clip = data / "demo_small.mp4"
     cfg = load_config(f"video.source='{clip}'", f"video.output_dir='{tmp_path}'", *options)

@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 from humantrack.config.load import load_config
 from humantrack.errors import DependencyError
+from humantrack.session import Kept, models_key
 from humantrack.sweep import devices, launchers
 from humantrack.sweep.devices import gpus_of, own_gpu, worker_count
-from humantrack.sweep.loaded import Kept, models_key
 
 
 @pytest.mark.parametrize(

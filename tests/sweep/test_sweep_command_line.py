@@ -13,6 +13,7 @@ import pytest
 
 from humantrack import load_results, session
 from humantrack.cli.main import main
+from humantrack.config.options import plain
 from humantrack.errors import InterruptedRunError, SourceError, StageError
 from humantrack.pipeline.summary import RunSummary
 from humantrack.run.settings import run_fingerprint
@@ -31,7 +32,7 @@ class Stub:
         self.cfg = cfg
         Stub.made.append(cfg.video.source)
 
-    def track(self, stop=None):
+    def track(self, stop=None, progress=None):
         source = Path(self.cfg.video.source)
         Stub.tracked.append(str(source))
         if "bad" in source.name:
@@ -43,7 +44,7 @@ class Stub:
         results.write_bytes(str(self.cfg.phalp.n_init).encode())
         meta = {"status": "complete", "results": results.name, "error": None, "frame_count": 3}
         meta |= {"people": 1, "timings_s": {"total": 1.5}}
-        meta["fingerprint"] = run_fingerprint(self.cfg, source)
+        meta["fingerprint"] = run_fingerprint(plain(self.cfg), source)
         results.with_name("demo_x.meta.json").write_text(json.dumps(meta))
         return RunSummary(
             name="x", results=results, overlay=None, meta=None, frames=3, people=1, seconds=1.5
@@ -55,7 +56,7 @@ def stub(monkeypatch, tmp_path):
     """Works in a new folder with a tracker that does nothing; gives the class."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "choose_tracker", lambda cfg: (Stub, "a test's"))
-    monkeypatch.setattr(session, "_kept", type(session._kept)())
+    monkeypatch.setattr("humantrack.cli.main._session", session.Session())
     Stub.made, Stub.tracked = [], []
     return Stub
 
@@ -223,12 +224,12 @@ def test_ctrl_c_ends_the_sweep_and_the_same_command_goes_on(stub, monkeypatch):
     touch(*(f"clips/{n}.mp4" for n in range(4)))
     whole = Stub.track
 
-    def interrupted(self, stop=None):
+    def interrupted(self, stop=None, progress=None):
         if len(Stub.tracked) == 2:
             signal.raise_signal(signal.SIGINT)
             assert stop.is_set()
             raise InterruptedRunError("stopped")
-        return whole(self, stop)
+        return whole(self, stop, progress)
 
     monkeypatch.setattr(Stub, "track", interrupted)
     assert code_of("video.source=clips") == 130

@@ -105,7 +105,7 @@ def compared(adapter, config, clip):
         comparison = compare.Comparison(side, Native(cfg, side, **changes), "cpu")
         from humantrack.run.source import open_source
 
-        with open_source(cfg, None) as source:
+        with open_source(source_options(cfg), None) as source:
             comparison.run(source)
         return comparison
 

@@ -120,7 +120,7 @@ def test_genuine_and_native_agree(small, keys):
     genuine = small(load_config(*keys, "tracker=upstream"))
     native = Tiny(load_config(*keys, "phalp.detector=nanodet", "phalp.reference_quirks=true"))
     comparison = compare.Comparison(genuine, native, "cpu")
-    with open_source(native.cfg, None) as source:
+    with open_source(source_options(native.cfg), None) as source:
         comparison.run(source)
     found = {name: stage.largest for name, stage in comparison.stages.items()}
     assert found["crops"] <= 1.001

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from humantrack.cli.arguments import quote_existing_path
 from humantrack.config.load import load_config
+from humantrack.config.options import source_options
 from humantrack.errors import ConfigError, HumantrackError, StageError
 from humantrack.geometry.boxes import NETWORK_ASPECT
 from humantrack.geometry.crops import STD_255, crops_with_masks
@@ -321,7 +322,7 @@ def main(argv: list[str] | None = None) -> int:
         overrides = with_defaults([quote_existing_path(a) for a in (clip, *more)])
         genuine, native = build(overrides)
         comparison = Comparison(genuine, native, native.device)
-        with open_source(native.cfg, None) as source:
+        with open_source(source_options(native.cfg), None) as source:
             comparison.run(native.get_list_of_shots(source))
     except HumantrackError as error:
         sys.stderr.write(f"humantrack: {error}\n")

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import hydra
@@ -13,16 +14,20 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from rich.console import Console
 
-from humantrack import session
 from humantrack._version import __version__
 from humantrack.cli.arguments import overrides_in, quote_clips, quote_existing_path
 from humantrack.cli.errors import explain, report_error
+from humantrack.cli.logging import log_to_stderr
 from humantrack.config.load import check_overrides, conf_dir, prefer_own_launchers, register_schema
+from humantrack.config.options import plain, with_values
 from humantrack.errors import (
     InterruptedRunError,
 )
+from humantrack.pipeline.progress import console_progress
 from humantrack.pipeline.stopping import on_signals
+from humantrack.pipeline.summary import RunSummary
 from humantrack.run.settings import run_fingerprint
+from humantrack.session import Session, as_meant_today
 from humantrack.sweep import devices
 from humantrack.sweep.job import run_job, wait_out_interrupts
 
@@ -82,33 +87,38 @@ def _run(cfg: Any) -> None:
 
 
 def _run_job(cfg: Any) -> None:
-    if cfg.sweep.report is not None:
-        _run_clip_of_sweep(cfg)
-        return
-    if _call.is_stopped:
-        return
-    try:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:  # a sweeper that is not ours
-            number = str(HydraConfig.get().job.num)
-            cfg.video.output_dir = str(Path(cfg.video.output_dir) / number)
-        with on_signals() as stop:
-            summary = session.track(cfg, stop)
-        summary.print(Console(stderr=True))
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
-        _call.failures.append(error)
+    with log_to_stderr():
+        if cfg.sweep.report is not None:
+            _run_clip_of_sweep(cfg)
+            return
+        if _call.is_stopped:
+            return
+        try:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:  # a sweeper that is not ours
+                folder = Path(cfg.video.output_dir) / str(HydraConfig.get().job.num)
+                cfg = with_values(cfg, video__output_dir=str(folder))
+            with on_signals() as stop:
+                summary = Session().track(cfg, stop, progress=console_progress(plain=cfg.debug))
+            summary.print(Console(stderr=True))
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
+            _call.failures.append(error)
+
+
+_session = Session()
+"""Of this process's jobs of a sweep."""
 
 
 def _run_clip_of_sweep(cfg: Any) -> None:
     """A job of the folder sweep; how it ended goes into its report and nowhere else."""
     wait_out_interrupts()
     report, keys = Path(cfg.sweep.report), cfg.sweep
-    gpus = devices.gpus_of(cfg.device)
-    cfg.device = devices.own_gpu(report.parent / "gpus", cfg.device, gpus)
+    device = devices.own_gpu(report.parent / "gpus", cfg.device, devices.gpus_of(cfg.device))
+    cfg = with_values(cfg, device=device)
     with on_signals() as stop:
         run_job(
             Path(cfg.video.output_dir),
             report,
-            work=lambda: session.track_with_kept_models(cfg, stop),
+            work=lambda: _track_clip(cfg, stop),
             explain=explain,
             fingerprint=lambda: _fingerprint(cfg),
             stop=stop,
@@ -119,9 +129,16 @@ def _run_clip_of_sweep(cfg: Any) -> None:
         )
 
 
+def _track_clip(cfg: Any, stop: Event) -> RunSummary:
+    summary = _session.track(cfg, stop, progress=console_progress(plain=cfg.debug))
+    summary.print(Console(stderr=True, width=100))
+    return summary
+
+
 def _fingerprint(cfg: Any) -> dict[str, str]:
     """Of the clip and the configuration that results are finished for."""
-    return run_fingerprint(session.as_meant_today(cfg), Path(cfg.video.source).expanduser())
+    settings = plain(as_meant_today(cfg))
+    return run_fingerprint(settings, Path(cfg.video.source).expanduser())
 
 
 def main(argv: list[str] | None = None) -> None:

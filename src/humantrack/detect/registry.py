@@ -1,16 +1,101 @@
-"""Detectors by name."""
+"""Detectors by name: ours, and those of other packages (entry points ``humantrack.detectors``).
+
+A detector of another package is a callable that takes :class:`DetectorOptions` and gives a
+``Detector``. Its attribute ``least_score``, if it has one, is the score from which on a detection
+may start a track (else 0.5).
+"""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from humantrack.errors import ConfigError
+from humantrack.plugins import Registry
 from humantrack.types.stages import Detector
 
-LEAST_SCORE = {"nanodet": 0.4, "maskrcnn": 0.8, "vitdet": 0.8, "given": 0.0}
-"""Detectors by name, with the score from which on a detection may start a track."""
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorOptions:
+    """What a detector is told."""
+
+    device: str = "cpu"
+    least_score: float = 0.5
+    """Detections below it are not people."""
+
+    boxes: Mapping[Any, Any] | None = None
+    """Those that the user gives: frame key -> boxes."""
+
+    mask_model: str | None = None
+    """What finds the silhouettes of given boxes; None for ellipses."""
+
+    input_size: str = "auto"
+    """Longer side of the embedded detector's input in px, or auto."""
+
+    weak_score: float = 0.2
+    """Boxes of the embedded detector from this score on may continue a track."""
+
+
+MakeDetector = Callable[[DetectorOptions], Detector]
+
+
+def _nanodet(options: DetectorOptions) -> Detector:
+    from humantrack.detect.nanodet import NanoDet
+
+    return NanoDet(size=options.input_size, weak_score=options.weak_score)
+
+
+def _maskrcnn(options: DetectorOptions) -> Detector:
+    from humantrack.detect.maskrcnn import MaskRcnn
+
+    return MaskRcnn(device=options.device, score=options.least_score)
+
+
+def _vitdet(options: DetectorOptions) -> Detector:
+    from humantrack.detect.vitdet import VitDet
+
+    return VitDet(device=options.device, score=options.least_score)
+
+
+def _given(options: DetectorOptions) -> Detector:
+    from humantrack.detect.given import GivenBoxes
+
+    if options.boxes is None:
+        raise ConfigError(
+            "no boxes are given", where="phalp.detector=given", hint="set video.boxes=FILE"
+        )
+    return GivenBoxes(options.boxes, masks=_mask_model(options))
+
+
+def _mask_model(options: DetectorOptions) -> Any:
+    if options.mask_model is None:
+        return None
+    if options.mask_model != "maskrcnn":
+        raise ConfigError(
+            "unknown mask model",
+            where=f"video.mask_model={options.mask_model}",
+            hint="known is maskrcnn",
+        )
+    from humantrack.detect.maskrcnn import MaskRcnn
+
+    return MaskRcnn(device=options.device)
+
+
+DETECTORS = Registry(
+    "detector",
+    "humantrack.detectors",
+    {
+        "nanodet": lambda: _nanodet,
+        "maskrcnn": lambda: _maskrcnn,
+        "vitdet": lambda: _vitdet,
+        "given": lambda: _given,
+    },
+)
+
+_LEAST_SCORES = {"nanodet": 0.4, "maskrcnn": 0.8, "vitdet": 0.8, "given": 0.0}
+_USUAL_LEAST_SCORE = 0.5
 
 
 def first_available(names: str) -> str:
@@ -20,54 +105,33 @@ def first_available(names: str) -> str:
         ConfigError: if there is none of that name.
     """
     for name in names.split("|"):
-        if name not in LEAST_SCORE:
-            raise ConfigError(
-                "unknown detector",
-                where=f"phalp.detector={name}",
-                hint=f"known are {', '.join(LEAST_SCORE)}",
-            )
+        if name not in DETECTORS:
+            DETECTORS.load(name, where=f"phalp.detector={name}")  # raises, with what there is
         if name != "vitdet" or importlib.util.find_spec("detectron2") is not None:
             return name
     return name
 
 
-def make_detector(
-    name: str, cfg: Any, boxes: Mapping[Any, Any] | None, device: str, score: float
-) -> Detector:
-    """The detector called ``name``; ``score`` is the least of a person.
+def least_score(name: str) -> float:
+    """The score from which on a detection of this detector may start a track.
 
     Raises:
-        ConfigError: if boxes are to be given and are not.
+        ConfigError: if there is none of that name.
+        DependencyError: if it is another package's, and cannot be imported.
+    """
+    if name in _LEAST_SCORES:
+        return _LEAST_SCORES[name]
+    found = DETECTORS.load(name, where=f"phalp.detector={name}")
+    return float(getattr(found, "least_score", _USUAL_LEAST_SCORE))
+
+
+def make_detector(name: str, options: DetectorOptions) -> Detector:
+    """The detector called ``name``.
+
+    Raises:
+        ConfigError: if there is none of that name, or boxes are to be given and are not.
         DependencyError: if its package is missing.
         MissingWeightsError: if its weights are neither there nor to be had.
     """
-    from humantrack.detect import GivenBoxes, NanoDet
-
-    if name == "maskrcnn":
-        from humantrack.detect.maskrcnn import MaskRcnn
-
-        return MaskRcnn(device=device, score=score)
-    if name == "vitdet":
-        from humantrack.detect.vitdet import VitDet
-
-        return VitDet(device=device, score=score)
-    if name == "nanodet":
-        return NanoDet(size=cfg.embedded.detection_size, weak_score=cfg.embedded.weak_score)
-    if boxes is None:
-        raise ConfigError(
-            "no boxes are given", where="phalp.detector=given", hint="set video.boxes=FILE"
-        )
-    return GivenBoxes(boxes, masks=_mask_model(cfg.video.mask_model, device))
-
-
-def _mask_model(name: str | None, device: str) -> Any:
-    """What finds the silhouettes of given boxes; None: ellipses will do."""
-    if name is None:
-        return None
-    if name != "maskrcnn":
-        raise ConfigError(
-            "unknown mask model", where=f"video.mask_model={name}", hint="known is maskrcnn"
-        )
-    from humantrack.detect.maskrcnn import MaskRcnn
-
-    return MaskRcnn(device=device)
+    make: MakeDetector = DETECTORS.load(name, where=f"phalp.detector={name}")
+    return make(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -16,9 +17,53 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from humantrack.types import Frame, FrameRecord
+from humantrack.types import Frame, FrameRecord, SourceInfo
+from humantrack.types.stages import Sink
 
 PLAIN_EVERY_S = 5.0
+
+StartProgress = Callable[[SourceInfo, int], Sink]
+"""What shows a run's progress: (source, frames that are done already) -> a sink."""
+
+
+def console_progress(*, plain: bool = False) -> StartProgress:
+    """Progress on standard error: a bar if that is a terminal, unless ``plain``; else lines."""
+
+    def start(info: SourceInfo, done: int) -> Sink:
+        console = Console(stderr=True)
+        bar = console.is_terminal and not plain
+        return ProgressSink(info.name, info.frame_count, console, bar=bar, done=done)
+
+    return start
+
+
+def progress_to(tell: Callable[[int, int | None], None]) -> StartProgress:
+    """Progress for a program: ``tell(frames done, frames to come or None)`` after each frame."""
+
+    def start(info: SourceInfo, done: int) -> Sink:
+        return _Teller(tell, info.frame_count, done)
+
+    return start
+
+
+class _Teller:
+    """Tells a program of each final frame. A pipeline sink."""
+
+    def __init__(
+        self, tell: Callable[[int, int | None], None], total: int | None, done: int
+    ) -> None:
+        self._tell, self._total, self._done = tell, total, done
+
+    def __enter__(self) -> _Teller:
+        return self
+
+    def write(self, frame: Frame, record: FrameRecord) -> None:
+        """Count a frame."""
+        self._done += 1
+        self._tell(self._done, self._total)
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held."""
 
 
 class ProgressSink:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from humantrack.errors import OutputError
 from humantrack.fingerprint import shortened
 from humantrack.pipeline.summary import RunSummary, TrackCounter
+from humantrack.run.settings import RunOptions
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,18 @@ class OutputPaths:
     draws: bool
 
     @staticmethod
-    def of(cfg: Any, name: str) -> OutputPaths:
+    def of(options: RunOptions, name: str) -> OutputPaths:
         """The paths of the clip ``name``."""
-        out, name = Path(cfg.video.output_dir), shortened(name)
-        results = out / "results" / f"{cfg.track_dataset}_{name}.pkl"
+        out, name = options.output_dir, shortened(name)
+        results = out / "results" / f"{options.results_prefix}_{name}.pkl"
         return OutputPaths(
             results=results,
-            overlay=out / f"{cfg.base_tracker}_{name}.mp4",
-            meta=results.with_name(f"{cfg.track_dataset}_{name}.meta.json"),
+            overlay=out / f"{options.overlay_prefix}_{name}.mp4",
+            meta=results.with_name(f"{options.results_prefix}_{name}.meta.json"),
             frames=out / "_DEMO" / name / "img",
             checkpoint=results.with_suffix(".checkpoint"),
-            pieces=out / f"{cfg.base_tracker}_{name}.partial",
-            draws=cfg.render.enable,
+            pieces=out / f"{options.overlay_prefix}_{name}.partial",
+            draws=options.overlay,
         )
 
     def make_folders(self) -> None:

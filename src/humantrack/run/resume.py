@@ -1,15 +1,13 @@
-"""What an unfinished run left: whether it is this one's, and how to go on with it."""
+"""Resuming: whether what an unfinished run left is this one's, and where to begin."""
 
 from __future__ import annotations
 
 import itertools
-import sys
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
-
-from omegaconf import OmegaConf
+from typing import Any
 
 from humantrack import video
 from humantrack._version import __version__
@@ -19,25 +17,15 @@ from humantrack.pipeline.checkpoint import read_checkpoint
 from humantrack.pipeline.window import BackFillWindow
 from humantrack.results import check_partial, partial_path
 from humantrack.run.paths import OutputPaths
-from humantrack.run.settings import run_fingerprint
+from humantrack.run.settings import RunOptions, run_fingerprint
+from humantrack.run.stages import Stages
 from humantrack.types import Frame
+
+_log = logging.getLogger(__name__)
 
 OpenFrames = Callable[[bool], Iterator[Frame]]
 """The frames as the stages get them, from where the source stands; True keeps what an earlier run
 extracted."""
-
-
-class Stages(Protocol):
-    """All stages of a run together."""
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """All that the coming frames depend on."""
-
-    def reset_stages(self) -> None:
-        """Forget all earlier frames."""
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another run's stages stood."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,34 +50,42 @@ class Beginning:
         return int(self.state["held"][-1]["index"]) + 1 if self.state else 0
 
 
-def describe(cfg: Any, source: video.FrameSource, tracker: type) -> dict[str, Any]:
+def describe(options: RunOptions, source: video.FrameSource, tracker: type) -> dict[str, Any]:
     """What must be the same for a run to go on with another's work.
 
     Raises:
         UnreadableSourceError: if the source cannot be read.
     """
-    settings = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
-    given = cfg.video.source
+    given = options.source.path
     try:
         there = Path(given).expanduser()
-        fingerprint = run_fingerprint(cfg, there if there.exists() else source.paths)
-        boxes = None if cfg.video.boxes is None else source_fingerprint(cfg.video.boxes)
+        read = there if there.exists() else source.paths
+        fingerprint = run_fingerprint(options.settings, read)
+        boxes = _boxes_fingerprint(options)
     except OSError as error:
         raise UnreadableSourceError("cannot be read", where=given, hint=error.strerror) from error
     return {
         "version": __version__,
         "fingerprint": fingerprint,
-        "settings": _flat(settings),
+        "settings": _flat(options.settings),
         "boxes": boxes,
         "tracker": f"{tracker.__module__}.{tracker.__qualname__}",
     }
 
 
+def _boxes_fingerprint(options: RunOptions) -> str | None:
+    """Of boxes in a file of their own; the source's fingerprint holds the others."""
+    boxes = options.boxes
+    if boxes is None or boxes.path == options.source.path:
+        return None
+    return source_fingerprint(boxes.path)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """To take up the unfinished run that lies at ``paths``."""
+    """To resume the unfinished run that lies at ``paths``."""
 
-    cfg: Any
+    options: RunOptions
     source: video.FrameSource
     paths: OutputPaths
     stages: Stages
@@ -107,34 +103,34 @@ class Attempt:
     """No run can take up these stages' work; None: one can."""
 
     def begin(self) -> Beginning:
-        """Take the run up, or begin anew and say why.
+        """Resume the run, or begin anew and say why.
 
         Raises:
             CheckpointError: if a run lies there that this one cannot take up, and ``overwrite``
                 is off.
         """
-        keys, paths = self.cfg.checkpoint, self.paths
+        keys, paths = self.options.checkpoint, self.paths
         if paths.checkpoint.exists() and keys.enable and keys.resume:
             try:
-                began = self._take_up()
+                began = self._resume()
             except CheckpointError as error:
-                _refuse(error, self.cfg, paths)
+                _refuse(error, paths, overwrite=self.options.overwrite)
             else:
-                _say(f"going on with {self.source.info.name} at frame {began.resumed_from}")
+                _log.info("resuming %s at frame %d", self.source.info.name, began.resumed_from)
                 return began
             self.source.begin_again()
         paths.checkpoint.unlink(missing_ok=True)
         video.remove_pieces(paths.pieces)
         self.stages.reset_stages()
         if keys.enable and self.why_not is not None:
-            _say(f"no checkpoints, so this run could not be continued: {self.why_not}")
+            _log.warning("no checkpoints, so this run could not be continued: %s", self.why_not)
         return Beginning(
             frames=self.open_frames(False),
-            window=BackFillWindow(self.cfg.phalp.n_init),
+            window=BackFillWindow(self.options.n_init),
             is_lasting=keys.enable and self.why_not is None,
         )
 
-    def _take_up(self) -> Beginning:
+    def _resume(self) -> Beginning:
         """Nothing on the disk is changed before all has been found to fit."""
         paths = self.paths
         if self.why_not is not None:
@@ -145,13 +141,13 @@ class Attempt:
             check_partial(paths.results, state["sinks"]["results"])
             if "overlay" in state["sinks"]:
                 video.check_pieces(paths.pieces, state["sinks"]["overlay"])
-            window = BackFillWindow(self.cfg.phalp.n_init)
+            window = BackFillWindow(self.options.n_init)
             can_seek = self.can_seek and bool(state["is_clean"])
             frames = _frames_again(self.source, state["held"], window, self.open_frames, can_seek)
             self.stages.reset_stages()
             self.stages.load_state_dict(state["stages"])
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError("it makes no sense", where=paths.checkpoint) from error
+            raise CheckpointError("it is corrupt", where=paths.checkpoint) from error
         return Beginning(frames=frames, window=window, is_lasting=True, state=state)
 
 
@@ -225,24 +221,22 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return out
 
 
-def _refuse(error: CheckpointError, cfg: Any, paths: OutputPaths) -> None:
+def _refuse(error: CheckpointError, paths: OutputPaths, *, overwrite: bool) -> None:
     """Say that what lies there is not gone on with.
 
     Raises:
         CheckpointError: if it may not be written over.
     """
     reason = error.what if error.where in (None, paths.checkpoint) else str(error)
-    if not cfg.overwrite:
+    if not overwrite:
         raise CheckpointError(
             f"an unfinished run is there and cannot be continued ({reason})",
             where=paths.checkpoint,
             hint="run it as it was run, or start anew with overwrite=true",
         ) from error
-    _say(
-        f"starting anew, since the unfinished run in {paths.checkpoint} cannot be continued: "
-        f"{reason}. With overwrite=false it would have been left alone"
+    _log.warning(
+        "starting anew, since the unfinished run in %s cannot be continued: "
+        "%s. With overwrite=false it would have been left alone",
+        paths.checkpoint,
+        reason,
     )
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

@@ -1,144 +1,143 @@
-"""One run's books: what it has done, where it writes, how another run could go on with it."""
+"""One run, from the opened source to the closed sinks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Event
 
 from humantrack import video
-from humantrack.atomic import remove_leftovers
-from humantrack.errors import HumantrackError
-from humantrack.pipeline.checkpoint import Checkpoints
+from humantrack.errors import OutputError
+from humantrack.pipeline.loop import feed, walk
+from humantrack.pipeline.progress import StartProgress
+from humantrack.pipeline.stopping import Chunk, until
 from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
-from humantrack.pipeline.window import BackFillWindow
+from humantrack.run import resume
+from humantrack.run.lifecycle import Lifecycle
 from humantrack.run.paths import OutputPaths
-from humantrack.run.resume import Beginning, Stages
-from humantrack.run.sinks import make_sinks, write_meta
-from humantrack.types import SourceInfo
-from humantrack.types.stages import Sink
+from humantrack.run.settings import RunOptions, chunk_size, seed_everything
+from humantrack.run.source import frames_of, open_source
+from humantrack.run.stages import Stages
+from humantrack.types import Frame, FrameRecord, Observation
 
 
 class Run:
-    """A run from its beginning to its end, good or bad.
+    """Owns the source, the paths, resuming and the sinks of one run.
 
     Args:
-        cfg: the configuration.
-        source: opened.
-        paths: where to write.
-        visualizer: draws the overlay; None for no overlay.
-        stages: of the street.
-        about: from ``resume.describe``.
-        start: from ``resume.begin``.
-        model: which models are used, for the meta file.
+        options: what to read, where to write, and how.
+        stages: find people in frames and give them identities.
+        progress: shows how far the run is; None shows nothing.
     """
 
     def __init__(
-        self,
-        cfg: Any,
-        source: video.FrameSource,
-        paths: OutputPaths,
-        visualizer: Any | None,
-        stages: Stages,
-        *,
-        about: Mapping[str, Any],
-        start: Beginning,
-        model: Mapping[str, Any],
+        self, options: RunOptions, stages: Stages, *, progress: StartProgress | None = None
     ) -> None:
-        self._cfg, self._source, self._paths, self._stages = cfg, source, paths, stages
-        self._about, self._start, self._model = about, start, model
-        state = start.state
-        self.counter = TrackCounter.of(state["counter"]) if state else TrackCounter()
-        self.watch = Stopwatch(state.get("seconds"))
-        self._sinks = make_sinks(
-            cfg,
-            source.info,
-            paths,
-            visualizer,
-            in_pieces=start.is_lasting,
-            states=state.get("sinks"),
-            done=self.counter.frames,
-        )
-        self._checkpoints = Checkpoints(
-            paths.checkpoint,
+        self._options, self._stages, self._progress = options, stages, progress
+
+    def track(self, stop: Event | None = None) -> RunSummary:
+        """Track the source, or resume an unfinished run of it.
+
+        Args:
+            stop: when set, the run ends after the current frame and keeps what is final.
+
+        Raises:
+            SourceError: if there is nothing to read.
+            OutputError: if something cannot be written.
+            StageError: if a stage fails; frames that were final are kept.
+            CheckpointError: if an unfinished run is there that this one cannot resume, and
+                ``overwrite`` is off.
+            InterruptedRunError: if ``stop`` was set; frames that were final are kept.
+        """
+        seed_everything(self._options.seed)
+        with open_source(self._options.source, self._stages.given_boxes) as source:
+            paths = OutputPaths.of(self._options, source.info.name)
+            if not self._options.overwrite and resume.is_finished(paths):
+                return paths.summary_of_finished(source.info.name)
+            paths.make_folders()
+            return self._track(source, paths, stop)
+
+    def _track(
+        self, source: video.FrameSource, paths: OutputPaths, stop: Event | None
+    ) -> RunSummary:
+        """Feed the pipeline, and write down how it went even if it ends early."""
+        about = resume.describe(self._options, source, type(self._stages))
+        start = resume.Attempt(
+            options=self._options,
+            source=source,
+            paths=paths,
+            stages=self._stages,
             about=about,
+            open_frames=lambda keep: self._frames(source, paths, stop, keep=keep),
+            can_seek=not self._remembers_frames,
+            why_not=self._stages.why_no_checkpoint(),
+        ).begin()
+        run = Lifecycle(
+            self._options,
+            source,
+            paths,
+            self._stages,
+            about=about,
+            start=start,
             progress=self._progress,
-            sinks=self._sinks.lasting,
-            every_s=cfg.checkpoint.every_s,
         )
+        try:
+            feed(self._final(source, start, run, stop), run.sinks)
+        except BaseException as error:
+            # What ended the run is more to the user than why it could not be described.
+            with contextlib.suppress(OutputError):
+                run.break_off(error)
+            raise
+        done = run.finish()
+        return dataclasses.replace(done, note=_why_nobody(done, self._options.n_init))
+
+    def _frames(
+        self, source: video.FrameSource, paths: OutputPaths, stop: Event | None, *, keep: bool
+    ) -> Iterator[Frame]:
+        frames = frames_of(source, self._options.source, paths, keep=keep)
+        return until(stop, self._stages.get_list_of_shots(frames))
 
     @property
-    def sinks(self) -> list[Sink]:
-        """Everything that takes the final frames."""
-        return self._sinks.every
+    def _remembers_frames(self) -> bool:
+        """Whatever looks for cuts remembers the frames before, so it must see them all again."""
+        return self._options.detect_shots or self._stages.has_own("get_list_of_shots")
 
-    def between(self, window: BackFillWindow) -> None:
-        """To be called between two chunks of frames."""
-        if self._start.is_lasting:
-            self._checkpoints.between(window)
-
-    def break_off(self, error: BaseException) -> None:
-        """Keep what can be kept once the sinks are closed, and add to the error where it lies.
-
-        Raises:
-            OutputError: if the run cannot be described.
-        """
-        if isinstance(error, Exception):
-            self._checkpoints.save()
-        if isinstance(error, HumantrackError):
-            self._say_what_is_kept(error)
-        self._write_meta(error)
-
-    def finish(self) -> RunSummary:
-        """Describe the run, and remove what another one would have needed to go on.
-
-        Raises:
-            OutputError: if it cannot be described.
-        """
-        self._write_meta(None)
-        remove_leftovers(self._paths.meta)
-        # In this order: without pieces a checkpoint would be of no use.
-        self._checkpoints.remove()
-        video.remove_pieces(self._paths.pieces)
-        info: SourceInfo = self._source.info
-        return self._paths.summary(
-            info.name,
-            self.counter,
-            seconds=self.watch.total_s,
-            decode_errors=self._source.decode_errors,
-            resumed_from=self._start.resumed_from,
+    def _final(
+        self,
+        source: video.FrameSource,
+        start: resume.Beginning,
+        run: Lifecycle,
+        stop: Event | None,
+    ) -> Iterator[tuple[Frame, FrameRecord]]:
+        """The frames with their records, counted, as they become final."""
+        # A chunk that is broken off is looked at again later, if there is a later.
+        breaks_off = stop if start.is_lasting else None
+        final = walk(
+            start.frames,
+            lambda some: self._observe(Chunk(some, breaks_off), run.watch),
+            self._stages.tracker,
+            chunk=chunk_size(self._options.batch_frames, source.info, self._stages.device),
+            window=start.window,
+            between=run.between,
         )
+        return _counted(final, run.counter)
 
-    def _progress(self) -> dict[str, Any]:
-        return {
-            "frames": self.counter.frames,
-            "counter": self.counter.state_dict(),
-            "seconds": self.watch.seconds(),
-            "is_clean": self._source.is_clean,
-            "stages": self._stages.state_dict(),
-        }
+    def _observe(self, frames: Sequence[Frame], watch: Stopwatch) -> list[list[Observation]]:
+        with watch.measure("finding people"):
+            return self._stages.observe(frames)
 
-    def _write_meta(self, error: BaseException | None) -> None:
-        write_meta(
-            self._cfg,
-            self._source,
-            self._paths,
-            results=self._sinks.results,
-            counter=self.counter,
-            model=self._model,
-            timings_s=self.watch.seconds(),
-            fingerprint=self._about["fingerprint"],
-            resumed_from=self._start.resumed_from,
-            error=error,
-        )
 
-    def _say_what_is_kept(self, failure: HumantrackError) -> None:
-        results = self._sinks.results
-        partial = results.partial_path.exists()
-        path = results.partial_path if partial else results.path
-        told = [failure.hint] if failure.hint else []
-        if results.frame_count and path.name not in (failure.hint or ""):
-            kept = f"{results.frame_count} finished frames are kept in {path}"
-            told.append(kept if partial else f"the results are whole, in {path}")
-        if self._paths.checkpoint.exists():
-            told.append("the same command goes on from there")
-        failure.hint = "; ".join(told) or None
+def _why_nobody(done: RunSummary, n_init: int) -> str | None:
+    """Says why a clip that is too short for a track to be confirmed has none."""
+    if done.tracks or done.frames >= n_init:
+        return None
+    return f"a track counts from phalp.n_init={n_init} frames on; phalp.n_init=1 takes any"
+
+
+def _counted(
+    final: Iterable[tuple[Frame, FrameRecord]], counter: TrackCounter
+) -> Iterator[tuple[Frame, FrameRecord]]:
+    for frame, record in final:
+        yield frame, record
+        counter.write(frame, record)

@@ -1,19 +1,94 @@
-"""What a run's configuration says, checked: device, sizes, seeds, and what the run is known by."""
+"""What a run is told, as frozen ``RunOptions``; and its device, chunk size, seed, fingerprint."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from humantrack._version import __version__
 from humantrack.errors import ConfigError
 from humantrack.fingerprint import config_fingerprint, source_fingerprint
 from humantrack.types import SourceInfo
+from humantrack.video.source import Keys
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """What is read."""
+
+    path: str
+    """A video, a folder or glob of images, or a .pkl of given boxes."""
+
+    frames_folder: str | None = None
+    """Where the frames lie whose boxes ``path`` gives."""
+
+    start_frame: int | None = None
+    end_frame: int | None = None
+    start_time_s: float | None = None
+    end_time_s: float | None = None
+
+    keys: Keys = "name"
+    """How frames are named in the results."""
+
+    fps: float | None = None
+    """Frames per second of images."""
+
+    read_ahead: int = 8
+    extract: bool = False
+    """Read the frames through JPEG files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxesOptions:
+    """Boxes that the user gives in place of a detector."""
+
+    path: str
+    format: Literal["xywh", "xyxy"] = "xywh"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOptions:
+    """Whether and how often a run writes down where it stands."""
+
+    enable: bool = True
+    resume: bool = True
+    every_s: float = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """All that a run is told. Built once, from the configuration (``config.options``)."""
+
+    source: SourceOptions
+    boxes: BoxesOptions | None = None
+    checkpoint: CheckpointOptions = field(default_factory=CheckpointOptions)
+
+    output_dir: Path = Path("outputs")
+    results_prefix: str = "demo"
+    overlay_prefix: str = "PHALP"
+    overlay: bool = True
+    """Draw the overlay video."""
+
+    overlay_fps: float | None = None
+    """Frames per second of the overlay; None for the source's."""
+
+    features: bool = True
+    """Store appearance, location and pose of every person."""
+
+    overwrite: bool = True
+    seed: int = 42
+    detect_shots: bool = False
+    batch_frames: int | None = None
+    n_init: int = 5
+    """Frames that the back-fill window holds."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The whole configuration as plain containers, for the record: the meta file, fingerprints."""
 
 
 def choose_device(name: str) -> str:
@@ -46,38 +121,16 @@ def choose_device(name: str) -> str:
     return name
 
 
-def box_aspect(cfg: Any) -> tuple[int, int] | None:
-    """``expand_bbox_shape`` as (width, height).
-
-    Raises:
-        ConfigError: if it is not two positive numbers or null.
-    """
-    shape = cfg.expand_bbox_shape
-    if shape is None:
-        return None
-    if len(shape) != 2 or min(shape) <= 0:
-        raise ConfigError(
-            "a shape has a width and a height above 0", where=f"expand_bbox_shape={list(shape)}"
-        )
-    return int(shape[0]), int(shape[1])
-
-
 CHUNK_BYTES = 256 * 2**20
 """Memory that the pictures of a chunk may take."""
 
 
-def chunk_size(cfg: Any, info: SourceInfo, device: str) -> int:
-    """``batch_frames``, or how many frames fit: on a CPU more than 8 gain nothing.
-
-    Raises:
-        ConfigError: if it is less than 1.
-    """
-    if cfg.batch_frames is None:
-        fit = CHUNK_BYTES // max(info.width * info.height * 3, 1)
-        return int(min(max(fit, 1), 8 if device == "cpu" else 32))
-    if cfg.batch_frames < 1:
-        raise ConfigError("must be at least 1", where=f"batch_frames={cfg.batch_frames}")
-    return int(cfg.batch_frames)
+def chunk_size(batch_frames: int | None, info: SourceInfo, device: str) -> int:
+    """``batch_frames``, or how many frames fit: on a CPU more than 8 gain nothing."""
+    if batch_frames is not None:
+        return batch_frames
+    fit = CHUNK_BYTES // max(info.width * info.height * 3, 1)
+    return int(min(max(fit, 1), 8 if device == "cpu" else 32))
 
 
 def seed_everything(seed: int) -> None:
@@ -89,13 +142,18 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def run_fingerprint(cfg: Any, source: str | Path | Sequence[str | Path]) -> dict[str, str]:
+def run_fingerprint(
+    settings: Mapping[str, Any], source: str | Path | Sequence[str | Path]
+) -> dict[str, str]:
     """What the same run is known by: its source's content, and the keys that change a result.
+
+    Args:
+        settings: the whole configuration, resolved, as plain containers.
+        source: a file, a folder, or files.
 
     Raises:
         OSError: if the source cannot be read.
     """
-    settings = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
     return {
         "source": source_fingerprint(source),
         "config": config_fingerprint(settings, version=__version__),

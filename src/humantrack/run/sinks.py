@@ -1,22 +1,20 @@
-"""From configuration keys to sinks and the description of a run."""
+"""The sinks of a run, and the description of it beside the results."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, cast
-
-from omegaconf import OmegaConf
-from rich.console import Console
+from typing import Any
 
 from humantrack import video
-from humantrack.pipeline.progress import ProgressSink
+from humantrack.pipeline.progress import StartProgress
 from humantrack.pipeline.summary import TrackCounter
 from humantrack.pipeline.threads import ThreadedSink
 from humantrack.results import DecodeErrors, ResultsWriter, RunMeta
 from humantrack.results import write_meta as save_meta
 from humantrack.run.paths import OutputPaths
+from humantrack.run.settings import RunOptions
 from humantrack.types import SourceInfo
 from humantrack.types.stages import Sink
 
@@ -35,11 +33,12 @@ class Sinks:
 
 
 def make_sinks(
-    cfg: Any,
+    options: RunOptions,
     info: SourceInfo,
     paths: OutputPaths,
     visualizer: Any | None,
     *,
+    progress: StartProgress | None = None,
     in_pieces: bool = False,
     states: Mapping[str, Mapping[str, Any]] | None = None,
     done: int = 0,
@@ -47,10 +46,11 @@ def make_sinks(
     """The sinks that write and draw, and show how far a run is.
 
     Args:
-        cfg: the configuration.
+        options: of the run.
         info: of the source.
         paths: where to write.
         visualizer: draws the overlay; None for no overlay.
+        progress: shows how far the run is.
         in_pieces: write the overlay so that it can be gone on with after a kill.
         states: of an earlier run's lasting sinks, to go on from.
         done: frames that run has finished.
@@ -59,20 +59,18 @@ def make_sinks(
     lasting: dict[str, ThreadedSink] = {}
     if visualizer is not None:
         state = states.get("overlay")
-        overlay = _overlay_sink(cfg, info, paths, visualizer, in_pieces=in_pieces, state=state)
+        overlay = _overlay_sink(options, info, paths, visualizer, in_pieces=in_pieces, state=state)
         lasting["overlay"] = ThreadedSink(overlay, optional=True)
-    results = ResultsWriter(
-        paths.results, features=cfg.results.features, state=states.get("results")
-    )
+    results = ResultsWriter(paths.results, features=options.features, state=states.get("results"))
     lasting["results"] = ThreadedSink(results)
-    console = Console(stderr=True)
-    is_live = console.is_terminal and not cfg.debug
-    progress = ProgressSink(info.name, info.frame_count, console, bar=is_live, done=done)
-    return Sinks([*lasting.values(), progress], results, lasting)
+    every: list[Sink] = [*lasting.values()]
+    if progress is not None:
+        every.append(progress(info, done))
+    return Sinks(every, results, lasting)
 
 
 def _overlay_sink(
-    cfg: Any,
+    options: RunOptions,
     info: SourceInfo,
     paths: OutputPaths,
     visualizer: Any,
@@ -82,8 +80,9 @@ def _overlay_sink(
 ) -> Sink:
     from humantrack.render import OverlaySink
 
-    fixed_rate = cfg.render.fps is not None
-    fps = Fraction(cfg.render.fps).limit_denominator(1001) if fixed_rate else info.fps
+    rate = options.overlay_fps
+    fixed_rate = rate is not None
+    fps = info.fps if rate is None else Fraction(rate).limit_denominator(1001)
     audio_from = info.path if info.has_audio and not fixed_rate else None
 
     def writer(width: int, height: int, start_s: float) -> Any:
@@ -100,7 +99,7 @@ def _overlay_sink(
 
 
 def write_meta(
-    cfg: Any,
+    settings: Mapping[str, Any],
     source: video.FrameSource,
     paths: OutputPaths,
     *,
@@ -125,7 +124,7 @@ def write_meta(
         track_count=len(counter.track_ids),
         results=(results.partial_path if partial else results.path).name,
         model=model,
-        config=cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)),
+        config=settings,
         timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
         fingerprint=fingerprint,
         resumed_from=resumed_from,

@@ -235,6 +235,7 @@ def log_to(path: Path) -> Iterator[None]:
         file.write(f"--- {now}, process {os.getpid()} of {socket.gethostname()}\n")
         handler = logging.StreamHandler(file)
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        handler.addFilter(lambda record: not record.name.startswith("humantrack."))  # has its own
         root = logging.getLogger()
         root.addHandler(handler)
         try:

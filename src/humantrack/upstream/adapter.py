@@ -20,11 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils import model_zoo
 
 from humantrack.appearance.texture import TextureSampler
+from humantrack.config.options import boxes_options
 from humantrack.errors import ConfigError, DependencyError, MissingWeightsError
+from humantrack.pipeline.progress import StartProgress
 from humantrack.pipeline.summary import RunSummary
 from humantrack.run.settings import choose_device, seed_everything
-from humantrack.run.source import load_given_boxes
-from humantrack.upstream.bridge import Street
+from humantrack.run.source import load_boxes
+from humantrack.upstream.bridge import Bridge
 from humantrack.upstream.genuine import INSTALL, building, contained, import_genuine, replaced
 from humantrack.weights.catalog import CATALOG, cache_root, find
 from humantrack.weights.checkpoint import read_state_dict
@@ -79,7 +81,7 @@ class UpstreamTracker:
     def __init__(self, cfg: Any) -> None:
         self.ours, self.run_device = cfg, choose_device(cfg.device)
         seed_everything(cfg.seed)  # what no checkpoint fills is random
-        self.given_boxes = load_given_boxes(cfg)
+        self.given_boxes = load_boxes(boxes_options(cfg))
         own = genuine_config(cfg, self.run_device, self.files)
         base, none = genuine.PHALP, _nothing
         with contextlib.ExitStack() as stack:
@@ -109,10 +111,12 @@ class UpstreamTracker:
             encoder = {key.removeprefix("encoder."): value for key, value in state.items()}
             predictor.encoder.load_state_dict(encoder, strict=False)
 
-    def track(self, stop: Event | None = None) -> RunSummary:
+    def track(
+        self, stop: Event | None = None, *, progress: StartProgress | None = None
+    ) -> RunSummary:
         """As :meth:`humantrack.PHALP.track`."""
-        street = type(type(self).__name__, (Street,), {})  # results name the class that ran
-        summary: RunSummary = street(self).track(stop)
+        bridge = type(type(self).__name__, (Bridge,), {})  # results name the class that ran
+        summary: RunSummary = bridge(self).track(stop, progress=progress)
         return summary
 
 

@@ -1,4 +1,4 @@
-"""Our street with a genuine class in place of all stages."""
+"""Our pipeline with a genuine class in place of all stages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from humantrack.body.smpl import Smpl
+from humantrack.config.options import with_values
 from humantrack.detect import GivenBoxes
 from humantrack.phalp import PHALP, Defaults
 from humantrack.types import Frame
@@ -17,7 +18,7 @@ from humantrack.upstream.genuine import contained
 from humantrack.upstream.stages import GenuineTracker, describe, detect
 
 
-class Street(PHALP):
+class Bridge(PHALP):
     """Runs a genuine class: its hooks and tracker, everything else is ours.
 
     Args:
@@ -33,11 +34,9 @@ class Street(PHALP):
 
     def __init__(self, phalp: Any) -> None:
         self.genuine = phalp
-        ours = phalp.ours.copy()
-        ours.batch_frames = 1  # a hook may look at the tracker, and an error costs its frame only
-        if "checkpoint" in ours:  # a genuine class cannot be taken up half-way
-            ours.checkpoint.enable = False
-        super().__init__(ours)
+        # A hook may look at the tracker, and an error costs its frame only; a genuine class cannot
+        # be resumed half-way.
+        super().__init__(with_values(phalp.ours, batch_frames=1, checkpoint__enable=False))
 
     def setup_hmr(self) -> None:
         """The genuine class has its own; the overlay needs a body."""

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
-from typing import Any, cast
+from typing import Any
 
-from omegaconf import OmegaConf
-
-from humantrack.phalp import PHALP
-from humantrack.run.source import open_source
 from humantrack.service.jobs.folders import JobFolder
 from humantrack.service.jobs.job import Job
 from humantrack.service.jobs.overrides import job_config
-from humantrack.session import choose_tracker
-from humantrack.sweep.loaded import Kept, models_key
-from humantrack.types import FrameUpdate, Observation
-from humantrack.types.stages import Tracker
+from humantrack.session import Session
+from humantrack.types import Frame, FrameRecord, SourceInfo
 
 
 class Progress:
-    """How far a run is; the run's thread writes it, another one reads it.
+    """How far a run is; the run's thread writes it, another one reads it. A pipeline sink.
 
     Args:
         total: frames to come, as far as is known before the source is opened.
@@ -37,16 +32,22 @@ class Progress:
         self._start_s = time.monotonic()
         self._seconds = 0.0
 
-    def begin(self, total: int | None) -> None:
-        """Frames to come, if that is known; the clock starts."""
-        self._total, self._start_s = total, time.monotonic()
+    def begin(self, info: SourceInfo, done: int) -> Progress:
+        """The source is open; ``done`` frames are an earlier run's. The clock starts."""
+        self._total, self._frames, self._first = info.frame_count, done, done
+        self._start_s = time.monotonic()
+        return self
 
-    def see(self, frame_index: int, track_ids: Sequence[int]) -> None:
-        """A frame has been tracked."""
-        if not self._frames:
-            self._first = frame_index  # not 0 if an earlier run is taken up
-        self._frames = frame_index + 1
-        self._people.update(track_ids)
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held."""
+
+    def write(self, frame: Frame, record: FrameRecord) -> None:
+        """Count a final frame and its people."""
+        self._frames += 1
+        self._people.update(person.track_id for person in record.people)
         self._seconds = time.monotonic() - self._start_s
 
     def seen(self) -> dict[str, Any]:
@@ -60,42 +61,14 @@ class Progress:
         }
 
 
-class WatchedTracker:
-    """A tracker that tells of each frame; in all else the one within."""
-
-    def __init__(self, inner: Tracker) -> None:
-        self.inner = inner
-        self.tell: Callable[[int, Sequence[int]], None] = lambda frame_index, track_ids: None
-
-    def update(
-        self, frame_index: int, observations: Sequence[Observation], *, is_shot_start: bool
-    ) -> FrameUpdate:
-        """The confirmed tracks after this frame."""
-        found = self.inner.update(frame_index, observations, is_shot_start=is_shot_start)
-        self.tell(frame_index, [person.track_id for person in found.people])
-        return found
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self.inner.reset()
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that the coming frames depend on."""
-        return cast("dict[str, Any]", cast("Any", self.inner).state_dict())
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another tracker stood."""
-        cast("Any", self.inner).load_state_dict(state)
-
-
 class Runner:
-    """Runs jobs one after the other and keeps the models that the last one needed."""
+    """Runs jobs one after the other; the models that the last one needed are kept."""
 
     def __init__(self) -> None:
-        self._kept: Kept[PHALP] = Kept()
+        self._session = Session()
 
     def run(self, job: Job, folder: JobFolder, progress: Progress, stop: Event) -> None:
-        """Run a job, or go on with it where its last worker left it.
+        """Run a job, or resume it where its last worker left it.
 
         Raises:
             HumantrackError: whatever ended it early.
@@ -105,35 +78,27 @@ class Runner:
         if source.is_relative_to(home):
             source = source.relative_to(home)
         cfg = job_config(source, folder.output.relative_to(folder.path), job.overrides)
-        with (
-            _inside(home),
-            Path("log.txt").open("a", encoding="utf-8") as log,
-            contextlib.redirect_stderr(log),
-        ):
-            with open_source(cfg, None) as opened:
-                total = opened.info.frame_count
-            model = self._model_for(cfg)
-            watched = cast("WatchedTracker", model.tracker)
-            watched.tell = progress.see
-            progress.begin(total)
-            model.track(stop)
-
-    def _model_for(self, cfg: Any) -> PHALP:
-        kind, _ = choose_tracker(cfg)
-        settings = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
-
-        def make() -> PHALP:
-            model = kind(cfg)
-            model.tracker = WatchedTracker(model.tracker)
-            return model
-
-        model = self._kept.get((kind, models_key(settings)), make)
-        model.cfg = cfg
-        return model
+        with _inside(home), _logging_to(Path("log.txt")):
+            self._session.track(cfg, stop, progress=progress.begin)
 
     def drop(self) -> None:
         """Let the models go: after an error nobody knows what state they are in."""
-        self._kept.drop()
+        self._session.drop()
+
+
+@contextlib.contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Add what is logged, and what goes to standard error, to a file."""
+    logger = logging.getLogger("humantrack")
+    with path.open("a", encoding="utf-8") as file, contextlib.redirect_stderr(file):
+        handler, level = logging.StreamHandler(file), logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,38 @@
+"""What the program's rooms log, as plain lines on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+
+NAME = "humantrack"
+
+
+class _StandardError(logging.Handler):
+    """Writes to what is standard error at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+        except Exception:  # noqa: BLE001 - a log must not end a run
+            self.handleError(record)
+
+
+@contextlib.contextmanager
+def log_to_stderr() -> Iterator[None]:
+    """Show what is logged, from INFO on; within itself it does nothing more."""
+    logger = logging.getLogger(NAME)
+    if any(isinstance(handler, _StandardError) for handler in logger.handlers):
+        yield
+        return
+    handler, level = _StandardError(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

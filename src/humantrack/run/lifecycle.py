@@ -1,0 +1,146 @@
+"""Lifecycle of one run: what it has done, its checkpoints, and its end, good or bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from humantrack import video
+from humantrack.atomic import remove_leftovers
+from humantrack.errors import HumantrackError
+from humantrack.pipeline.checkpoint import Checkpoints
+from humantrack.pipeline.progress import StartProgress
+from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
+from humantrack.pipeline.window import BackFillWindow
+from humantrack.run.paths import OutputPaths
+from humantrack.run.resume import Beginning
+from humantrack.run.settings import RunOptions
+from humantrack.run.sinks import make_sinks, write_meta
+from humantrack.run.stages import Stages
+from humantrack.types import SourceInfo
+from humantrack.types.stages import Sink
+
+
+class Lifecycle:
+    """One run from its beginning to its end.
+
+    Args:
+        options: of the run.
+        source: opened.
+        paths: where to write.
+        stages: of the pipeline.
+        about: from ``resume.describe``.
+        start: from ``resume.begin``.
+        progress: shows how far the run is.
+    """
+
+    def __init__(
+        self,
+        options: RunOptions,
+        source: video.FrameSource,
+        paths: OutputPaths,
+        stages: Stages,
+        *,
+        about: Mapping[str, Any],
+        start: Beginning,
+        progress: StartProgress | None = None,
+    ) -> None:
+        self._options, self._source, self._paths = options, source, paths
+        self._stages, self._about, self._start = stages, about, start
+        state = start.state
+        self.counter = TrackCounter.of(state["counter"]) if state else TrackCounter()
+        self.watch = Stopwatch(state.get("seconds"))
+        self._sinks = make_sinks(
+            options,
+            source.info,
+            paths,
+            stages.visualizer,
+            progress=progress,
+            in_pieces=start.is_lasting,
+            states=state.get("sinks"),
+            done=self.counter.frames,
+        )
+        self._checkpoints = Checkpoints(
+            paths.checkpoint,
+            about=about,
+            progress=self._progress,
+            sinks=self._sinks.lasting,
+            every_s=options.checkpoint.every_s,
+        )
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """Everything that takes the final frames."""
+        return self._sinks.every
+
+    def between(self, window: BackFillWindow) -> None:
+        """To be called between two chunks of frames."""
+        if self._start.is_lasting:
+            self._checkpoints.between(window)
+
+    def break_off(self, error: BaseException) -> None:
+        """Keep what can be kept once the sinks are closed, and add to the error where it lies.
+
+        Raises:
+            OutputError: if the run cannot be described.
+        """
+        if isinstance(error, Exception):
+            self._checkpoints.save()
+        if isinstance(error, HumantrackError):
+            self._say_what_is_kept(error)
+        self._write_meta(error)
+
+    def finish(self) -> RunSummary:
+        """Describe the run, and remove what another one would have needed to go on.
+
+        Raises:
+            OutputError: if it cannot be described.
+        """
+        self._write_meta(None)
+        remove_leftovers(self._paths.meta)
+        # In this order: without pieces a checkpoint would be of no use.
+        self._checkpoints.remove()
+        video.remove_pieces(self._paths.pieces)
+        info: SourceInfo = self._source.info
+        return self._paths.summary(
+            info.name,
+            self.counter,
+            seconds=self.watch.total_s,
+            decode_errors=self._source.decode_errors,
+            resumed_from=self._start.resumed_from,
+        )
+
+    def _progress(self) -> dict[str, Any]:
+        return {
+            "frames": self.counter.frames,
+            "counter": self.counter.state_dict(),
+            "seconds": self.watch.seconds(),
+            "is_clean": self._source.is_clean,
+            "stages": self._stages.state_dict(),
+        }
+
+    def _write_meta(self, error: BaseException | None) -> None:
+        write_meta(
+            self._options.settings,
+            self._source,
+            self._paths,
+            results=self._sinks.results,
+            counter=self.counter,
+            model={"tracker": type(self._stages).__name__, "device": self._stages.device},
+            timings_s=self.watch.seconds(),
+            fingerprint=self._about["fingerprint"],
+            resumed_from=self._start.resumed_from,
+            error=error,
+        )
+
+    def _say_what_is_kept(self, failure: HumantrackError) -> None:
+        results = self._sinks.results
+        partial = results.partial_path.exists()
+        path = results.partial_path if partial else results.path
+        told = [failure.hint] if failure.hint else []
+        if results.frame_count and path.name not in (failure.hint or ""):
+            kept = f"{results.frame_count} finished frames are kept in {path}"
+            told.append(kept if partial else f"the results are whole, in {path}")
+        if self._paths.checkpoint.exists():
+            told.append("the same command goes on from there")
+        failure.hint = "; ".join(told) or None
