@@ -4,6 +4,7 @@ This module is the whole public face; everything else may change between version
 """
 
 from humantrack._version import __version__
+from humantrack.api import iter_track, track
 from humantrack.config.load import load_config
 from humantrack.errors import (
     ConfigError,
@@ -75,7 +76,9 @@ __all__ = [
     "WeightsError",
     "__version__",
     "iter_results",
+    "iter_track",
     "load_config",
     "load_results",
     "open_source",
+    "track",
 ]

@@ -23,7 +23,7 @@ from humantrack import (
 )
 from humantrack.cli.main import main
 from humantrack.session import choose_tracker
-from humantrack.upstream.bridge import Street
+from humantrack.upstream.bridge import Bridge
 from humantrack.upstream.genuine import contained
 
 FRAMES = 12
@@ -369,7 +369,7 @@ def test_costs_do_not_pile_up(adapter, config):
 def test_checkpoints_are_off(adapter, config):
     cfg = config()
     OmegaConf.update(cfg, "checkpoint", {"enable": True}, force_add=True)
-    street = Street(adapter.HMR2_4dhuman(cfg))
+    street = Bridge(adapter.HMR2_4dhuman(cfg))
     assert street.cfg.checkpoint.enable is False
     assert cfg.checkpoint.enable is True  # the user's own is left alone
     assert street.cfg.batch_frames == 1

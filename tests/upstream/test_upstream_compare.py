@@ -12,6 +12,7 @@ from rich.console import Console
 
 from humantrack import PHALP, ConfigError, StageError, load_config
 from humantrack.cli import compare
+from humantrack.config.options import source_options
 from humantrack.types import (
     Appearance,
     BodyBatch,

@@ -12,6 +12,7 @@ from official_files import TINY_DECODER, TINY_VIT
 
 from humantrack import DependencyError, Frame, HMR2_4dhuman, load_config, load_results
 from humantrack.cli import compare
+from humantrack.config.options import source_options
 from humantrack.detect import NanoDet
 from humantrack.hmr2.decoder import DecoderSizes
 from humantrack.hmr2.vit import VitSizes

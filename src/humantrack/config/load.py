@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.version import VersionBase
 from omegaconf.errors import OmegaConfBaseException
 
 from humantrack.config.schema import Config, all_keys
+from humantrack.config.values import set_values
 from humantrack.errors import ConfigError
 
 SCHEMA_NAME = "humantrack_schema"
+VERSION_BASE = "1.2"
 
 
 def conf_dir() -> Path:
@@ -46,11 +51,15 @@ def prefer_own_launchers() -> None:
         launchers.pop(path.name, None)
 
 
-def load_config(*overrides: str) -> Any:
+def load_config(*overrides: str | Mapping[str, Any]) -> Any:
     """The configuration as the command line would build it, for use from Python.
 
+    It is always our own, also inside another program's ``@hydra.main``, whose Hydra is left as it
+    was.
+
     Args:
-        overrides: as on the command line, e.g. ``"video.source=clip.mp4"``.
+        overrides: as on the command line, e.g. ``"video.source=clip.mp4"``, or dictionaries whose
+            values are taken as they are, e.g. ``{"video.source": Path("a, b [1].mp4")}``.
 
     Returns:
         An OmegaConf ``DictConfig`` of the schema ``Config``.
@@ -58,15 +67,31 @@ def load_config(*overrides: str) -> Any:
     Raises:
         ConfigError: for an unknown key or a value of the wrong type.
     """
-    check_overrides(list(overrides))
+    texts = [text for text in overrides if isinstance(text, str)]
+    check_overrides(texts)
     register_schema()
-    if GlobalHydra.instance().is_initialized():
-        return compose("config", overrides=list(overrides))
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.2"):
-            return compose("config", overrides=list(overrides))
+        with _own_hydra(), initialize_config_dir(str(conf_dir()), version_base=VERSION_BASE):
+            cfg = compose("config", overrides=texts)
     except (HydraException, OmegaConfBaseException) as error:
         raise from_hydra(error) from error
+    for values in overrides:
+        if not isinstance(values, str):
+            set_values(cfg, values, nearest=_nearest, explain=from_hydra)
+    return cfg
+
+
+@contextlib.contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Put the Hydra of the program around us aside, and back afterwards."""
+    hydra, base = GlobalHydra.instance(), VersionBase.instance()
+    outer, version = hydra.hydra, base.version_base
+    hydra.hydra = None
+    try:
+        yield
+    finally:
+        hydra.hydra = outer
+        base.version_base = version
 
 
 def check_overrides(overrides: list[str]) -> None:
