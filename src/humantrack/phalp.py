@@ -48,6 +48,8 @@ class PHALP:
     """
 
     defaults: ClassVar[Defaults]
+    appearance: ClassVar[str] = "phalp"
+    """What people are told apart by: 'phalp' codes, or 'colour' signatures."""
 
     body: BodyModel
     detector: Detector
@@ -99,21 +101,30 @@ class PHALP:
 
     def setup_deepsort(self) -> None:
         """Set ``self.tracker``."""
-        from humantrack.tracking import PhalpTracker
+        from humantrack.tracking import (
+            AppearanceOptions,
+            AssociationOptions,
+            LifeOptions,
+            PhalpTracker,
+        )
 
         keys = self.cfg.phalp
         self.tracker = PhalpTracker(
-            predict=self.setting("predict"),
-            distance_type=keys.distance_type,
-            pose_distance=keys.pose_distance,
-            threshold=keys.hungarian_th,
-            n_init=keys.n_init,
-            max_age=keys.max_age_track,
-            track_history=keys.track_history,
-            past_lookback=keys.past_lookback,
-            alpha=keys.alpha,
+            AssociationOptions(
+                predict=self.setting("predict"),
+                distance_type=keys.distance_type,
+                pose_distance=keys.pose_distance,
+                hungarian_th=keys.hungarian_th,
+                past_lookback=keys.past_lookback,
+            ),
+            LifeOptions(
+                n_init=keys.n_init,
+                max_age_track=keys.max_age_track,
+                track_history=keys.track_history,
+                low_th_c=self._least_score(),
+            ),
+            AppearanceOptions(kind=self.appearance, alpha=keys.alpha),
             pose_forecaster=self.pose_forecaster,
-            start_score=self._least_score(),
             reference_quirks=keys.reference_quirks,
             **self.tracker_options(),
         )

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from humantrack.errors import ConfigError
 from humantrack.tracking import AssociationCost, PairEmbedder, Sample, SampleBatch
+from humantrack.tracking.cost import EQUATIONS
 
 COMPONENTS = ["A0", "P0", "L0", "LC", "N0", "NC"]
 
@@ -163,9 +164,13 @@ def test_an_encoder_gets_all_pairs_in_bounded_batches(rules, inputs):
 def test_a_better_fit_costs_less(inputs):
     tracks, detections = (batch(rows) for rows in inputs)
     plain = AssociationCost(predict="APL", distance_type="EQ_019")
-    light = AssociationCost(
-        predict="APL", distance_type="EQ_019", pose_weight=0, location_weight=0, depth_weight=0
-    )
+    code_alone = EQUATIONS["EQ_019"]._replace(pose=0, location=np.inf, depth=np.inf)
+
+    def light(*batches):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(EQUATIONS, "EQ_019", code_alone)
+            return plain(*batches)
+
     assert (light(tracks, detections) < plain(tracks, detections)).all()
     code_only = light(tracks, detections)
     a0 = AssociationCost(predict="APL", distance_type="A0")(tracks, detections)

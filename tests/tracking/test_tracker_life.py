@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from tracker_making import make_tracker
 
 from humantrack.errors import ConfigError
-from humantrack.tracking import PhalpTracker
 from humantrack.types.stages import Tracker
 
 
@@ -33,7 +33,7 @@ def one(observe):
 
 
 def make(**options):
-    return PhalpTracker(**({"predict": "APL", "n_init": 3, "max_age": 4} | options))
+    return make_tracker(**({"predict": "APL", "n_init": 3, "max_age_track": 4} | options))
 
 
 def step(tracker, t, *observations, shot=False):
@@ -91,7 +91,7 @@ def test_a_tentative_track_ends_with_its_first_miss(one):
 
 
 def test_a_confirmed_track_is_reported_for_max_age_frames_after_its_last_detection(one):
-    tracker = make(max_age=4)
+    tracker = make(max_age_track=4)
     for t in range(3):
         step(tracker, t, one(t))
     reported = [said(step(tracker, t))[0] for t in range(3, 9)]
@@ -100,7 +100,7 @@ def test_a_confirmed_track_is_reported_for_max_age_frames_after_its_last_detecti
 
 @pytest.mark.parametrize("seen", [1, 2, 5])
 def test_a_person_is_found_again_after_a_gap(seen, one):
-    tracker = make(n_init=1, max_age=10)
+    tracker = make(n_init=1, max_age_track=10)
     for t in range(seen):
         step(tracker, t, one(t))
     for t in range(seen, seen + 5):
@@ -198,7 +198,7 @@ def test_looking_back_finds_a_pose_of_before(observe):
 
     for lookback, hits in ((1, 3), (3, 4)):
         tracker = make(
-            n_init=1, predict="P", distance_type="P0", threshold=1.0, past_lookback=lookback
+            n_init=1, predict="P", distance_type="P0", hungarian_th=1.0, past_lookback=lookback
         )
         for t, value in enumerate((0.0, 0.05, 0.1, 0.02)):
             step(tracker, t, posed(t, value))
@@ -213,12 +213,12 @@ def test_looking_back_finds_a_pose_of_before(observe):
         ({"predict": "TPL"}, "encoder"),
         ({"distance_type": "EQ_000"}, "EQ_000.*EQ_019"),
         ({"pose_distance": "mesh"}, "smpl"),
-        ({"appearance": "smell"}, "phalp, colour"),
+        ({"kind": "smell"}, "phalp, colour"),
         ({"n_init": 0}, "n_init"),
-        ({"max_age": -1}, "max_age"),
+        ({"max_age_track": -1}, "max_age"),
         ({"track_history": 2}, "track_history"),
         ({"past_lookback": 0}, "past_lookback"),
-        ({"threshold": float("nan")}, "threshold"),
+        ({"hungarian_th": float("nan")}, "threshold"),
     ],
 )
 def test_arguments_out_of_range_are_refused(options, words):
@@ -241,7 +241,7 @@ def leaves(item):
         yield item
 
 
-@pytest.mark.parametrize("options", [{}, {"reference_quirks": True}, {"appearance": "colour"}])
+@pytest.mark.parametrize("options", [{}, {"reference_quirks": True}, {"kind": "colour"}])
 @pytest.mark.parametrize("texture", [False, True])
 def test_a_restored_tracker_continues_as_if_nothing_had_happened(
     options, texture, person_at, rules
@@ -249,7 +249,7 @@ def test_a_restored_tracker_continues_as_if_nothing_had_happened(
     def new():
         predict = "TPL" if texture else "APL"
         encoder = rules.stub_embeddings if texture else None
-        return PhalpTracker(predict=predict, encoder=encoder, past_lookback=2, **options)
+        return make_tracker(predict=predict, encoder=encoder, past_lookback=2, **options)
 
     def run(tracker, frames):
         for t in frames:
@@ -313,9 +313,7 @@ def broken(observe, t, x, field, score):
 def test_nothing_makes_it_fail_and_broken_numbers_never_match(
     observe, video, appearance, distance_type, n_init
 ):
-    tracker = make(
-        n_init=n_init, appearance=appearance, distance_type=distance_type, start_score=0.2
-    )
+    tracker = make(n_init=n_init, kind=appearance, distance_type=distance_type, low_th_c=0.2)
     known = set()
     for t, (people, shot) in enumerate(video):
         observations = [broken(observe, t, x, field, score) for x, field, score in people]

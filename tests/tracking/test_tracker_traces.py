@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from tracker_making import make_tracker
 
 from humantrack.errors import StageError
-from humantrack.tracking import PhalpTracker
 
 ORDINARY = [
     *("main", "apl", "pl", "eq010", "noshot", "shot_still", "gaps", "n_init_2"),
@@ -28,12 +28,12 @@ def load(golden):
 @pytest.fixture
 def tracker_for(rules):
     def make(config, *, quirks):
-        return PhalpTracker(
+        return make_tracker(
             predict=config["predict"],
             distance_type=config["distance_type"],
-            threshold=config["hungarian_th"],
+            hungarian_th=config["hungarian_th"],
             n_init=config["n_init"],
-            max_age=config["max_age_track"],
+            max_age_track=config["max_age_track"],
             track_history=config["track_history"],
             past_lookback=config["past_lookback"],
             alpha=config["alpha"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from humantrack.phalp import PHALP, Defaults
 
@@ -13,6 +13,7 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
     Its rotations follow SMPL's conventions, its betas and vertices do not (docs/embedded.md).
     """
 
+    appearance: ClassVar[str] = "colour"
     defaults: ClassVar[Defaults] = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
 
     def setup_hmr(self) -> None:
@@ -22,7 +23,3 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
 
         self.body = load_mannequin()
         self.estimator = BlazePoseEstimator(self.body, aspect=self.aspect)
-
-    def tracker_options(self) -> dict[str, Any]:
-        """Colours take the place of texture."""
-        return {"appearance": "colour"}

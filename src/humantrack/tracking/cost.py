@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from humantrack.errors import ConfigError
+from humantrack.tracking.fields import Location
 from humantrack.tracking.texture import Embedder
 from humantrack.types.arrays import BoolArray, FloatArray
 
 
 class Equation(NamedTuple):
-    """Fitted constants of one cost, from PHALP."""
+    """Fitted constants of one cost, from PHALP's public ``deep_sort_`` files."""
 
     texture: float
     pose: float
@@ -100,17 +101,19 @@ def motion_components(
     """
     t, d = tracks.location.astype(np.float64), detections.location.astype(np.float64)
     shape = (len(t), len(d))
-    depth_t, depth_d = t[:, 92], d[:, 92]
+    depth_t, depth_d = t[:, Location.DEPTH], d[:, Location.DEPTH]
     if not any_depth:
         depth_t = np.where(depth_t > 0, depth_t, np.nan)
         depth_d = np.where(depth_d > 0, depth_d, np.nan)
     with np.errstate(all="ignore"):
-        offset = t[:, None, 88:90] - d[None, :, 88:90]
+        offset = t[:, None, Location.ROOT_XY] - d[None, :, Location.ROOT_XY]
+        interval = np.hypot(t[:, Location.X_INTERVAL], t[:, Location.Y_INTERVAL])
+        depth_interval = np.abs(np.log(1 / t[:, Location.DEPTH_INTERVAL]))
         return {
             "L0": np.hypot(offset[..., 0], offset[..., 1]),
-            "LC": np.broadcast_to(np.hypot(t[:, 93], t[:, 94])[:, None], shape),
+            "LC": np.broadcast_to(interval[:, None], shape),
             "N0": np.abs(np.log(depth_t[:, None] / depth_d)),
-            "NC": np.broadcast_to(np.abs(np.log(1 / t[:, 95]))[:, None], shape),
+            "NC": np.broadcast_to(depth_interval[:, None], shape),
         }
 
 
@@ -130,9 +133,6 @@ class AssociationCost:
         pose_distance: 'smpl' without, 'joints' with the camera in the pose vector.
         code_distance: compares appearance codes.
         embedder: compares texture maps; needed if ``predict`` has a T.
-        pose_weight: factor on PHALP's pose term; for bodies noisier than HMR2's less than 1.
-        location_weight: factor on the exponent of the offset.
-        depth_weight: factor on the exponent of the depth ratio.
         nan_matches: keep two defects: NaN costs 0, and two negative depths compare.
 
     Raises:
@@ -147,9 +147,6 @@ class AssociationCost:
         pose_distance: str = "smpl",
         code_distance: CodeDistance = code_distances,
         embedder: Embedder | None = None,
-        pose_weight: float = 1.0,
-        location_weight: float = 1.0,
-        depth_weight: float = 1.0,
         nan_matches: bool = False,
     ) -> None:
         if distance_type not in DISTANCE_TYPES:
@@ -164,7 +161,6 @@ class AssociationCost:
         self._predict, self._type = predict, distance_type
         self._pose_size = POSE_SIZES[pose_distance]
         self._code_distance, self._embedder = code_distance, embedder
-        self._weights = (pose_weight, location_weight, depth_weight)
         self._nan_matches = nan_matches
 
     def __call__(
@@ -197,12 +193,11 @@ class AssociationCost:
     ) -> FloatArray:
         cut = self._type == "EQ_010" and is_shot_start
         b = EQ_010_AFTER_A_CUT if cut else EQUATIONS[self._type]
-        pose_weight, location_weight, depth_weight = self._weights
         with np.errstate(all="ignore"):
-            pose = 1 + b.pose * pose_weight * np.minimum(parts["P0"], b.pose_cap)
+            pose = 1 + b.pose * np.minimum(parts["P0"], b.pose_cap)
             offset = parts["L0"] / (INTERVAL_FLOOR + np.tanh(parts["LC"])) / b.location
             depth = parts["N0"] / (INTERVAL_FLOOR + np.tanh(parts["NC"])) / b.depth
-            cost = pose * np.exp(location_weight * offset + depth_weight * depth)
+            cost = pose * np.exp(offset + depth)
             if cut:
                 texture = self._code_distance(tracks.code, detections.code)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
+from humantrack.tracking.fields import Location
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
 MAX_AHEAD = 48
@@ -17,7 +18,7 @@ FOCAL_PX, SQUARE_PX = 5000.0, 256.0
 
 def is_forecastable(locations: FloatArray, times: IntArray) -> BoolArray:
     """(N,) whether a line can be fitted: two different times, all depths positive, all finite."""
-    position, depth = locations[..., 88:90], locations[..., 92]
+    position, depth = locations[..., Location.ROOT_XY], locations[..., Location.DEPTH]
     finite = np.isfinite(position).all(axis=(1, 2)) & np.isfinite(depth).all(axis=1)
     return np.asarray(finite & (depth > 0).all(axis=1) & (np.ptp(times, axis=1) > 0))
 
@@ -31,11 +32,12 @@ def forecast_locations(locations: FloatArray, times: IntArray, ahead: IntArray) 
         ahead: (N,) frames since the last detection; more than 48 counts as 48.
 
     Returns:
-        (N,99) float32: joints 0..43 of the newest; 88:90 the root's forecast (x, y) in the padded
-        square; 90:93 the camera (X, Y, depth) for it; 93:95 the 95 % intervals of x and y and 95
-        the exponential of that of log depth, all divided by 1 + the number of repeated times (a
-        young track's history is padded with its first entry); 96:99 = 1, 1, 0. Intervals are NaN
-        if all times are equal, everything is NaN if a depth is not positive.
+        (N,99) float32, its parts named by ``fields.Location``: joints 0..43 of the newest; the
+        root's forecast (x, y) in the padded square; the camera (X, Y, depth) for it; the 95 %
+        intervals of x and y, and the exponential of that of log depth, all divided by 1 + the
+        number of repeated times (a young track's history is padded with its first entry); and 1,
+        1, 0. Intervals are NaN if all times are equal, everything is NaN if a depth is not
+        positive.
     """
     n = locations.shape[1]
     t = times.astype(np.float64)
@@ -46,7 +48,7 @@ def forecast_locations(locations: FloatArray, times: IntArray, ahead: IntArray) 
     repeats = 1 + (np.diff(times, axis=1) == 0).sum(axis=1)
 
     with np.errstate(all="ignore"):
-        y = locations[..., [88, 89, 92]].astype(np.float64)
+        y = locations[..., Location.ROOT_AND_DEPTH].astype(np.float64)
         y[..., 2] = np.log(np.where(y[..., 2] > 0, y[..., 2], np.nan))
         mean = y.mean(axis=1)
         slope = (centred[..., None] * (y - mean[:, None])).sum(axis=1) / (spread + RIDGE)
@@ -58,13 +60,13 @@ def forecast_locations(locations: FloatArray, times: IntArray, ahead: IntArray) 
         interval[:, 2] = np.exp(interval[:, 2])
         depth = np.exp(forecast[:, 2])
 
-    out = np.empty((len(locations), 99))
-    out[:, :88] = locations[:, -1, :88]
-    out[:, 88:90] = forecast[:, :2]
+    out = np.empty((len(locations), Location.SIZE))
+    out[:, Location.JOINTS] = locations[:, -1, Location.JOINTS]
+    out[:, Location.ROOT_XY] = forecast[:, :2]
     with np.errstate(all="ignore"):
-        out[:, 90:92] = (forecast[:, :2] - 0.5) * depth[:, None] / FOCAL_PX * SQUARE_PX
-    out[:, 92] = depth
-    out[:, 93:96] = interval / repeats[:, None]
-    out[:, 96:99] = 1, 1, 0
+        out[:, Location.CAMERA_XY] = (forecast[:, :2] - 0.5) * depth[:, None] / FOCAL_PX * SQUARE_PX
+    out[:, Location.DEPTH] = depth
+    out[:, Location.INTERVALS] = interval / repeats[:, None]
+    out[:, Location.UNUSED] = 1, 1, 0
     with np.errstate(over="ignore"):
         return out.astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a track remembers of a person's looks."""
+"""What a track remembers of a person's appearance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from humantrack.errors import StageError
-from humantrack.tracking.colour import blend_colours
+from humantrack.tracking.colour import LEAST_SCORE, RATE, blend_colours
 from humantrack.tracking.cost import Sample
 from humantrack.tracking.texture import blend_uv
 from humantrack.types import Observation
@@ -14,18 +14,15 @@ from humantrack.types.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LooksMemory:
-    """Codes are the newest (or colours mixed, if ``colour_rate``); textures are mixed."""
+class AppearanceMemory:
+    """Codes are the newest (or colours mixed, if ``by_colour``); textures are mixed."""
 
     uses_texture: bool
     alpha: float
     """Weight of a new texture seen with confidence 1."""
 
-    colour_rate: float | None = None
-    """Weight of new colours; None where codes are not colour signatures."""
-
-    colour_min_score: float = 0.0
-    """Colours of weaker detections are not remembered."""
+    by_colour: bool = False
+    """Codes are colour signatures."""
 
     def first(self, observation: Observation) -> Sample:
         """See ``Memory``."""
@@ -35,8 +32,8 @@ class LooksMemory:
         """See ``Memory``."""
         confidence = score(observation)
         code = observation.code
-        if self.colour_rate is not None:
-            rate = self.colour_rate if confidence >= self.colour_min_score else 0.0
+        if self.by_colour:
+            rate = RATE if confidence >= LEAST_SCORE else 0.0
             code = blend_colours(old.code, code, rate=rate)
         uv = self._uv(observation)
         if uv is not None and old.uv is not None:

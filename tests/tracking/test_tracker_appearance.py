@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tracker_making import make_tracker
 
 from humantrack.errors import StageError
-from humantrack.tracking import AssociationCost, PhalpTracker, Sample, SampleBatch, blend_uv
+from humantrack.tracking import AssociationCost, Sample, SampleBatch, blend_uv
 from humantrack.tracking.colour import blend_colours, colour_component, colour_distances
 
 
@@ -77,7 +78,7 @@ def test_remembered_colours_keep_length_one_and_turn_slowly():
 
 
 def colour_tracker(**options):
-    return PhalpTracker(predict="APL", appearance="colour", n_init=1, **options)
+    return make_tracker(predict="APL", kind="colour", n_init=1, **options)
 
 
 def update(tracker, t, *observations):
@@ -95,7 +96,7 @@ def test_people_on_the_same_spot_are_told_apart_by_colour(observe):
 
 def test_too_different_colours_never_match_where_phalps_codes_would(observe):
     for appearance, ids in (("phalp", [1]), ("colour", [1, 2])):
-        tracker = PhalpTracker(predict="APL", appearance=appearance, n_init=1)
+        tracker = make_tracker(predict="APL", kind=appearance, n_init=1)
         update(tracker, 0, observe(0, code=RED))
         found = update(tracker, 1, observe(1, code=GREEN))
         assert [p.track_id for p in found.people] == ids
@@ -104,7 +105,7 @@ def test_too_different_colours_never_match_where_phalps_codes_would(observe):
 def test_weak_detections_teach_a_track_no_colours(observe):
     near_red = code(0, 1, 2)
     for score, learns in ((0.9, True), (0.3, False)):
-        tracker = colour_tracker(colour_min_score=0.4)
+        tracker = colour_tracker()
         update(tracker, 0, observe(0, code=RED))
         update(tracker, 1, observe(1, code=near_red, score=score))
         remembered = tracker.tracks[0].samples[-1].code
@@ -113,7 +114,7 @@ def test_weak_detections_teach_a_track_no_colours(observe):
 
 
 def test_weak_detections_continue_a_track_but_start_none(observe):
-    tracker = colour_tracker(start_score=0.4)
+    tracker = colour_tracker(low_th_c=0.4)
     assert update(tracker, 0, observe(0, code=RED, score=0.39)).people == ()
     assert tracker.tracks == ()
     update(tracker, 1, observe(1, code=RED, score=0.4))
@@ -122,6 +123,6 @@ def test_weak_detections_continue_a_track_but_start_none(observe):
 
 
 def test_textures_must_be_there_if_they_are_compared(observe, rules):
-    tracker = PhalpTracker(predict="TPL", encoder=rules.stub_embeddings)
+    tracker = make_tracker(predict="TPL", encoder=rules.stub_embeddings)
     with pytest.raises(StageError, match="no texture map: frame 3"):
         update(tracker, 3, observe(3))
