@@ -9,7 +9,9 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from humantrack import extras
 from humantrack.errors import ConfigError, SourceError
+from humantrack.extras import need_torch
 from humantrack.phalp import PHALP
 from humantrack.pipeline.summary import RunSummary
 from humantrack.sweep.loaded import Kept, models_key
@@ -24,14 +26,16 @@ def choose_tracker(cfg: Any) -> tuple[type[PHALP], str]:
     Raises:
         ConfigError: if there is none of that name.
         MissingWeightsError: if ``tracker=hmr2`` misses files.
-        DependencyError: if ``tracker=upstream`` misses packages.
+        DependencyError: if ``tracker=hmr2`` or ``tracker=upstream`` misses packages.
     """
     name, why = which_tracker(cfg)
     if name == "upstream":
+        need_torch("tracker=upstream")
         from humantrack.upstream.adapter import tracker_class
 
         return tracker_class(cfg.upstream.class_), f"{name}, {why}"
     if name == "hmr2":
+        need_torch("tracker=hmr2")
         official_files(cfg)
         return HMR2_4dhuman, f"{name}, {why}"
     return BlazePose_4dhuman, f"{name}, {why}"
@@ -55,6 +59,10 @@ def which_tracker(cfg: Any) -> tuple[str, str]:
             hint="known are auto, hmr2, embedded and upstream",
         )
     missing = missing_files(cfg)
+    lacking = extras.missing(*extras.TORCH)
+    if not missing and lacking:
+        how = 'pip install "humantrack[hmr2]"'
+        return "embedded", f"since hmr2 needs {', '.join(lacking)} ({how})"
     if not missing:
         return "hmr2", "since all its files are there"
     what = missing[0] if len(missing) == 1 else f"{len(missing)} files"

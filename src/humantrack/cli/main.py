@@ -8,23 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from rich.console import Console
-
-from humantrack import session
 from humantrack._version import __version__
-from humantrack.cli.arguments import overrides_in, quote_clips, quote_existing_path
-from humantrack.cli.errors import explain, report_error
-from humantrack.config.load import check_overrides, conf_dir, prefer_own_launchers, register_schema
-from humantrack.errors import (
-    InterruptedRunError,
-)
-from humantrack.pipeline.stopping import on_signals
-from humantrack.run.settings import run_fingerprint
-from humantrack.sweep import devices
-from humantrack.sweep.job import run_job, wait_out_interrupts
+from humantrack.errors import InterruptedRunError
+
+# All else is imported where it is used: --help and --version must not wait for Hydra and numpy.
 
 HELP = """\
 humantrack {version}: reconstruct and track every person of a video in 3D
@@ -56,9 +43,6 @@ All keys: docs/configuration.md, or humantrack --cfg job. Hydra's own help: huma
 """
 
 
-register_schema()
-
-
 @dataclass
 class _Call:
     """What :func:`main` and its jobs tell each other past Hydra."""
@@ -75,13 +59,15 @@ class _Call:
 _call = _Call()
 
 
-@hydra.main(version_base="1.2", config_path=str(conf_dir()), config_name="config")
-def _run(cfg: Any) -> None:
-    """What Hydra calls once, or in a sweep once for each job, there perhaps in another process."""
-    _run_job(cfg)
-
-
 def _run_job(cfg: Any) -> None:
+    """What Hydra calls once, or in a sweep once for each job, there perhaps in another process."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+    from rich.console import Console
+
+    from humantrack import session
+    from humantrack.pipeline.stopping import on_signals
+
     if cfg.sweep.report is not None:
         _run_clip_of_sweep(cfg)
         return
@@ -100,6 +86,12 @@ def _run_job(cfg: Any) -> None:
 
 def _run_clip_of_sweep(cfg: Any) -> None:
     """A job of the folder sweep; how it ended goes into its report and nowhere else."""
+    from humantrack import session
+    from humantrack.cli.errors import explain
+    from humantrack.pipeline.stopping import on_signals
+    from humantrack.sweep import devices
+    from humantrack.sweep.job import run_job, wait_out_interrupts
+
     wait_out_interrupts()
     report, keys = Path(cfg.sweep.report), cfg.sweep
     gpus = devices.gpus_of(cfg.device)
@@ -121,6 +113,9 @@ def _run_clip_of_sweep(cfg: Any) -> None:
 
 def _fingerprint(cfg: Any) -> dict[str, str]:
     """Of the clip and the configuration that results are finished for."""
+    from humantrack import session
+    from humantrack.run.settings import run_fingerprint
+
     return run_fingerprint(session.as_meant_today(cfg), Path(cfg.video.source).expanduser())
 
 
@@ -137,6 +132,10 @@ def main(argv: list[str] | None = None) -> None:
     if "--version" in arguments:
         sys.stdout.write(f"humantrack {__version__}\n")
         return
+    from humantrack.cli.arguments import overrides_in, quote_clips, quote_existing_path
+    from humantrack.cli.errors import report_error
+    from humantrack.config.load import check_overrides
+
     sweeps = bool({"-m", "--multirun"} & set(arguments))
     arguments = [quote_clips(a) if sweeps else quote_existing_path(a) for a in arguments]
     debug = any(a.replace(" ", "").lower() == "debug=true" for a in arguments)
@@ -153,12 +152,19 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _call_hydra(arguments: list[str]) -> None:
+    import hydra
+
+    from humantrack.config.load import conf_dir, prefer_own_launchers, register_schema
+
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints and exits by itself
+    register_schema()
     prefer_own_launchers()
     before = sys.argv
     sys.argv = [before[0], *arguments]
     try:
-        _run()
+        hydra.main(version_base="1.2", config_path=str(conf_dir()), config_name="config")(
+            _run_job
+        )()
     finally:
         sys.argv = before
 

@@ -31,6 +31,11 @@ def first_available(names: str) -> str:
     return name
 
 
+def uses_torch(name: str, mask_model: str | None) -> bool:
+    """Whether a detector, with what finds silhouettes for given boxes, could use a GPU."""
+    return name in ("maskrcnn", "vitdet") or (name == "given" and mask_model is not None)
+
+
 def make_detector(
     name: str, cfg: Any, boxes: Mapping[Any, Any] | None, device: str, score: float
 ) -> Detector:
