@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
 
 from humantrack.errors import ConfigError
 from humantrack.geometry.zbuffer import rasterize
@@ -71,6 +70,8 @@ class MeshPainter:
     """
 
     def __init__(self, body: Any, *, head_mask: bool = False, device: str = "cpu") -> None:
+        from scipy.sparse import csr_matrix  # slow to import
+
         self._body = body
         self._device = device
         self._faces = np.asarray(body.faces, np.int64)

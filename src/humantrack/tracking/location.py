@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import stdtrit
 
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
@@ -37,6 +36,8 @@ def forecast_locations(locations: FloatArray, times: IntArray, ahead: IntArray) 
         young track's history is padded with its first entry); 96:99 = 1, 1, 0. Intervals are NaN
         if all times are equal, everything is NaN if a depth is not positive.
     """
+    from scipy.special import stdtrit  # slow to import
+
     n = locations.shape[1]
     t = times.astype(np.float64)
     mean_t = t.mean(axis=1, keepdims=True)
