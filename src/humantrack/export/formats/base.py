@@ -94,7 +94,9 @@ class Format:
     def load(self) -> type[Exporter]:
         """The exporter's class."""
         module, name = self.place.split(":")
-        kind: type[Exporter] = getattr(importlib.import_module(f"humantrack.export.{module}"), name)
+        kind: type[Exporter] = getattr(
+            importlib.import_module(f"humantrack.export.formats.{module}"), name
+        )
         return kind
 
 
