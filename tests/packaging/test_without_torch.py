@@ -85,7 +85,7 @@ def test_the_main_job_a_sweep_and_every_export_run_without_torch(tmp_path, data)
     assert not modules & set(TORCH)
     assert "tracker: embedded" in told[0][1]
     assert (tmp_path / "outputs" / "PHALP_demo_small.mp4").stat().st_size > 10_000
-    assert (tmp_path / "swept" / "a" / "PHALP_a.mp4").stat().st_size > 10_000
+    assert (tmp_path / "swept" / "a.mp4" / "PHALP_a.mp4").stat().st_size > 10_000
     about = json.loads((tmp_path / "outputs/results/demo_demo_small.meta.json").read_text())
     assert about["model"]["device"] == "cpu"
     assert len(list((tmp_path / "exported").iterdir())) >= len(FORMATS)
