@@ -31,9 +31,9 @@ def first_available(names: str) -> str:
     return name
 
 
-def uses_torch(name: str, mask_model: str | None) -> bool:
-    """Whether a detector, with what finds silhouettes for given boxes, could use a GPU."""
-    return name in ("maskrcnn", "vitdet") or (name == "given" and mask_model is not None)
+def may_use_gpu(name: str, mask_model: str | None) -> bool:
+    """Whether a detector, with what finds silhouettes for given boxes, could run on a GPU."""
+    return name != "nanodet" and (name != "given" or mask_model is not None)
 
 
 def make_detector(

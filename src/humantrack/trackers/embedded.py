@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from humantrack.detect.registry import uses_torch
+from humantrack.detect.registry import may_use_gpu
 from humantrack.phalp import PHALP, Defaults
 
 
@@ -32,7 +32,7 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
         detector, cfg = self._detector_name(), self.cfg
         if cfg.device != "auto" or type(self) is not BlazePose_4dhuman:
             return super().choose_device()
-        if uses_torch(detector, cfg.video.mask_model):
+        if may_use_gpu(detector, cfg.video.mask_model):
             return super().choose_device()
         return "cpu"
 
