@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from humantrack import extras
+from humantrack.detect import registry
 from humantrack.errors import ConfigError, SourceError
 from humantrack.extras import need_torch
 from humantrack.phalp import PHALP
@@ -67,6 +68,13 @@ def which_tracker(cfg: Any) -> tuple[str, str]:
         return "hmr2", "since all its files are there"
     what = missing[0] if len(missing) == 1 else f"{len(missing)} files"
     return "embedded", f"since hmr2 misses {what} (humantrack-weights list)"
+
+
+def may_use_gpu(cfg: Any) -> bool:
+    """Whether a run might use a GPU for more than drawing; the embedded default does not."""
+    detector = cfg.phalp.detector or BlazePose_4dhuman.defaults.detector
+    needs_none = not registry.may_use_gpu(detector, None) and cfg.video.mask_model is None
+    return which_tracker(cfg)[0] != "embedded" or not needs_none
 
 
 def track(cfg: Any, stop: Event) -> RunSummary:

@@ -94,7 +94,8 @@ def _run_clip_of_sweep(cfg: Any) -> None:
 
     wait_out_interrupts()
     report, keys = Path(cfg.sweep.report), cfg.sweep
-    gpus = devices.gpus_of(cfg.device)
+    shared = cfg.device != "auto" or session.may_use_gpu(cfg)
+    gpus = devices.gpus_of(cfg.device) if shared else []
     cfg.device = devices.own_gpu(report.parent / "gpus", cfg.device, gpus)
     with on_signals() as stop:
         run_job(
