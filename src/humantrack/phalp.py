@@ -60,8 +60,8 @@ class PHALP:
 
     def __init__(self, cfg: Any) -> None:
         self.cfg = cfg
-        self.device = choose_device(cfg.device)
         self.given_boxes = load_boxes(boxes_options(cfg))
+        self.device = self.choose_device()
         self.setup_hmr()
         self.setup_predictor()
         self.setup_detectron2()
@@ -77,6 +77,15 @@ class PHALP:
     def aspect(self) -> tuple[int, int] | None:
         """``expand_bbox_shape``: what boxes are grown to before a body is estimated."""
         return box_aspect(self.cfg)
+
+    def choose_device(self) -> str:
+        """What ``device`` means on this machine.
+
+        Raises:
+            ConfigError: if there is no such device.
+            DependencyError: if it is a GPU, and torch is not installed.
+        """
+        return choose_device(self.cfg.device)
 
     # -- hooks that build the stages ------------------------------------------------------------
 

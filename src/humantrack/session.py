@@ -8,8 +8,11 @@ from collections.abc import Callable, Hashable, Mapping
 from threading import Event
 from typing import Any, Generic, TypeVar
 
+from humantrack import extras
 from humantrack.config.options import plain, with_values
+from humantrack.detect import registry
 from humantrack.errors import SourceError
+from humantrack.extras import need_torch
 from humantrack.pipeline.progress import StartProgress
 from humantrack.pipeline.summary import RunSummary
 from humantrack.trackers.official_files import missing_files, official_files
@@ -36,10 +39,12 @@ def choose_tracker(cfg: Any) -> tuple[type[Any], str]:
     """
     name, why = which_tracker(cfg)
     if name == "upstream":
+        need_torch("tracker=upstream")
         from humantrack.upstream.adapter import tracker_class
 
         return tracker_class(cfg.upstream.class_), f"{name}, {why}"
     if name == "hmr2":
+        need_torch("tracker=hmr2")
         official_files(cfg)
     return find_tracker(name), f"{name}, {why}"
 
@@ -58,10 +63,22 @@ def which_tracker(cfg: Any) -> tuple[str, str]:
             find_tracker(cfg.tracker)  # raises, with what there is
         return cfg.tracker, "as asked for"
     missing = missing_files(cfg)
+    lacking = extras.missing(*extras.TORCH)
+    if not missing and lacking:
+        how = 'pip install "humantrack[hmr2]"'
+        return "embedded", f"since hmr2 needs {', '.join(lacking)} ({how})"
     if not missing:
         return "hmr2", "since all its files are there"
     what = missing[0] if len(missing) == 1 else f"{len(missing)} files"
     return "embedded", f"since hmr2 misses {what} (humantrack-weights list)"
+
+
+def may_use_gpu(cfg: Any) -> bool:
+    """Whether a run might use a GPU for more than drawing; the embedded default does not."""
+    if which_tracker(cfg)[0] != "embedded":
+        return True
+    detector = cfg.phalp.detector or find_tracker("embedded").defaults.detector
+    return registry.may_use_gpu(detector, None) or cfg.video.mask_model is not None
 
 
 def as_meant_today(cfg: Any) -> Any:

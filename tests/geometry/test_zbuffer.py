@@ -291,3 +291,30 @@ def test_a_gpu_draws_the_same():
     assert raster.depth.is_cuda
     assert (raster.face.cpu().numpy() != want[1]).mean() < 0.01
     np.testing.assert_allclose(raster.depth.cpu().numpy(), want[0], rtol=1e-5)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1), scene=st.booleans())
+def test_tensors_are_drawn_as_arrays_are(seed, scene):
+    """The way of GPUs, walked on the CPU."""
+    meshes, faces = np.stack([soup(seed)[0], soup(seed + 1)[0]]), soup(seed)[1]
+    view = zbuffer._View(20.0, (8.0, 6.0), (12, 16), 0.1, 100.0, False)
+    asked = {"scene": scene, "barycentric": True}
+    want = zbuffer._draw(np, meshes, faces, view, **asked)
+    got = zbuffer._draw(torch, torch.as_tensor(meshes), torch.as_tensor(faces), view, **asked)
+    np.testing.assert_array_equal(got.face.numpy(), want.face)
+    np.testing.assert_array_equal(got.depth.numpy(), want.depth)
+    np.testing.assert_allclose(got.barycentric.numpy(), want.barycentric, atol=1e-6)
+
+
+def test_arrays_come_back_for_arrays_and_tensors_for_tensors():
+    vertices, faces = soup(2)
+    arrays = rasterize(vertices, faces, barycentric=True, **CAMERA)
+    tensors = rasterize(
+        torch.as_tensor(vertices), torch.as_tensor(faces), barycentric=True, **CAMERA
+    )
+    for name in ("depth", "face", "barycentric"):
+        assert isinstance(getattr(arrays, name), np.ndarray)
+        np.testing.assert_array_equal(getattr(tensors, name).numpy(), getattr(arrays, name))
+    assert arrays.depth.dtype == arrays.barycentric.dtype == np.float32
+    assert arrays.face.dtype == np.int32

@@ -56,7 +56,7 @@ def stub(monkeypatch, tmp_path):
     """Works in a new folder with a tracker that does nothing; gives the class."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(session, "choose_tracker", lambda cfg: (Stub, "a test's"))
-    monkeypatch.setattr("humantrack.cli.main._session", session.Session())
+    monkeypatch.setattr("humantrack.cli.job._session", session.Session())
     Stub.made, Stub.tracked = [], []
     return Stub
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from humantrack.blazepose import colours
 from humantrack.blazepose.smoothing import LandmarkFilter
@@ -128,6 +127,8 @@ class Memory:
 
     def continued_by(self, boxes: FloatArray) -> IntArray:
         """(N,) number of the remembered person whom each box continues, or -1; one to one."""
+        from scipy.optimize import linear_sum_assignment  # slow to import
+
         overlap = iou(boxes, self.expected_boxes())
         out = np.full(len(boxes), -1)
         for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
@@ -143,6 +144,8 @@ class Memory:
         out = np.full(len(boxes), -1)
         if not self.people or not len(boxes):
             return out
+        from scipy.optimize import linear_sum_assignment
+
         expected = self.expected_boxes()
         look = colours.distance(looks[:, None], np.array([p.look for p in self.people])[None])
         height = np.maximum(boxes[:, 3] - boxes[:, 1], 1)

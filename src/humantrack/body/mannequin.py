@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
 
 from humantrack.body.joints import SMPL_PARENTS
 from humantrack.body.kinematics import JOINTS, PARENTS, forward_kinematics
 from humantrack.errors import MissingWeightsError, WeightsError
 from humantrack.types import BodyBatch
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 Array = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -208,6 +210,8 @@ class _Skin:
         return np.concatenate(people)
 
     def _matrix(self, points: Array) -> csr_matrix:
+        from scipy.sparse import csr_matrix  # slow to import
+
         homogeneous = np.ones((len(points), 4), np.float32)
         homogeneous[:, :3] = points
         values = (self._weight * homogeneous[self._vertex]).ravel()

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +24,7 @@ from humantrack.cli.arguments import quote_existing_path
 from humantrack.config.load import load_config
 from humantrack.config.options import source_options
 from humantrack.errors import ConfigError, HumantrackError, StageError
+from humantrack.extras import need_torch
 from humantrack.geometry.boxes import NETWORK_ASPECT
 from humantrack.geometry.crops import STD_255, crops_with_masks
 from humantrack.run.source import open_source
@@ -133,6 +133,8 @@ class Comparison:
         return found
 
     def _crops(self, frame: Frame, found: Sequence[Any]) -> None:
+        import torch
+
         stage, (boxes, padded, masks, *_) = self.stages["crops"], found
         if not len(boxes):
             return
@@ -189,6 +191,8 @@ class Comparison:
 
     @contextmanager
     def _genuine(self, stage: Stage) -> Iterator[None]:
+        import torch
+
         with contained(self.device), torch.no_grad():
             start = self._now()
             yield
@@ -202,6 +206,8 @@ class Comparison:
 
     def _now(self) -> float:
         if self.device.startswith("cuda"):
+            import torch
+
             torch.cuda.synchronize()
         return time.perf_counter()
 
@@ -300,6 +306,7 @@ def build(overrides: Sequence[str]) -> tuple[Any, Any]:
     Raises:
         HumantrackError: as either does when it is built.
     """
+    need_torch("comparing")
     from humantrack.upstream.adapter import tracker_class
 
     cfg = load_config(*overrides, "tracker=upstream")

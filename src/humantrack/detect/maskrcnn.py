@@ -134,9 +134,9 @@ def _detection_models() -> Any:
 
         nms(torch.zeros(0, 4), torch.zeros(0), 0.5)  # older versions only notice here
     except ModuleNotFoundError as error:
-        hint = f"install torchvision from where torch came from, {other}"
+        hint = f'run pip install "humantrack[hmr2]", {other}'
         raise DependencyError(
-            "phalp.detector=maskrcnn needs a package that is missing", where=error.name, hint=hint
+            "Mask R-CNN needs a package that is not installed", where=error.name, hint=hint
         ) from error
     except (ImportError, RuntimeError, AttributeError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

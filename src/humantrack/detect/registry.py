@@ -112,6 +112,11 @@ def first_available(names: str) -> str:
     return name
 
 
+def may_use_gpu(name: str, mask_model: str | None) -> bool:
+    """Whether a detector, with what finds silhouettes for given boxes, could run on a GPU."""
+    return name != "nanodet" and (name != "given" or mask_model is not None)
+
+
 def least_score(name: str) -> float:
     """The score from which on a detection of this detector may start a track.
 

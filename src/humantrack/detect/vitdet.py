@@ -10,6 +10,7 @@ import numpy as np
 
 from humantrack.detect.one_by_one import OneByOne
 from humantrack.errors import DependencyError, WeightsError
+from humantrack.extras import need_torch
 from humantrack.types import Detections, Frame
 from humantrack.weights import safe_pickle
 from humantrack.weights.catalog import CATALOG
@@ -98,6 +99,7 @@ def _build(score: float) -> tuple[Any, Any]:
     Raises:
         DependencyError: if detectron2, or what it needs, is not there or does not work.
     """
+    need_torch("phalp.detector=vitdet", "torch")
     try:
         return _build_with_detectron2(score)
     except (ImportError, RuntimeError, AttributeError, OSError) as error:

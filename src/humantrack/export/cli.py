@@ -10,14 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from humantrack._version import __version__
 from humantrack.clips.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
-from humantrack.clips.source import ResultsSource
 from humantrack.errors import (
     INTERNAL_ERROR,
     ConfigError,
@@ -26,10 +22,12 @@ from humantrack.errors import (
     printable,
 )
 from humantrack.export.formats.base import FORMATS, Format, find_format
-from humantrack.export.output import StandardOutput
-from humantrack.export.run import STDOUT, export, find_results, is_folder
-from humantrack.results import DEFAULT_MAX_SIZE
 from humantrack.units import parse_size
+
+if TYPE_CHECKING:  # --help and --version must not wait for numpy
+    from rich.console import Console
+
+    from humantrack.clips.source import ResultsSource
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
 
@@ -42,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         no other.
     """
     arguments = _parser().parse_args(argv)
+    from rich.console import Console
+
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         if arguments.schema:
@@ -70,11 +70,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackError]:
+    from humantrack.export.run import STDOUT, export, find_results, is_folder
+    from humantrack.results import DEFAULT_MAX_SIZE
+
     if not arguments.inputs:
         raise ConfigError("no results are named", hint="write humantrack-export out.pkl")
     formats = list(dict.fromkeys(find_format(name) for name in arguments.format or ["json"]))
     options = _options(arguments, formats)
-    max_size = parse_size(arguments.max_size, "--max-size", least=1)
+    max_size = DEFAULT_MAX_SIZE
+    if arguments.max_size is not None:
+        max_size = parse_size(arguments.max_size, "--max-size", least=1)
     inputs = find_results(arguments.inputs)
     if len(inputs) > 1 and arguments.output is not None and not is_folder(arguments.output):
         hint = "name a folder, with a slash at its end"
@@ -157,12 +162,18 @@ def _options(arguments: argparse.Namespace, formats: Sequence[Format]) -> Export
 @contextmanager
 def _progress(console: Console, quiet: bool) -> Iterator[Callable[..., Callable[[int], None]]]:
     """A bar on a terminal, nothing elsewhere."""
+    from rich import progress as rich
+    from rich.markup import escape
+
     shown = console.is_terminal and not quiet
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    rate = TextColumn("{task.completed} frames")
-    with Progress(
-        *columns, rate, TimeRemainingColumn(), console=console, transient=True, disable=not shown
-    ) as bar:
+    columns = (
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.TaskProgressColumn(),
+        rich.TextColumn("{task.completed} frames"),
+        rich.TimeRemainingColumn(),
+    )
+    with rich.Progress(*columns, console=console, transient=True, disable=not shown) as bar:
 
         def begin(source: ResultsSource) -> Callable[[int], None]:
             task = bar.add_task(escape(source.path.name), total=source.facts.frame_count)
@@ -172,6 +183,8 @@ def _progress(console: Console, quiet: bool) -> Iterator[Callable[..., Callable[
 
 
 def _print_schema() -> int:
+    from humantrack.export.output import StandardOutput
+
     schema = files("humantrack.export").joinpath("results.schema.json").read_text("utf-8")
     with StandardOutput() as outputs:
         outputs.open(".json").write(schema.encode())
@@ -260,7 +273,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--strict", action="store_true", help="results that are cut short are an error")
     add(
         "--max-size",
-        default=str(DEFAULT_MAX_SIZE),
         metavar="SIZE",
         help="most that a file may swell to when decompressed (4.3G)",
     )

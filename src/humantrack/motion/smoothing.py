@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.signal import savgol_coeffs
 
 from humantrack.geometry.rotations import (
     axis_angle_to_quaternion,
@@ -52,6 +51,8 @@ def _windows(count: int) -> tuple[np.ndarray, np.ndarray]:
     order = min(SAVGOL_ORDER, width - 1)
     start = np.clip(np.arange(count) - width // 2, 0, count - width)
     place = np.arange(count) - start
+    from scipy.signal import savgol_coeffs  # slow to import
+
     table = np.array([savgol_coeffs(width, order, pos=p, use="dot") for p in range(width)])
     return start[:, None] + np.arange(width), table[place]
 

@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
 
 from humantrack.errors import ConfigError
+from humantrack.geometry.zbuffer import rasterize
 from humantrack.render.palette import Colour
 from humantrack.types import BodyBatch, Observation
 
@@ -70,6 +70,8 @@ class MeshPainter:
     """
 
     def __init__(self, body: Any, *, head_mask: bool = False, device: str = "cpu") -> None:
+        from scipy.sparse import csr_matrix  # slow to import
+
         self._body = body
         self._device = device
         self._faces = np.asarray(body.faces, np.int64)
@@ -130,13 +132,10 @@ class MeshPainter:
         self, vertices: Array, camera: Camera, size: tuple[int, int]
     ) -> npt.NDArray[np.int32]:
         """(H,W) row of the face seen, n*F + face for person n, -1 for none."""
-        import torch  # here, so that importing the room stays light
-
-        from humantrack.geometry.zbuffer import rasterize
-
+        surfaces, faces = _on(self._device, np.asarray(vertices, np.float32), self._faces)
         raster = rasterize(
-            torch.from_numpy(np.asarray(vertices, np.float32)).to(self._device),
-            torch.from_numpy(self._faces).to(self._device),
+            surfaces,
+            faces,
             focal_px=camera.focal_px,
             centre_px=camera.centre_px,
             size=size,
@@ -145,7 +144,8 @@ class MeshPainter:
             cull_back=True,
             scene=True,
         )
-        return np.asarray(raster.face[0].cpu())
+        face = raster.face[0]
+        return np.asarray(face if isinstance(face, np.ndarray) else face.cpu())
 
     def _shade(self, planes: Array) -> npt.NDArray[np.intp]:
         """(N,F) brightness of each face, 0..255, from normals averaged at its corners."""
@@ -165,6 +165,15 @@ class MeshPainter:
         by_person = np.ascontiguousarray(light.T)
         mean = sum(by_person.take(corner, axis=1) for corner in self._faces.T)
         return np.asarray(np.clip(mean * (255 / 3 / BRIGHTEST), 0, 255), np.intp)
+
+
+def _on(device: str, *arrays: npt.NDArray[Any]) -> Sequence[Any]:
+    """Arrays as the z-buffer takes them: as they are for the CPU, else as tensors."""
+    if device.startswith("cpu"):
+        return arrays
+    import torch
+
+    return [torch.from_numpy(array).to(device) for array in arrays]
 
 
 def _colour_table(paints: Sequence[Paint]) -> npt.NDArray[np.uint32]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 
 from humantrack._version import __version__
 from humantrack.errors import ConfigError
+from humantrack.extras import missing, need_torch
 from humantrack.fingerprint import config_fingerprint, source_fingerprint
 from humantrack.types import SourceInfo
 from humantrack.video.source import Keys
@@ -91,12 +94,24 @@ class RunOptions:
     """The whole configuration as plain containers, for the record: the meta file, fingerprints."""
 
 
+_DEVICES = "use auto, cpu, cuda, cuda:1 or mps"
+
+
 def choose_device(name: str) -> str:
     """'auto' -> 'cuda', 'mps' or 'cpu', the first there is; any other name is checked.
 
+    Without torch there is only the CPU, and 'cpu' is known without asking torch.
+
     Raises:
         ConfigError: if this machine has no such device.
+        DependencyError: if torch, which is not installed, is needed to use it.
     """
+    if name == "cpu" or (name == "auto" and missing("torch")):
+        return "cpu"
+    if re.fullmatch(r"(cuda|mps)(:\d+)?", name):
+        need_torch(f"device={name}", "torch")
+    elif missing("torch"):
+        raise ConfigError("unknown device", where=f"device={name}", hint=_DEVICES)
     import torch
 
     have = ["cpu"]
@@ -109,9 +124,7 @@ def choose_device(name: str) -> str:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(
-            "unknown device", where=f"device={name}", hint="use auto, cpu, cuda, cuda:1 or mps"
-        ) from error
+        raise ConfigError("unknown device", where=f"device={name}", hint=_DEVICES) from error
     if device.type not in have or (device.index or 0) >= max(torch.cuda.device_count(), 1):
         raise ConfigError(
             "this machine has no such device",
@@ -134,12 +147,12 @@ def chunk_size(batch_frames: int | None, info: SourceInfo, device: str) -> int:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, numpy's and torch's global random numbers."""
-    import torch
-
+    """Seed Python's, numpy's and, where torch is in use, torch's global random numbers."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)
 
 
 def run_fingerprint(

@@ -7,6 +7,7 @@ import os
 import socket
 from pathlib import Path
 
+from humantrack.extras import missing
 from humantrack.sweep.claim import Claim, HeldError
 
 FOREVER_S = 1e9
@@ -14,10 +15,13 @@ FOREVER_S = 1e9
 
 
 def gpus_of(device: str) -> list[str]:
-    """The GPUs that ``device`` lets a sweep on this machine share out; empty if it uses none."""
+    """The GPUs that ``device`` lets a sweep on this machine share out; empty if it uses none.
+
+    Without torch none can be used.
+    """
     if device == "mps" or device.startswith("cuda:"):
         return [device]
-    if device not in ("auto", "cuda"):
+    if device not in ("auto", "cuda") or missing("torch"):
         return []
     import torch
 

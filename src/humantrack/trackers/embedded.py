@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from humantrack.detect.registry import may_use_gpu
 from humantrack.phalp import PHALP, Defaults
 
 
@@ -23,3 +24,15 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
 
         self.body = load_mannequin()
         self.estimator = BlazePoseEstimator(self.body, aspect=self.aspect)
+
+    def choose_device(self) -> str:
+        """As of any tracker; but ``auto`` is the CPU if no network runs that could use a GPU.
+
+        A subclass may bring one, so it keeps the general rule.
+        """
+        detector, cfg = self._detector_name(), self.cfg
+        if cfg.device != "auto" or type(self) is not BlazePose_4dhuman:
+            return super().choose_device()
+        if may_use_gpu(detector, cfg.video.mask_model):
+            return super().choose_device()
+        return "cpu"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from humantrack.errors import ConfigError
+from humantrack.extras import need_torch
 from humantrack.phalp import PHALP, Defaults
 from humantrack.trackers.official_files import OfficialFiles, official_files
 
@@ -24,6 +25,7 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
 
     def setup_hmr(self) -> None:
         """Load SMPL, HMR2 and the texture stages; with ``hmr_type=hmr2018`` HMAR alone."""
+        need_torch("tracker=hmr2")
         from humantrack.appearance.encoder import TextureEncoder
         from humantrack.appearance.hmar import load_encoder
         from humantrack.appearance.stage import TextureAppearance

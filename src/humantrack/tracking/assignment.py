@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from humantrack.types.arrays import FloatArray
 
@@ -33,6 +32,8 @@ def assign(cost: FloatArray, threshold: float) -> Assignment:
     Costs above it (and NaN) become threshold + 1e-5 before the search, as in PHALP, so one
     hopeless pair does not push another pair away from its best partner.
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
     gated = np.where(cost <= threshold, cost, threshold + OVER)
     rows, columns = linear_sum_assignment(gated)
     matches = tuple(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import stdtrit
 
 from humantrack.tracking.fields import Location
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
@@ -39,6 +38,8 @@ def forecast_locations(locations: FloatArray, times: IntArray, ahead: IntArray) 
         1, 0. Intervals are NaN if all times are equal, everything is NaN if a depth is not
         positive.
     """
+    from scipy.special import stdtrit  # slow to import
+
     n = locations.shape[1]
     t = times.astype(np.float64)
     mean_t = t.mean(axis=1, keepdims=True)

@@ -9,11 +9,9 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich import filesize
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
+from humantrack._version import __version__
 from humantrack.atomic import atomic_write
 from humantrack.errors import (
     ConfigError,
@@ -34,6 +32,9 @@ from humantrack.weights.catalog import (
 )
 from humantrack.weights.fetch import fetch, install_archive
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for a wrong argument, or that of the first error met.
     """
     arguments = _parser().parse_args(argv)
+    from rich.console import Console
+
     console = Console(soft_wrap=True, highlight=False, markup=False)
     try:
         errors = arguments.run(arguments, console)
@@ -60,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Model files of HMR2, PHALP and detectors. The embedded default needs none.",
         epilog="The cache is $HUMANTRACK_CACHE, or else ~/.cache.",
     )
+    version = f"humantrack-weights {__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     groups = ", ".join(GROUPS)
     for name, run, text, default in (
@@ -86,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list(arguments: argparse.Namespace, console: Console) -> list[HumantrackError]:
     """Three lines a file, none of them folded, so that names and addresses can be copied."""
+    from rich import filesize
+
     files = select(arguments.names)
     console.print(f"cache: {cache_root()}")
     for group in dict.fromkeys(file.group for file in files):
@@ -103,6 +110,14 @@ def _list(arguments: argparse.Namespace, console: Console) -> list[HumantrackErr
 
 
 def _fetch(arguments: argparse.Namespace, console: Console) -> list[HumantrackError]:
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TransferSpeedColumn,
+    )
+
     errors: list[HumantrackError] = []
     bars: dict[str, object] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())

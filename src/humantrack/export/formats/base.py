@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from humantrack.clips.source import Batch, ResultsSource
 from humantrack.errors import ConfigError
-from humantrack.export.output import OutputFiles
-from humantrack.motion.motion import Motion, MotionCollector
+
+if TYPE_CHECKING:  # the list of formats is read for --help, which must not wait for numpy
+    from humantrack.clips.source import Batch, ResultsSource
+    from humantrack.export.output import OutputFiles
+    from humantrack.motion.motion import Motion
 
 
 class Exporter(ABC):
@@ -47,6 +49,8 @@ class MotionExporter(Exporter):
 
     def begin(self) -> None:
         """Nothing is written before all frames are known."""
+        from humantrack.motion.motion import MotionCollector
+
         self._collector = MotionCollector(self.options, self.facts.fps)
 
     def write(self, batch: Batch) -> None:

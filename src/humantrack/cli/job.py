@@ -1,0 +1,90 @@
+"""A job of the command line: what Hydra calls with the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from rich.console import Console
+
+from humantrack.cli.errors import explain
+from humantrack.cli.logging import log_to_stderr
+from humantrack.config.options import plain, with_values
+from humantrack.errors import InterruptedRunError
+from humantrack.pipeline.progress import console_progress
+from humantrack.pipeline.stopping import on_signals
+from humantrack.pipeline.summary import RunSummary
+from humantrack.run.settings import run_fingerprint
+from humantrack.session import Session, as_meant_today, may_use_gpu
+from humantrack.sweep import devices
+from humantrack.sweep.job import run_job as run_clip
+from humantrack.sweep.job import wait_out_interrupts
+
+failures: list[BaseException] = []
+"""Errors of this process's jobs. Hydra would print each one in its own way if it saw it."""
+
+
+def _is_stopped() -> bool:
+    """True once a job was interrupted: those after it are not begun."""
+    return any(isinstance(e, InterruptedRunError | KeyboardInterrupt) for e in failures)
+
+
+def run_job(cfg: Any) -> None:
+    """What Hydra calls once, or in a sweep once for each job, there perhaps in another process."""
+    with log_to_stderr():
+        if cfg.sweep.report is not None:
+            _run_clip_of_sweep(cfg)
+            return
+        if _is_stopped():
+            return
+        try:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:  # a sweeper that is not ours
+                folder = Path(cfg.video.output_dir) / str(HydraConfig.get().job.num)
+                cfg = with_values(cfg, video__output_dir=str(folder))
+            with on_signals() as stop:
+                summary = Session().track(cfg, stop, progress=console_progress(plain=cfg.debug))
+            summary.print(Console(stderr=True))
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
+            failures.append(error)
+
+
+_session = Session()
+"""Of this process's jobs of a sweep."""
+
+
+def _run_clip_of_sweep(cfg: Any) -> None:
+    """A job of the folder sweep; how it ended goes into its report and nowhere else."""
+    wait_out_interrupts()
+    report, keys = Path(cfg.sweep.report), cfg.sweep
+    shared = cfg.device != "auto" or may_use_gpu(cfg)
+    gpus = devices.gpus_of(cfg.device) if shared else []
+    device = devices.own_gpu(report.parent / "gpus", cfg.device, gpus)
+    cfg = with_values(cfg, device=device)
+    with on_signals() as stop:
+        run_clip(
+            Path(cfg.video.output_dir),
+            report,
+            work=lambda: _track_clip(cfg, stop),
+            explain=explain,
+            fingerprint=lambda: _fingerprint(cfg),
+            stop=stop,
+            resume=keys.resume,
+            retries=keys.retries,
+            max_failures=keys.max_failures,
+            lost_after_s=keys.lost_after_s,
+        )
+
+
+def _track_clip(cfg: Any, stop: Event) -> RunSummary:
+    summary = _session.track(cfg, stop, progress=console_progress(plain=cfg.debug))
+    summary.print(Console(stderr=True, width=100))
+    return summary
+
+
+def _fingerprint(cfg: Any) -> dict[str, str]:
+    """Of the clip and the configuration that results are finished for."""
+    settings = plain(as_meant_today(cfg))
+    return run_fingerprint(settings, Path(cfg.video.source).expanduser())
