@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from humantrack import video
+from humantrack.config.paths import with_paths
 from humantrack.detect.registry import LEAST_SCORE, first_available, make_detector
 from humantrack.errors import OutputError
 from humantrack.pipeline.loop import feed, walk
@@ -61,7 +62,7 @@ class PHALP:
     pose_forecaster: Any
 
     def __init__(self, cfg: Any) -> None:
-        self.cfg = cfg
+        self.cfg = cfg = with_paths(cfg)
         self.device = choose_device(cfg.device)
         self.given_boxes = load_given_boxes(cfg)
         self.setup_hmr()

@@ -21,7 +21,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from humantrack.cli.arguments import quote_existing_path
 from humantrack.config.load import load_config
 from humantrack.errors import ConfigError, HumantrackError, StageError
 from humantrack.geometry.boxes import NETWORK_ASPECT
@@ -318,7 +317,7 @@ def main(argv: list[str] | None = None) -> int:
         clip, *more = arguments
         if "=" not in clip:
             clip = f"video.source={clip}"
-        overrides = with_defaults([quote_existing_path(a) for a in (clip, *more)])
+        overrides = with_defaults([clip, *more])
         genuine, native = build(overrides)
         comparison = Comparison(genuine, native, native.device)
         with open_source(native.cfg, None) as source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,17 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from humantrack import session
 from humantrack._version import __version__
-from humantrack.cli.arguments import overrides_in, quote_clips, quote_existing_path
+from humantrack.cli.arguments import CommandLine, read_arguments
 from humantrack.cli.errors import explain, report_error
-from humantrack.config.load import check_overrides, conf_dir, prefer_own_launchers, register_schema
-from humantrack.errors import (
-    InterruptedRunError,
-)
+from humantrack.config.files import read_user_files
+from humantrack.config.load import conf_dir, prefer_own_launchers, register_schema
+from humantrack.config.paths import with_paths
+from humantrack.errors import ConfigError, InterruptedRunError
 from humantrack.pipeline.stopping import on_signals
 from humantrack.run.settings import run_fingerprint
 from humantrack.sweep import devices
@@ -82,6 +84,11 @@ def _run(cfg: Any) -> None:
 
 
 def _run_job(cfg: Any) -> None:
+    try:
+        cfg = _with_paths(cfg)
+    except (ConfigError, OmegaConfBaseException) as error:
+        _call.failures.append(error)
+        return
     if cfg.sweep.report is not None:
         _run_clip_of_sweep(cfg)
         return
@@ -96,6 +103,23 @@ def _run_job(cfg: Any) -> None:
         summary.print(Console(stderr=True))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
         _call.failures.append(error)
+
+
+def _with_paths(cfg: Any) -> Any:
+    """Relative paths begin where the user was, also when Hydra has changed the folder.
+
+    Raises:
+        ConfigError: if the user's own configuration is not made from ours.
+        OmegaConfBaseException: for a reference that leads nowhere.
+    """
+    hydras = HydraConfig.get()
+    if "sweep" not in cfg:
+        raise ConfigError(
+            "the configuration lacks humantrack's own keys",
+            where=hydras.job.config_name,
+            hint="begin its defaults list with `- config`",
+        )
+    return with_paths(cfg, Path(hydras.runtime.cwd) if hydras.job.chdir else None)
 
 
 def _run_clip_of_sweep(cfg: Any) -> None:
@@ -137,14 +161,12 @@ def main(argv: list[str] | None = None) -> None:
     if "--version" in arguments:
         sys.stdout.write(f"humantrack {__version__}\n")
         return
-    sweeps = bool({"-m", "--multirun"} & set(arguments))
-    arguments = [quote_clips(a) if sweeps else quote_existing_path(a) for a in arguments]
-    debug = any(a.replace(" ", "").lower() == "debug=true" for a in arguments)
+    debug = "debug=true" in arguments
     _call.failures.clear()
     try:
-        overrides = overrides_in(arguments)
-        check_overrides(overrides)
-        _call_hydra(arguments)
+        line = read_arguments(arguments)
+        debug = line.debug
+        _call_hydra(line)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
         _call.failures.append(error)
     if _call.failures:
@@ -152,13 +174,23 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(codes[0])
 
 
-def _call_hydra(arguments: list[str]) -> None:
+def _call_hydra(line: CommandLine) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints and exits by itself
     prefer_own_launchers()
+    read_user_files(line.config_name)
     before = sys.argv
-    sys.argv = [before[0], *arguments]
+    sys.argv = [before[0], *line.arguments]
     try:
-        _run()
+        with warnings.catch_warnings():
+            if line.rerun is not None:  # Hydra's are not of what the user does
+                warnings.simplefilter("ignore", UserWarning)
+            _run()
+    except SystemExit as end:
+        sys.exit(ConfigError.exit_code if end.code == 1 else end.code)  # it has said why
+    except Exception as error:
+        if line.rerun is None:
+            raise
+        raise ConfigError("not a job that can be run again", where=line.rerun) from error
     finally:
         sys.argv = before
 
