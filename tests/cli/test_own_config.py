@@ -43,8 +43,7 @@ def test_a_file_from_the_defaults(run, data, tmp_path, monkeypatch):
         ("nosuch", "no such configuration: nosuch.yaml"),
     ],
 )
-def test_a_fault_is_told_with_its_place(name, message, refused, data, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_fault_is_told_with_its_place(name, message, refused, data):
     assert message in refused("--config-dir", data / "config", "--config-name", name)
 
 
@@ -63,7 +62,7 @@ def test_a_fault_is_told_with_its_place(name, message, refused, data, tmp_path, 
         ("video:\n  source: caf\xe9\n".encode("latin-1"), "UTF-8"),
         ("\x00", "mine.yaml"),
         ("vdeo:\n  source: a\n", "mine.yaml:1. Did you mean"),
-        ("video.source: a\n", "mine.yaml:1"),
+        ("video.source: a\n", "mine.yaml:1. Write video: and under it source:"),
         ("n_init: 3\n", "did you mean phalp.n_init"),
         ("video:\n  source: a\nphalp:\n  n_int: 3\n", "mine.yaml:4. Did you mean phalp.n_init"),
         ("phalp: 3\n", "mine.yaml:1"),
@@ -103,7 +102,7 @@ def test_a_folder_in_the_place_of_a_file(own, refused):
     assert "no such configuration" in refused(*HERE)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "video:\n", "---\n"])
+@pytest.mark.parametrize("text", ["", "defaults: [config]\n", "# nothing\n", "video:\n", "---\n"])
 def test_a_file_that_sets_nothing_is_the_defaults(text, own, run):
     own(text)
     [cfg] = run(*HERE, "video.source=a.mp4")
@@ -213,10 +212,10 @@ def test_a_file_on_another_file(own, run):
     assert cfg.video.extract_video is True
 
 
-def test_a_file_called_config(own, run):
+@pytest.mark.parametrize("name", [(), ("--config-name", "config")])
+def test_a_file_called_config(name, own, refused):
     own("video: {source: a.mp4}\n", "config.yaml")
-    [cfg] = run("--config-dir", ".")
-    assert (cfg.video.source, cfg.phalp.n_init) == ("a.mp4", 5)
+    assert "config.yaml. Rename it" in refused("--config-dir", ".", *name)
 
 
 def test_the_name_may_have_its_ending_and_the_folder_a_home(own, run, tmp_path, monkeypatch):

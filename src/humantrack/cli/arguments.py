@@ -146,6 +146,16 @@ def _check_config(args: argparse.Namespace, folders: list[Path]) -> None:
     if args.config_dir is not None and not folders[0].is_dir():
         raise ConfigError("no such folder", where=f"--config-dir {args.config_dir}")
     name = args.config_name
+    if (
+        name in (None, "config", "config.yaml")
+        and folders
+        and (folders[0] / "config.yaml").exists()
+    ):
+        raise ConfigError(
+            "a configuration of your own needs another name, since this is humantrack's",
+            where=folders[0] / "config.yaml",
+            hint="rename it, and add --config-name NAME",
+        )
     if name is None or args.config_path is not None:
         return
     file = name if name.endswith(".yaml") else f"{name}.yaml"

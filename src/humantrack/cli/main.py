@@ -177,7 +177,7 @@ def main(argv: list[str] | None = None) -> None:
 def _call_hydra(line: CommandLine) -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints and exits by itself
     prefer_own_launchers()
-    read_user_files(line.config_name)
+    read_user_files(line.config_name or "config")
     before = sys.argv
     sys.argv = [before[0], *line.arguments]
     try:
@@ -187,6 +187,9 @@ def _call_hydra(line: CommandLine) -> None:
             _run()
     except SystemExit as end:
         sys.exit(ConfigError.exit_code if end.code == 1 else end.code)  # it has said why
+    except RecursionError as error:
+        name = line.config_name or "config"
+        raise ConfigError("its defaults list leads back to itself", where=name) from error
     except Exception as error:
         if line.rerun is None:
             raise

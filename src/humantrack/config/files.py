@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins import file_config_source as hydras
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
@@ -27,15 +27,16 @@ _NOT_OURS = ("defaults", "hydra")
 """Keys of a file that are Hydra's."""
 
 
-class UserConfigSource(FileConfigSource):
+class FileConfigSource(hydras.FileConfigSource):
     """Hydra's reader of yaml files, for files that a user wrote.
 
     A name stays as typed where YAML would read a number, and a file without a defaults list
-    begins from all the defaults.
+    begins from all the defaults. Hydra tells its readers apart by their class's name, and would
+    refuse one of another name in a job's process.
     """
 
-    primary: str | None = None
-    """Name of the file that takes the place of ``config``, if one does."""
+    primary: str = "config"
+    """Name of the configuration that a run begins from."""
 
     def __init__(self, provider: str, path: str) -> None:
         super().__init__(provider, path)
@@ -58,9 +59,8 @@ class UserConfigSource(FileConfigSource):
             header = self._get_header_dict(text)
         except ValueError as error:
             raise ConfigError(str(error), where=f"{path}:1") from error
-        is_primary = name in (self.primary, f"{self.primary}.yaml")
         settings = read_settings(text, path, _packages(config_path, header.get("package")))
-        if is_primary and "defaults" not in settings:
+        if name in (self.primary, f"{self.primary}.yaml"):
             settings = {"defaults": ["config", "_self_"], **settings}
         return ConfigResult(
             config=OmegaConf.create(settings),
@@ -70,11 +70,15 @@ class UserConfigSource(FileConfigSource):
         )
 
 
-def read_user_files(primary: str | None) -> None:
-    """Let Hydra read the user's files through :class:`UserConfigSource` in this process."""
+def read_user_files(primary: str) -> None:
+    """Let Hydra read the user's files through :class:`FileConfigSource` in this process.
+
+    Args:
+        primary: name of the configuration that the run begins from.
+    """
     Plugins.instance()  # registers Hydra's own reader
-    UserConfigSource.primary = primary
-    SourcesRegistry.instance().types[UserConfigSource.scheme()] = UserConfigSource
+    FileConfigSource.primary = primary
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 
 
 def read_text(path: Path) -> str:
@@ -104,10 +108,11 @@ def read_settings(text: str, path: Path, packages: Sequence[str] = ("",)) -> dic
     Raises:
         ConfigError: naming the file, the line and the nearest right key.
     """
-    loader = get_yaml_loader()(text)
+    loader = None
     try:
+        loader = get_yaml_loader()(text)
         root = loader.get_single_node()
-        if root is None:
+        if root is None or root.tag == _NULL:
             return {}
         if not isinstance(root, yaml.MappingNode):
             raise ConfigError(
@@ -127,7 +132,10 @@ def read_settings(text: str, path: Path, packages: Sequence[str] = ("",)) -> dic
     except RecursionError as error:
         raise ConfigError("is nested too deeply", where=path) from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
+    if not isinstance(settings.get("defaults", []), list):
+        raise ConfigError("defaults is not a list", where=path, hint="write - config under it")
     return settings
 
 
@@ -154,14 +162,18 @@ def _entries(node: yaml.MappingNode, prefix: str) -> Iterator[_Entry]:
         if is_section and isinstance(value, yaml.MappingNode):
             yield from _entries(value, f"{name}.")
         elif not (is_section and value.tag == _NULL):
-            yield _Entry(name, known.get(name), value, name_node.start_mark.line + 1)
+            key = None if "." in name_node.value else known.get(name)
+            yield _Entry(name, key, value, name_node.start_mark.line + 1)
 
 
 def _faults(node: yaml.MappingNode, path: Path, prefix: str) -> Iterator[ConfigError]:
     for entry in _entries(node, prefix):
         place = f"{path}:{entry.line}"
         if entry.key is None:
-            yield ConfigError(f"unknown key {entry.name}", where=place, hint=nearest(entry.name))
+            section, _, leaf = entry.name.partition(".")
+            is_flat = entry.name in keys_by_name()
+            hint = f"write {section}: and under it {leaf}:" if is_flat else nearest(entry.name)
+            yield ConfigError(f"unknown key {entry.name}", where=place, hint=hint)
             continue
         problem = _problem(entry.key, entry.value)
         if problem is not None:

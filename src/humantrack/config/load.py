@@ -162,6 +162,8 @@ def from_hydra(error: Exception) -> ConfigError:
     if isinstance(cause, yaml.YAMLError):
         return broken_yaml(cause)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].endswith("raised while composing config:"):
+        del lines[0]
     where = next((ln.split(":", 1)[1].strip() for ln in lines if ln.startswith("full_key:")), None)
     options = _options(lines)
     return ConfigError(
