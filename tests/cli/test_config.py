@@ -42,7 +42,9 @@ def test_video_group_chooses_phalps_mode():
         ("phalp.n_init=many", "phalp.n_init"),
         ("render.enable=perhaps", "render.enable"),
         ("clip.mp4", "video.source=clip.mp4"),
-        ("video.source=a (1).mp4", "quotes"),
+        ("render.type=[a (1)", "quotes"),
+        ("+new=1", "unknown key: new"),
+        ("~seed", "cannot be taken away"),
     ],
 )
 def test_a_wrong_key_or_value_is_one_line_that_helps(override, message):
@@ -53,7 +55,9 @@ def test_a_wrong_key_or_value_is_one_line_that_helps(override, message):
 
 
 def test_hydras_own_overrides_pass():
-    check_overrides(["hydra.run.dir=x", "+new=1", "~seed", "video=extract", "phalp.n_init=3,5"])
+    check_overrides(
+        ["hydra.run.dir=x", "+hydra.new=1", "~hydra.sweeper", "video=extract", "phalp.n_init=3,5"]
+    )
 
 
 def test_every_key_of_phalps_command_line_is_there():

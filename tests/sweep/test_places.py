@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humantrack.config.load import load_config, quoted
+from humantrack.config.load import load_config
+from humantrack.config.quoting import quoted
 from humantrack.errors import ConfigError
 from humantrack.sweep.folders import in_shard, job_folders, parse_shard, settings_folder
 

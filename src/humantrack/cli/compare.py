@@ -20,7 +20,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from humantrack.cli.arguments import quote_existing_path
 from humantrack.config.load import load_config
 from humantrack.config.options import source_options
 from humantrack.errors import ConfigError, HumantrackError, StageError
@@ -326,7 +325,7 @@ def main(argv: list[str] | None = None) -> int:
         clip, *more = arguments
         if "=" not in clip:
             clip = f"video.source={clip}"
-        overrides = with_defaults([quote_existing_path(a) for a in (clip, *more)])
+        overrides = with_defaults([clip, *more])
         genuine, native = build(overrides)
         comparison = Comparison(genuine, native, native.device)
         with open_source(source_options(native.cfg), None) as source:

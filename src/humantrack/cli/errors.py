@@ -7,6 +7,7 @@ import traceback
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from humantrack.config.load import from_hydra
 from humantrack.errors import INTERNAL_ERROR, HumantrackError, InterruptedRunError, OutputError
@@ -37,7 +38,7 @@ def _known_error(error: BaseException) -> HumantrackError | None:
         return error
     if isinstance(error, KeyboardInterrupt):
         return InterruptedRunError("stopped")
-    if isinstance(error, HydraException | OmegaConfBaseException):
+    if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return from_hydra(error)
     if isinstance(error, OSError):
         return OutputError(

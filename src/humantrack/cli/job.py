@@ -8,12 +8,14 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from humantrack.cli.errors import explain
 from humantrack.cli.logging import log_to_stderr
 from humantrack.config.options import plain, with_values
-from humantrack.errors import InterruptedRunError
+from humantrack.config.paths import with_paths
+from humantrack.errors import ConfigError, InterruptedRunError
 from humantrack.pipeline.progress import console_progress
 from humantrack.pipeline.stopping import on_signals
 from humantrack.pipeline.summary import RunSummary
@@ -35,6 +37,11 @@ def _is_stopped() -> bool:
 def run_job(cfg: Any) -> None:
     """What Hydra calls once, or in a sweep once for each job, there perhaps in another process."""
     with log_to_stderr():
+        try:
+            cfg = _with_paths(cfg)
+        except (ConfigError, OmegaConfBaseException) as error:
+            failures.append(error)
+            return
         if cfg.sweep.report is not None:
             _run_clip_of_sweep(cfg)
             return
@@ -49,6 +56,23 @@ def run_job(cfg: Any) -> None:
             summary.print(Console(stderr=True))
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
             failures.append(error)
+
+
+def _with_paths(cfg: Any) -> Any:
+    """Relative paths begin where the user was, also when Hydra has changed the folder.
+
+    Raises:
+        ConfigError: if the user's own configuration is not made from ours.
+        OmegaConfBaseException: for a reference that leads nowhere.
+    """
+    hydras = HydraConfig.get()
+    if "sweep" not in cfg:
+        raise ConfigError(
+            "the configuration lacks humantrack's own keys",
+            where=hydras.job.config_name,
+            hint="begin its defaults list with `- config`",
+        )
+    return with_paths(cfg, Path(hydras.runtime.cwd) if hydras.job.chdir else None)
 
 
 _session = Session()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from humantrack._version import __version__
 
 # All else is imported where it is used: --help and --version must not wait for Hydra and numpy.
+
+if TYPE_CHECKING:
+    from humantrack.cli.arguments import CommandLine
 
 HELP = """\
 humantrack {version}: reconstruct and track every person of a video in 3D
@@ -52,19 +56,16 @@ def main(argv: list[str] | None = None) -> None:
     if "--version" in arguments:
         sys.stdout.write(f"humantrack {__version__}\n")
         return
-    from humantrack.cli.arguments import overrides_in, quote_clips, quote_existing_path
+    from humantrack.cli.arguments import read_arguments
     from humantrack.cli.errors import report_error
     from humantrack.cli.job import failures
-    from humantrack.config.load import check_overrides
 
-    sweeps = bool({"-m", "--multirun"} & set(arguments))
-    arguments = [quote_clips(a) if sweeps else quote_existing_path(a) for a in arguments]
-    debug = any(a.replace(" ", "").lower() == "debug=true" for a in arguments)
+    debug = "debug=true" in arguments
     failures.clear()
     try:
-        overrides = overrides_in(arguments)
-        check_overrides(overrides)
-        _call_hydra(arguments)
+        line = read_arguments(arguments)
+        debug = line.debug
+        _call_hydra(line)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
         failures.append(error)
     if failures:
@@ -72,19 +73,37 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(codes[0])
 
 
-def _call_hydra(arguments: list[str]) -> None:
+def _call_hydra(line: CommandLine) -> None:
+    import warnings
+
     import hydra
 
     from humantrack.cli.job import run_job
-    from humantrack.config.load import conf_dir, prefer_own_launchers, register_schema
+    from humantrack.config.files import read_user_files
+    from humantrack.config.load import VERSION_BASE, conf_dir, prefer_own_launchers, register_schema
+    from humantrack.errors import ConfigError
 
+    start = hydra.main(version_base=VERSION_BASE, config_path=str(conf_dir()), config_name="config")
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints and exits by itself
     register_schema()
     prefer_own_launchers()
+    read_user_files(line.config_name or "config")
     before = sys.argv
-    sys.argv = [before[0], *arguments]
+    sys.argv = [before[0], *line.arguments]
     try:
-        hydra.main(version_base="1.2", config_path=str(conf_dir()), config_name="config")(run_job)()
+        with warnings.catch_warnings():
+            if line.rerun is not None:  # Hydra's are not of what the user does
+                warnings.simplefilter("ignore", UserWarning)
+            start(run_job)()
+    except SystemExit as end:
+        sys.exit(ConfigError.exit_code if end.code == 1 else end.code)  # it has said why
+    except RecursionError as error:
+        name = line.config_name or "config"
+        raise ConfigError("its defaults list leads back to itself", where=name) from error
+    except Exception as error:
+        if line.rerun is None:
+            raise
+        raise ConfigError("not a job that can be run again", where=line.rerun) from error
     finally:
         sys.argv = before
 

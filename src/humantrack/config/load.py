@@ -6,24 +6,27 @@ import contextlib
 import itertools
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.version import VersionBase
 from omegaconf.errors import OmegaConfBaseException
 
-from humantrack.config.schema import Config, all_keys
-from humantrack.config.values import set_values
-from humantrack.errors import ConfigError
+from humantrack.config.keywords import set_values
+from humantrack.config.paths import register_resolver
+from humantrack.config.schema import Config
+from humantrack.config.values import as_meant, keys_by_name
+from humantrack.errors import ConfigError, HumantrackError
 
 SCHEMA_NAME = "humantrack_schema"
 VERSION_BASE = "1.2"
@@ -37,6 +40,7 @@ def conf_dir() -> Path:
 
 def register_schema() -> None:
     """Make the schema known to Hydra. Calling it twice does no harm."""
+    register_resolver()
     ConfigStore.instance().store(name=SCHEMA_NAME, node=Config)
 
 
@@ -58,8 +62,9 @@ def load_config(*overrides: str | Mapping[str, Any]) -> Any:
     was.
 
     Args:
-        overrides: as on the command line, e.g. ``"video.source=clip.mp4"``, or dictionaries whose
-            values are taken as they are, e.g. ``{"video.source": Path("a, b [1].mp4")}``.
+        overrides: as on the command line, e.g. ``"video.source=clip.mp4"``, where a path is taken
+            as it is, whatever it holds; or dictionaries whose values are taken as they are, e.g.
+            ``{"video.source": Path("a, b [1].mp4")}``.
 
     Returns:
         An OmegaConf ``DictConfig`` of the schema ``Config``.
@@ -67,7 +72,7 @@ def load_config(*overrides: str | Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: for an unknown key or a value of the wrong type.
     """
-    texts = [text for text in overrides if isinstance(text, str)]
+    texts = [as_meant(text) for text in overrides if isinstance(text, str)]
     check_overrides(texts)
     register_schema()
     try:
@@ -77,7 +82,7 @@ def load_config(*overrides: str | Mapping[str, Any]) -> Any:
         raise from_hydra(error) from error
     for values in overrides:
         if not isinstance(values, str):
-            set_values(cfg, values, nearest=_nearest, explain=from_hydra)
+            set_values(cfg, values, nearest=nearest, explain=from_hydra)
     return cfg
 
 
@@ -94,14 +99,17 @@ def _own_hydra() -> Iterator[None]:
         base.version_base = version
 
 
-def check_overrides(overrides: list[str]) -> None:
+def check_overrides(overrides: list[str], folders: Sequence[Path] = ()) -> None:
     """Refuse a mistyped key before Hydra does, naming the nearest right one.
+
+    Args:
+        overrides: as Hydra gets them.
+        folders: of the user's own configs, which may hold groups of their own.
 
     Raises:
         ConfigError: for a key that does not exist, or an override Hydra cannot read.
     """
-    known = [k.name for k in all_keys()]
-    groups = {p.name for p in conf_dir().iterdir() if p.is_dir()}
+    groups = {p.name for folder in (conf_dir(), *folders) for p in _folders_in(folder)}
     for text in overrides:
         try:
             override = OverridesParser.create().parse_override(text)
@@ -110,30 +118,30 @@ def check_overrides(overrides: list[str]) -> None:
                 "cannot read this argument", where=text, hint=_quoting_hint(text)
             ) from error
         name = override.key_or_group
-        if override.is_add() or override.is_delete() or name.split(".")[0] == "hydra":
-            continue
-        if name in known or name in groups or name.split("/")[0] == "hydra":
-            continue
-        raise ConfigError("unknown key", where=name, hint=_nearest(name, known))
+        is_hydras = re.split(r"[./]", name)[0] == "hydra" or "/" in name
+        if not is_hydras and name not in groups and override.package is None:
+            _check_key(override, name)
 
 
-def is_readable(text: str) -> bool:
-    """True if Hydra can read this command-line argument."""
+def _check_key(override: Override, name: str) -> None:
+    known = keys_by_name()
+    is_section = any(k.startswith(f"{name}.") for k in known)
+    if name not in known and not (is_section and override.is_delete()):
+        raise ConfigError("unknown key", where=name or override.input_line, hint=nearest(name))
+    if override.is_delete():
+        default = f" for its default, {known[name].default}" if name in known else ""
+        hint = f"leave it out{default.replace('None', 'null')}"
+        raise ConfigError("a key cannot be taken away", where=f"~{name}", hint=hint)
+    if override.is_add() and not override.is_force_add():
+        text = override.input_line or f"+{name}"
+        raise ConfigError("this key is there already", where=text, hint="leave out the +")
+
+
+def _folders_in(folder: Path) -> list[Path]:
     try:
-        OverridesParser.create().parse_override(text)
-    except HydraException:
-        return False
-    return True
-
-
-def in_quotes(text: str) -> str:
-    """A text as Hydra reads it back, whatever it holds; ``${...}`` in it still has its meaning."""
-    return QuotedString(text, Quote.single).with_quotes()
-
-
-def quoted(text: str) -> str:
-    """A text as Hydra and OmegaConf read it back, whatever it holds."""
-    return in_quotes(re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text))
+        return [p for p in folder.iterdir() if p.is_dir()]
+    except OSError:
+        return []
 
 
 def _quoting_hint(text: str) -> str:
@@ -143,7 +151,9 @@ def _quoting_hint(text: str) -> str:
     return f"put special characters in two sorts of quotes: '{name}=\"{value}\"'"
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, section: str = "") -> str:
+    """A hint for a key that is none, from the keys of a section or of the whole schema."""
+    known = [k for k in keys_by_name() if k.startswith(section)]
     leaf = name.rsplit(".", 1)[-1]
     same_leaf = [k for k in known if k.rsplit(".", 1)[-1] == leaf]
     sections = {k.rsplit(".", 1)[0] for k in known if "." in k}
@@ -156,12 +166,27 @@ def _nearest(name: str, known: list[str]) -> str:
     return "all keys are in docs/configuration.md and `humantrack --cfg job`"
 
 
+def broken_yaml(error: yaml.YAMLError, path: Path | None = None) -> ConfigError:
+    """A parser's error, with the file and the line."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    name = path or getattr(mark, "name", None)
+    place = f"{name}:{mark.line + 1}" if mark is not None else name
+    what = getattr(error, "problem", None) or str(error)
+    return ConfigError(f"broken yaml ({what})", where=place)
+
+
 def from_hydra(error: Exception) -> ConfigError:
     """Hydra's and OmegaConf's errors as one of ours, in one line."""
     cause: BaseException = error
-    while cause.__cause__ is not None:
+    while cause.__cause__ is not None and not isinstance(cause, HumantrackError):
         cause = cause.__cause__
+    if isinstance(cause, ConfigError):
+        return cause
+    if isinstance(cause, yaml.YAMLError):
+        return broken_yaml(cause)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].endswith("raised while composing config:"):
+        del lines[0]
     where = next((ln.split(":", 1)[1].strip() for ln in lines if ln.startswith("full_key:")), None)
     options = _options(lines)
     return ConfigError(

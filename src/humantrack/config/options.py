@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from omegaconf import OmegaConf
 
+from humantrack.config.paths import with_paths
 from humantrack.detect.registry import DetectorOptions
 from humantrack.errors import ConfigError
 from humantrack.run.settings import BoxesOptions, CheckpointOptions, RunOptions, SourceOptions
@@ -19,6 +20,7 @@ def run_options(cfg: Any) -> RunOptions:
     Raises:
         ConfigError: for an invalid value.
     """
+    cfg = with_paths(cfg)
     if cfg.batch_frames is not None and cfg.batch_frames < 1:
         raise ConfigError("must be at least 1", where=f"batch_frames={cfg.batch_frames}")
     return RunOptions(
@@ -63,6 +65,7 @@ def source_options(cfg: Any) -> SourceOptions:
     Raises:
         ConfigError: for an invalid start or end.
     """
+    cfg = with_paths(cfg)
     start, end = _frame_range(cfg)
     return SourceOptions(
         path=cfg.video.source or "",
@@ -84,6 +87,7 @@ def boxes_options(cfg: Any) -> BoxesOptions | None:
     Raises:
         ConfigError: if ``use_gt`` is on and no boxes are named.
     """
+    cfg = with_paths(cfg)
     source = cfg.video.source or ""
     path = cfg.video.boxes or (source if source.lower().endswith(".pkl") else None)
     if path is not None:

@@ -13,9 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-def key(default: Any, text: str, *, inert: bool = False) -> Any:
-    """A dataclass field with help; lists and dataclass types become factories."""
-    metadata = {"help": text, "inert": inert}
+def key(default: Any, text: str, *, inert: bool = False, path: bool = False) -> Any:
+    """A dataclass field with help; lists and dataclass types become factories.
+
+    Args:
+        default: its value if nobody sets it.
+        text: a sentence of help.
+        inert: accepted for PHALP's sake alone.
+        path: names a file or folder, so that its value is taken as typed and ``~`` is a home.
+    """
+    metadata = {"help": text, "inert": inert, "path": path}
     if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
     if isinstance(default, list):
@@ -30,16 +37,21 @@ class VideoConfig:
     source: str | None = key(
         None,
         "A video file, a folder of images, a glob of images, or a PHALP .pkl of given boxes.",
+        path=True,
     )
-    output_dir: str = key("outputs/", "Folder for everything a run writes.")
+    output_dir: str = key("outputs/", "Folder for everything a run writes.", path=True)
     extract_video: bool = key(
         False, "Write every frame as a JPEG under <output_dir>/_DEMO/<name>/img and read it back."
     )
     base_path: str | None = key(
-        None, "Folder of the frames when video.source is a .pkl of given boxes."
+        None,
+        "Folder of the frames when video.source is a .pkl of given boxes.",
+        path=True,
     )
     boxes: str | None = key(
-        None, "Given boxes (.pkl, .json or MOT .txt) to use on video.source in place of a detector."
+        None,
+        "Given boxes (.pkl, .json or MOT .txt) to use on video.source in place of a detector.",
+        path=True,
     )
     box_format: str = key(
         "xywh", "Given boxes are xywh (as PHALP reads them) or xyxy (as its README has them)."
@@ -51,10 +63,10 @@ class VideoConfig:
     end_frame: int | None = key(
         None, "Frame to stop before; null or -1 = the end (PHALP stops at 1300)."
     )
-    start_time: str | float | None = key(
+    start_time: str | int | float | None = key(
         None, "Start, as 90, 1.5s, 500ms, 1m30s or 00:01:30.5; null or -1 = the beginning."
     )
-    end_time: str | float | None = key(
+    end_time: str | int | float | None = key(
         None, "Stop before this time; null or -1 = the end (PHALP stops at 10 s)."
     )
     useffmpeg: bool = key(False, "Frames are always decoded by FFmpeg's libraries.", inert=True)
@@ -104,17 +116,17 @@ class PHALPConfig:
 class PosePredictorConfig:
     """Files of the pose predictor (tracker=hmr2)."""
 
-    config_path: str | None = key(None, "pose_predictor.yaml; null = the cache.")
-    weights_path: str | None = key(None, "pose_predictor.pth; null = the cache.")
-    mean_std: str | None = key(None, "mean_std.npy; null = the cache.")
+    config_path: str | None = key(None, "pose_predictor.yaml; null = the cache.", path=True)
+    weights_path: str | None = key(None, "pose_predictor.pth; null = the cache.", path=True)
+    mean_std: str | None = key(None, "mean_std.npy; null = the cache.", path=True)
 
 
 @dataclass
 class HMRConfig:
     """The body network (tracker=hmr2)."""
 
-    checkpoint: str | None = key(None, "HMR2's checkpoint; null = the cache.")
-    hmar_path: str | None = key(None, "hmar_v2_weights.pth; null = the cache.")
+    checkpoint: str | None = key(None, "HMR2's checkpoint; null = the cache.", path=True)
+    hmar_path: str | None = key(None, "hmar_v2_weights.pth; null = the cache.", path=True)
     precision: str = key("auto", "fp32, bf16, fp16 or auto (bf16 on a GPU that has it).")
     compile: bool = key(False, "Compile the network on its first run (torch.compile).")
     batch_size: int = key(32, "People that go through the network at once.")
@@ -125,13 +137,15 @@ class SMPLConfig:
     """The SMPL body model (tracker=hmr2)."""
 
     MODEL_PATH: str | None = key(
-        None, "The model file (.pkl, .npz), or the folder of SMPL_NEUTRAL.pkl; null = the cache."
+        None,
+        "The model file (.pkl, .npz), or the folder of SMPL_NEUTRAL.pkl; null = the cache.",
+        path=True,
     )
-    JOINT_REGRESSOR_EXTRA: str | None = key(None, "SMPL_to_J19.pkl; null = the cache.")
+    JOINT_REGRESSOR_EXTRA: str | None = key(None, "SMPL_to_J19.pkl; null = the cache.", path=True)
     GENDER: str = key("neutral", "PHALP uses the neutral model.", inert=True)
     MODEL_TYPE: str = key("smpl", "PHALP uses SMPL.", inert=True)
     NUM_BODY_JOINTS: int = key(23, "SMPL has 23.", inert=True)
-    TEXTURE: str | None = key(None, "PHALP's texture.npz affects no output.", inert=True)
+    TEXTURE: str | None = key(None, "PHALP's texture.npz affects no output.", inert=True, path=True)
 
 
 @dataclass
@@ -155,7 +169,7 @@ class RenderConfig:
     metallicfactor: float = key(0.0, "Material of PHALP's OpenGL renderer.", inert=True)
     roughnessfactor: float = key(0.7, "Material of PHALP's OpenGL renderer.", inert=True)
     colors: str = key("phalp", "Palette of PHALP's renderer.", inert=True)
-    head_mask_path: str | None = key(None, "PHALP's list of head faces.", inert=True)
+    head_mask_path: str | None = key(None, "PHALP's list of head faces.", inert=True, path=True)
     blur_faces: bool = key(False, "Declared by PHALP, never used there.", inert=True)
     show_keypoints: bool = key(False, "Declared by PHALP, never used there.", inert=True)
 
@@ -207,7 +221,7 @@ class SweepConfig:
     lost_after_s: float = key(
         120.0, "A clip whose job has been silent for so long is taken up by another."
     )
-    report: str | None = key(None, "Set by the sweep itself for each job.", inert=True)
+    report: str | None = key(None, "Set by the sweep itself for each job.", inert=True, path=True)
 
 
 @dataclass
@@ -230,9 +244,7 @@ class Config:
         "hmr2 if all its files are there.",
     )
     seed: int = key(42, "Seed of all random numbers.")
-    device: str = key(
-        "auto", "auto (the first of cuda, mps, cpu that helps), cpu, cuda:1, mps."
-    )
+    device: str = key("auto", "auto (the first of cuda, mps, cpu that helps), cpu, cuda:1, mps.")
     detect_shots: bool = key(False, "Find cuts, and track people across them.")
     use_gt: bool = key(False, "Take the boxes of video.source (.pkl) or video.boxes as given.")
     overwrite: bool = key(True, "false: a clip whose results exist is left alone.")
@@ -279,6 +291,23 @@ class KeyInfo:
     default: Any
     help: str
     inert: bool
+    path: bool
+    """It names a file or folder."""
+
+    @property
+    def kind(self) -> str:
+        """'path', 'time', 'text', 'int', 'float', 'bool' or 'list'."""
+        plain = self.type.removesuffix(" | None")
+        if self.path:
+            return "path"
+        if "|" in plain:
+            return "time"
+        return {"str": "text"}.get(plain, "list" if plain.startswith("list") else plain)
+
+    @property
+    def takes_null(self) -> bool:
+        """True if null means "not set"."""
+        return self.type.endswith("| None")
 
 
 def all_keys(node: type = Config, prefix: str = "") -> Iterator[KeyInfo]:
@@ -289,8 +318,14 @@ def all_keys(node: type = Config, prefix: str = "") -> Iterator[KeyInfo]:
         if dataclasses.is_dataclass(default):
             nested.append((type(default), f"{prefix}{f.name}."))
             continue
+        about = f.metadata
         yield KeyInfo(
-            f"{prefix}{f.name}", str(f.type), default, f.metadata["help"], f.metadata["inert"]
+            f"{prefix}{f.name}",
+            str(f.type),
+            default,
+            about["help"],
+            about["inert"],
+            about["path"],
         )
     for child, name in nested:
         yield from all_keys(child, name)

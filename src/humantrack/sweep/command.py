@@ -56,6 +56,8 @@ def sweep_over(
             where=f"{OUTPUT}={overrides[OUTPUT].get_value_string()}",
             hint="give one folder for all",
         )
+    if batch is not None and (type(batch) is not int or batch < 1):
+        raise ConfigError("must be at least 1", where=f"hydra.sweeper.max_batch_size={batch}")
     home = Path(config.hydra.sweep.dir)
     keys = config.sweep
     shard = parse_shard(keys.shard)

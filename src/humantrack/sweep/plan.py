@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from humantrack.config.load import quoted
+from humantrack.config.quoting import quoted
 from humantrack.sweep.clips import Clip
 from humantrack.sweep.folders import in_shard, job_folders
 
