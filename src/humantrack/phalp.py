@@ -15,9 +15,10 @@ from humantrack.detect.registry import LEAST_SCORE, first_available, make_detect
 from humantrack.errors import OutputError
 from humantrack.pipeline.loop import feed, walk
 from humantrack.pipeline.observe import observations
-from humantrack.pipeline.stopping import Chunk, until
+from humantrack.pipeline.stopping import Chunk, Stop, until
 from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
 from humantrack.run import resume
+from humantrack.run.naming import Identity, Names
 from humantrack.run.paths import OutputPaths
 from humantrack.run.run import Run
 from humantrack.run.settings import box_aspect, choose_device, chunk_size, seed_everything
@@ -242,15 +243,26 @@ class PHALP:
             StageError: if a hook fails; frames that were final are kept.
             CheckpointError: if an unfinished run is there that this one cannot go on with, and
                 ``overwrite`` is off.
+            OutputTakenError: if results of the video as it was before are there, and ``overwrite``
+                is off.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
         seed_everything(self.cfg.seed)
+        stop = Stop() if stop is None else stop
         with open_source(self.cfg, self.given_boxes) as source:
-            paths = OutputPaths.of(self.cfg, source.info.name)
-            if not self.cfg.overwrite and resume.is_finished(paths):
-                return paths.summary_of_finished(source.info.name)
-            paths.make_folders()
-            return self._walk(source, paths, stop)
+            about = resume.describe(self.cfg, source, type(self))
+            names = Names(
+                lambda name: OutputPaths.of(self.cfg, name),
+                source.info.name,
+                Identity(about["fingerprint"]["source"], about["place"]),
+                lost_after_s=self.cfg.sweep.lost_after_s,
+            )
+            if not self.cfg.overwrite and (done := names.finished(resume.is_finished)):
+                return done.summary_of_finished(source.info.name)
+            with names.held(stop) as paths:
+                if not self.cfg.overwrite and names.finished(resume.is_finished):
+                    return paths.summary_of_finished(source.info.name)
+                return self._walk(source, paths, about, stop)
 
     def _begin(
         self,
@@ -278,10 +290,13 @@ class PHALP:
         return attempt.begin()
 
     def _walk(
-        self, source: video.FrameSource, paths: OutputPaths, stop: Event | None
+        self,
+        source: video.FrameSource,
+        paths: OutputPaths,
+        about: Mapping[str, Any],
+        stop: Event,
     ) -> RunSummary:
         """Walk the street, and write down how it went even if it ends early."""
-        about = resume.describe(self.cfg, source, type(self))
         start = self._begin(source, paths, about, stop)
         run = Run(
             self.cfg,

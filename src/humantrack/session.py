@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from threading import Event
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from humantrack.errors import ConfigError, SourceError
 from humantrack.phalp import PHALP
 from humantrack.pipeline.summary import RunSummary
 from humantrack.sweep.loaded import Kept, models_key
+from humantrack.terminal import as_file, say
 from humantrack.trackers.embedded import BlazePose_4dhuman
 from humantrack.trackers.hmr2 import HMR2_4dhuman
 from humantrack.trackers.official_files import missing_files, official_files
@@ -64,7 +64,7 @@ def which_tracker(cfg: Any) -> tuple[str, str]:
 def track(cfg: Any, stop: Event) -> RunSummary:
     """Run one clip with the tracker that the configuration means."""
     kind, why = choose_tracker(cfg)
-    sys.stderr.write(f"tracker: {why}\n")
+    say(f"tracker: {why}")
     return kind(cfg).track(stop)
 
 
@@ -80,7 +80,7 @@ def as_meant_today(cfg: Any) -> Any:
 
 
 def _loaded(kind: type[PHALP], cfg: Any) -> PHALP:
-    sys.stderr.write("loading models\n")
+    say("loading models")
     return kind(cfg)
 
 
@@ -88,7 +88,7 @@ def track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
     """Run a clip with the last clip's models if they suit; where errors are the caller's."""
     kind, why = choose_tracker(cfg)
     cfg = as_meant_today(cfg)
-    sys.stderr.write(f"tracker: {why}\n")
+    say(f"tracker: {why}")
     key = models_key(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)))
     if key is None:
         return kind(cfg).track(stop)
@@ -101,5 +101,5 @@ def track_with_kept_models(cfg: Any, stop: Event) -> RunSummary:
     except BaseException:
         _kept.drop()  # who knows what state they are in
         raise
-    summary.print(Console(stderr=True, width=100))
+    summary.print(Console(file=as_file(), width=100))
     return summary

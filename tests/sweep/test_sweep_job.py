@@ -16,7 +16,7 @@ from humantrack.errors import (
     StageError,
 )
 from humantrack.pipeline.summary import RunSummary
-from humantrack.sweep.claim import Claim
+from humantrack.claims import Claim
 from humantrack.sweep.job import finished, last_line, run_job, sweeping
 from humantrack.sweep.outcome import Reports
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +18,9 @@ from humantrack.pipeline.checkpoint import read_checkpoint
 from humantrack.pipeline.window import BackFillWindow
 from humantrack.results import check_partial, partial_path
 from humantrack.run.paths import OutputPaths
+from humantrack.run.naming import place_of
 from humantrack.run.settings import run_fingerprint
+from humantrack.terminal import say
 from humantrack.types import Frame
 
 OpenFrames = Callable[[bool], Iterator[Frame]]
@@ -79,6 +80,7 @@ def describe(cfg: Any, source: video.FrameSource, tracker: type) -> dict[str, An
     return {
         "version": __version__,
         "fingerprint": fingerprint,
+        "place": place_of(given),
         "settings": _flat(settings),
         "boxes": boxes,
         "tracker": f"{tracker.__module__}.{tracker.__qualname__}",
@@ -120,14 +122,14 @@ class Attempt:
             except CheckpointError as error:
                 _refuse(error, self.cfg, paths)
             else:
-                _say(f"going on with {self.source.info.name} at frame {began.resumed_from}")
+                say(f"going on with {self.source.info.name} at frame {began.resumed_from}")
                 return began
             self.source.begin_again()
         paths.checkpoint.unlink(missing_ok=True)
         video.remove_pieces(paths.pieces)
         self.stages.reset_stages()
         if keys.enable and self.why_not is not None:
-            _say(f"no checkpoints, so this run could not be continued: {self.why_not}")
+            say(f"no checkpoints, so this run could not be continued: {self.why_not}")
         return Beginning(
             frames=self.open_frames(False),
             window=BackFillWindow(self.cfg.phalp.n_init),
@@ -238,11 +240,7 @@ def _refuse(error: CheckpointError, cfg: Any, paths: OutputPaths) -> None:
             where=paths.checkpoint,
             hint="run it as it was run, or start anew with overwrite=true",
         ) from error
-    _say(
+    say(
         f"starting anew, since the unfinished run in {paths.checkpoint} cannot be continued: "
         f"{reason}. With overwrite=false it would have been left alone"
     )
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

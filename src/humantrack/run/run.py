@@ -127,6 +127,7 @@ class Run:
             model=self._model,
             timings_s=self.watch.seconds(),
             fingerprint=self._about["fingerprint"],
+            place=self._about["place"],
             resumed_from=self._start.resumed_from,
             error=error,
         )

@@ -17,6 +17,7 @@ from humantrack.pipeline.threads import ThreadedSink
 from humantrack.results import DecodeErrors, ResultsWriter, RunMeta
 from humantrack.results import write_meta as save_meta
 from humantrack.run.paths import OutputPaths
+from humantrack.terminal import as_file
 from humantrack.types import SourceInfo
 from humantrack.types.stages import Sink
 
@@ -65,7 +66,7 @@ def make_sinks(
         paths.results, features=cfg.results.features, state=states.get("results")
     )
     lasting["results"] = ThreadedSink(results)
-    console = Console(stderr=True)
+    console = Console(file=as_file())
     is_live = console.is_terminal and not cfg.debug
     progress = ProgressSink(info.name, info.frame_count, console, bar=is_live, done=done)
     return Sinks([*lasting.values(), progress], results, lasting)
@@ -109,6 +110,7 @@ def write_meta(
     model: Mapping[str, Any],
     timings_s: Mapping[str, float],
     fingerprint: Mapping[str, str],
+    place: str,
     resumed_from: int,
     error: BaseException | None,
 ) -> None:
@@ -128,6 +130,7 @@ def write_meta(
         config=cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True)),
         timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
         fingerprint=fingerprint,
+        place=place,
         resumed_from=resumed_from,
         decode_errors=DecodeErrors(count=source.decode_errors, messages=source.decode_messages),
         error=None if error is None else str(error),

@@ -11,6 +11,7 @@ from typing import Any
 
 from humantrack import video
 from humantrack.errors import ConfigError
+from humantrack.fingerprint import clip_name
 from humantrack.results import load_results
 from humantrack.run.paths import OutputPaths
 from humantrack.types import Frame
@@ -55,7 +56,7 @@ def open_source(cfg: Any, boxes: Mapping[Any, Any] | None) -> video.FrameSource:
                 where=f"video.source={source}",
                 hint="add video.base_path=FOLDER",
             )
-        name = Path(keys.source).name.split(".")[0]
+        name = clip_name(keys.source)
         source = [Path(keys.base_path) / str(frame) for frame in sorted(boxes)]
     return video.open_source(
         source,

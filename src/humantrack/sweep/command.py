@@ -19,6 +19,7 @@ from humantrack.sweep.outcome import Reports
 from humantrack.sweep.plan import Job, plan_jobs
 from humantrack.sweep.run import Sweep, new_reports_folder, run_sweep
 from humantrack.sweep.table import Row
+from humantrack.terminal import StandardError, as_file
 
 SOURCE, OUTPUT, OVERWRITE = "video.source", "video.output_dir", "overwrite"
 
@@ -69,7 +70,7 @@ def sweep_over(
     reports = new_reports_folder(home)
     jobs = plan_jobs(clips, combinations, fixed, home=home, reports=reports, shard=shard)
     _refuse_files_in_the_way(jobs)
-    console = Console(file=sys.stderr)
+    console = Console(file=as_file(StandardError(sys.stderr)))
     if not jobs:
         console.print(f"none of the {len(clips)} clips is in shard {keys.shard}")
         return []

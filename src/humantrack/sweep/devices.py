@@ -7,7 +7,7 @@ import os
 import socket
 from pathlib import Path
 
-from humantrack.sweep.claim import Claim, HeldError
+from humantrack.claims import Claim, HeldError
 
 FOREVER_S = 1e9
 """A process holds its GPU for as long as it lives, which its machine can tell."""

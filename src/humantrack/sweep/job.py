@@ -29,7 +29,7 @@ from humantrack.errors import (
 )
 from humantrack.pipeline.summary import RunSummary
 from humantrack.sweep import outcome as out
-from humantrack.sweep.claim import Claim, HeldError
+from humantrack.claims import Claim, HeldError
 from humantrack.sweep.outcome import BEGUN, Outcome, Reports
 
 LOG = "humantrack.log"
