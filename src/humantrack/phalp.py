@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from humantrack import video
+from humantrack.config.ranges import check_numbers
 from humantrack.detect.registry import LEAST_SCORE, first_available, make_detector
 from humantrack.errors import OutputError
 from humantrack.pipeline.loop import feed, walk
@@ -62,6 +63,7 @@ class PHALP:
     pose_forecaster: Any
 
     def __init__(self, cfg: Any) -> None:
+        check_numbers(cfg)
         self.cfg = cfg
         self.device = choose_device(cfg.device)
         self.given_boxes = load_given_boxes(cfg)
@@ -247,6 +249,7 @@ class PHALP:
                 is off.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
+        check_numbers(self.cfg)
         seed_everything(self.cfg.seed)
         stop = Stop() if stop is None else stop
         with open_source(self.cfg, self.given_boxes) as source:

@@ -7,7 +7,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, TextIO, cast
 
@@ -160,6 +160,16 @@ class _Raw(io.RawIOBase):
 def hears_hangup() -> bool:
     """True if SIGHUP means this process; not if it was started with ``nohup``."""
     return hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+
+
+def ending_signals() -> Sequence[int]:
+    """What asks a server to end: SIGTERM, Ctrl-C, and a closed terminal if that means it."""
+    return [signal.SIGTERM, signal.SIGINT] + ([signal.SIGHUP] if hears_hangup() else [])
+
+
+def terminal_signals() -> list[int]:
+    """What a terminal sends to all processes in it."""
+    return [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 
 
 class EndedError(KeyboardInterrupt):

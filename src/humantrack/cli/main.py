@@ -25,6 +25,7 @@ from humantrack.pipeline.stopping import on_signals
 from humantrack.run.settings import run_fingerprint
 from humantrack.sweep import devices
 from humantrack.sweep.job import run_job, wait_out_interrupts
+from humantrack.terminal import as_file, forgive_streams
 
 HELP = """\
 humantrack {version}: reconstruct and track every person of a video in 3D
@@ -93,7 +94,7 @@ def _run_job(cfg: Any) -> None:
             cfg.video.output_dir = str(Path(cfg.video.output_dir) / number)
         with on_signals() as stop:
             summary = session.track(cfg, stop)
-        summary.print(Console(stderr=True))
+        summary.print(Console(file=as_file()))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
         _call.failures.append(error)
 
@@ -130,6 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     Args:
         argv: arguments without the program's name; those of the process if None.
     """
+    forgive_streams()
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or {"-h", "--help"} & set(arguments):
         sys.stdout.write(HELP.format(version=__version__))

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Glob, Override
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from humantrack.config.ranges import check_number
 from humantrack.errors import ConfigError
 from humantrack.sweep.clips import Clip, Pattern, find_clips
 from humantrack.sweep.folders import parse_shard
@@ -65,6 +66,10 @@ def sweep_over(
     fixed = [as_text(o) for o in overrides.values() if not o.is_sweep_override()]
     if OVERWRITE in overrides and overrides[OVERWRITE].value() is True:
         fixed.append("sweep.resume=false")
+    for override in overrides.values():
+        key, is_swept = override.get_key_element(), override.is_discrete_sweep()
+        for value in override.sweep_iterator() if is_swept else [override.value()]:
+            check_number(key, value)
     combinations = combine(swept) if swept else [[]]
     check([[*fixed, *some] for some in combinations])
     reports = new_reports_folder(home)
