@@ -17,18 +17,24 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True)
 class Range:
-    """From ``least`` to ``most``, both included; infinity only if it is a bound."""
+    """From ``least`` to ``most``, both included."""
 
     least: float
     most: float
 
-    def __contains__(self, value: float) -> bool:
-        return self.least <= value <= self.most  # not for NaN
+    def problem(self, value: float) -> str | None:
+        """Why a value will not do; None if it will."""
+        if math.isnan(value):
+            return "must be a number"
+        if value < self.least:
+            return f"must be {_plain(self.least)} or more"
+        if value > self.most:
+            return f"must be {_plain(self.most)} or less"
+        return None
 
-    def __str__(self) -> str:
-        if self.most in (_LARGEST, math.inf):
-            return f"must be {self.least:g} or more"
-        return f"must be from {self.least:g} to {self.most:g}"
+
+def _plain(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 _ANY = Range(-_LARGEST, _LARGEST)
@@ -73,9 +79,9 @@ def check_number(key: str, value: object) -> None:
     if key not in _numeric_keys():
         return
     if isinstance(value, int | float) and not isinstance(value, bool):
-        allowed = RANGES.get(key, _ANY)
-        if value not in allowed:
-            raise ConfigError(str(allowed), where=f"{key}={value}")
+        problem = RANGES.get(key, _ANY).problem(value)
+        if problem is not None:
+            raise ConfigError(problem, where=f"{key}={value}")
 
 
 def check_numbers(config: Any) -> None:
