@@ -11,14 +11,17 @@
     ├── WeightsError            6   a model file is the wrong one or damaged
     │   └── MissingWeightsError 7   a model file is not there
     ├── OutputError             8   a result cannot be written (permission, full disk)
+    │   └── OutputTakenError   16   ... since other results, that may not be replaced, are there
     ├── ResultsError            9   a results file cannot be read
     │   └── UnsafePickleError  10   ... because it asks to run code
     ├── DependencyError        11   an optional package is needed and missing or broken
     ├── StageError             12   a stage of the pipeline failed on a frame
     ├── CheckpointError        13   an unfinished run cannot be continued
+    ├── OutOfMemoryError       17   the machine, or a limit set on it, has not enough memory
     ├── SweepError             15   not one clip of a sweep succeeded
     │   └── PartialSweepError  14   ... or some did and some did not
     └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
+        ├── HangupError       129   ... by SIGHUP: the terminal was closed
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
         └── TerminatedRunError 143  ... by SIGTERM
 
@@ -123,6 +126,12 @@ class OutputError(HumantrackError):
     exit_code = 8
 
 
+class OutputTakenError(OutputError):
+    """Results that may not be replaced are where this run would write."""
+
+    exit_code = 16
+
+
 class ResultsError(HumantrackError):
     """A results file cannot be read."""
 
@@ -139,6 +148,12 @@ class DependencyError(HumantrackError):
     """An optional package is needed and is missing or broken."""
 
     exit_code = 11
+
+
+class OutOfMemoryError(HumantrackError):
+    """There is not enough memory for the run."""
+
+    exit_code = 17
 
 
 class StageError(HumantrackError):
@@ -169,6 +184,12 @@ class InterruptedRunError(HumantrackError):
     """The run was stopped from outside; what was final has been kept."""
 
     exit_code = 130
+
+
+class HangupError(InterruptedRunError):
+    """The run was stopped by SIGHUP: its terminal was closed."""
+
+    exit_code = 129
 
 
 class PreemptedRunError(InterruptedRunError):

@@ -70,10 +70,20 @@ def config_fingerprint(config: Mapping[str, Any], *, version: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def clip_name(path: str | os.PathLike[str]) -> str:
+    """A file's name without its last suffix; dots in front of it do not count."""
+    name = Path(path).name.lstrip(".")
+    stem, dot, _ = name.rpartition(".")
+    return (stem if dot else name) or "video"
+
+
 def shortened(name: str) -> str:
-    """A clip's name as it goes into file names: a long one is cut, with 8 hex digits of it all."""
+    """A clip's name as it goes into file names.
+
+    A long one is cut, with 8 hex digits of it all; so is one that ends as unfinished results do.
+    """
     data = os.fsencode(name)
-    if len(data) <= LONGEST_NAME:
+    if len(data) <= LONGEST_NAME and not name.lower().endswith(".partial"):
         return name
     kept = data[: LONGEST_NAME - 9].decode("utf-8", "ignore")
     return f"{kept}~{hashlib.sha256(data).hexdigest()[:8]}"

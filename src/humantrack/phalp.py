@@ -11,6 +11,7 @@ import numpy as np
 
 from humantrack import video
 from humantrack.config.options import box_aspect, boxes_options, detector_options, run_options
+from humantrack.config.ranges import check_numbers
 from humantrack.detect.registry import first_available, least_score, make_detector
 from humantrack.pipeline.observe import observations
 from humantrack.pipeline.progress import StartProgress
@@ -59,6 +60,7 @@ class PHALP:
     pose_forecaster: Any
 
     def __init__(self, cfg: Any) -> None:
+        check_numbers(cfg)
         self.cfg = cfg
         self.given_boxes = load_boxes(boxes_options(cfg))
         self.device = self.choose_device()
@@ -265,6 +267,8 @@ class PHALP:
             StageError: if a hook fails; frames that were final are kept.
             CheckpointError: if an unfinished run is there that this one cannot resume, and
                 ``overwrite`` is off.
+            OutputTakenError: if results of the video as it was before are there, and ``overwrite``
+                is off.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
         return Run(run_options(self.cfg), self, progress=progress).track(stop)

@@ -58,6 +58,7 @@ def test_fields_of_a_run(tmp_path, meta):
         "config",
         "timings_s",
         "fingerprint",
+        "place",
         "resumed_from",
         "decode_errors",
         "error",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 
 from hydra.errors import HydraException
@@ -10,15 +9,17 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from humantrack.config.load import from_hydra
-from humantrack.errors import INTERNAL_ERROR, HumantrackError, InterruptedRunError, OutputError
+from humantrack.errors import INTERNAL_ERROR, HumantrackError, OutputError
+from humantrack.memory import is_lack_of_memory, out_of_memory
+from humantrack.terminal import StandardError, kind_of, say
 
 
 def report_error(error: BaseException, *, debug: bool) -> int:
     """Print one line (and the traceback if asked for) and return the exit code."""
     if debug:
-        traceback.print_exception(error)
+        traceback.print_exception(error, file=StandardError())
     known = explain(error)
-    sys.stderr.write(f"humantrack: {known}\n")
+    say(f"humantrack: {known}")
     return known.exit_code
 
 
@@ -34,10 +35,12 @@ def explain(error: BaseException) -> HumantrackError:
 
 def _known_error(error: BaseException) -> HumantrackError | None:
     """The error as one of ours, if it is one that a user can do something about."""
+    if is_lack_of_memory(error):
+        return out_of_memory(error)
     if isinstance(error, HumantrackError):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return InterruptedRunError("stopped")
+        return kind_of(error)("stopped")
     if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return from_hydra(error)
     if isinstance(error, OSError):

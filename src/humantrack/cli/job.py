@@ -24,6 +24,7 @@ from humantrack.session import Session, as_meant_today, may_use_gpu
 from humantrack.sweep import devices
 from humantrack.sweep.job import run_job as run_clip
 from humantrack.sweep.job import wait_out_interrupts
+from humantrack.terminal import as_file
 
 failures: list[BaseException] = []
 """Errors of this process's jobs. Hydra would print each one in its own way if it saw it."""
@@ -53,7 +54,7 @@ def run_job(cfg: Any) -> None:
                 cfg = with_values(cfg, video__output_dir=str(folder))
             with on_signals() as stop:
                 summary = Session().track(cfg, stop, progress=console_progress(plain=cfg.debug))
-            summary.print(Console(stderr=True))
+            summary.print(Console(file=as_file()))
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
             failures.append(error)
 
@@ -104,7 +105,7 @@ def _run_clip_of_sweep(cfg: Any) -> None:
 
 def _track_clip(cfg: Any, stop: Event) -> RunSummary:
     summary = _session.track(cfg, stop, progress=console_progress(plain=cfg.debug))
-    summary.print(Console(stderr=True, width=100))
+    summary.print(Console(file=as_file(), width=100))
     return summary
 
 

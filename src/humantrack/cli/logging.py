@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections.abc import Iterator
+
+from humantrack.terminal import say
 
 NAME = "humantrack"
 
@@ -15,10 +16,7 @@ class _StandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line."""
-        try:
-            sys.stderr.write(f"{self.format(record)}\n")
-        except Exception:  # noqa: BLE001 - a log must not end a run
-            self.handleError(record)
+        say(self.format(record))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from humantrack._version import __version__
 
 # All else is imported where it is used: --help and --version must not wait for Hydra and numpy.
+from humantrack.terminal import forgive_streams
 
 if TYPE_CHECKING:
     from humantrack.cli.arguments import CommandLine
@@ -49,6 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     Args:
         argv: arguments without the program's name; those of the process if None.
     """
+    forgive_streams()
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or {"-h", "--help"} & set(arguments):
         sys.stdout.write(HELP.format(version=__version__))

@@ -8,6 +8,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from humantrack.config.paths import with_paths
+from humantrack.config.ranges import check_numbers
 from humantrack.detect.registry import DetectorOptions
 from humantrack.errors import ConfigError
 from humantrack.run.settings import BoxesOptions, CheckpointOptions, RunOptions, SourceOptions
@@ -20,9 +21,8 @@ def run_options(cfg: Any) -> RunOptions:
     Raises:
         ConfigError: for an invalid value.
     """
+    check_numbers(cfg)
     cfg = with_paths(cfg)
-    if cfg.batch_frames is not None and cfg.batch_frames < 1:
-        raise ConfigError("must be at least 1", where=f"batch_frames={cfg.batch_frames}")
     return RunOptions(
         source=source_options(cfg),
         boxes=boxes_options(cfg),
@@ -41,6 +41,7 @@ def run_options(cfg: Any) -> RunOptions:
         seed=cfg.seed,
         detect_shots=cfg.detect_shots,
         batch_frames=cfg.batch_frames,
+        lost_after_s=cfg.sweep.lost_after_s,
         n_init=cfg.phalp.n_init,
         settings=plain(cfg),
     )

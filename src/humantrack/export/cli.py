@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humantrack._version import __version__
+from humantrack.atomic import cannot_write
 from humantrack.clips.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
 from humantrack.errors import (
     INTERNAL_ERROR,
     ConfigError,
     HumantrackError,
-    InterruptedRunError,
+    OutOfMemoryError,
     printable,
 )
 from humantrack.export.formats.base import FORMATS, Format, find_format
+from humantrack.memory import is_lack_of_memory, out_of_memory
+from humantrack.terminal import as_file, forgive_streams, interrupted_by_signals, kind_of
 from humantrack.units import parse_size
 
 if TYPE_CHECKING:  # --help and --version must not wait for numpy
@@ -39,22 +42,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for a wrong argument, or that of the first error met. A bad file costs
         no other.
     """
+    forgive_streams(stdout=False)
     arguments = _parser().parse_args(argv)
     from rich.console import Console
 
-    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    console = Console(file=as_file(), soft_wrap=True, highlight=False, markup=False)
     try:
-        if arguments.schema:
-            return _print_schema()
-        errors = _run(arguments, console)
+        with interrupted_by_signals():
+            if arguments.schema:
+                return _print_schema()
+            errors = _run(arguments, console)
     except HumantrackError as error:
         errors = [error]
-    except KeyboardInterrupt:
-        errors = [InterruptedRunError("stopped; files that were finished are kept")]
+    except KeyboardInterrupt as interrupt:
+        errors = [kind_of(interrupt)("stopped; files that were finished are kept")]
     except BrokenPipeError:  # who read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        errors = [cannot_write(Path("standard output"), error)]
     except Exception as error:  # noqa: BLE001 - reported in one line, with a code of its own
+        if is_lack_of_memory(error):
+            console.print(f"humantrack-export: {out_of_memory(error)}")
+            return OutOfMemoryError.exit_code
         if arguments.debug:
             traceback.print_exception(error)
         console.print(

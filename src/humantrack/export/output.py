@@ -147,6 +147,8 @@ class StandardOutput(OutputFiles):
         """Standard output itself."""
         if self.paths:
             raise OutputError("this export is several files", hint="name a folder with -o FOLDER/")
+        if sys.stdout is None:  # the program was started without one
+            raise OutputError("standard output is closed")
         self.paths.append(Path("-"))
         return sys.stdout.buffer
 

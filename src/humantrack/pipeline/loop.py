@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from humantrack.errors import HumantrackError, StageError
+from humantrack.memory import is_lack_of_memory, out_of_memory
 from humantrack.pipeline.window import BackFillWindow
 from humantrack.types import Frame, FrameRecord, Observation
 from humantrack.types.stages import Sink, Tracker
@@ -39,7 +40,7 @@ def walk(
         Frames and their records, in order, as they become final.
 
     Raises:
-        StageError: if a stage fails on a chunk; what was final has been yielded by then.
+        StageError, OutOfMemoryError: if a stage fails on a chunk; what was final has been yielded by then.
     """
     rest = iter(frames)
     while True:
@@ -71,11 +72,13 @@ def _named(what: str, frames: Sequence[Frame]) -> Iterator[None]:
     """Say in which frames a stage failed; our own errors pass as they are."""
     try:
         yield
-    except (HumantrackError, MemoryError):
+    except HumantrackError:
         raise
     except Exception as error:
         first, last = frames[0].source_index, frames[-1].source_index
         where = f"frame {first}" if first == last else f"frames {first} to {last}"
+        if is_lack_of_memory(error):
+            raise out_of_memory(error, where) from error
         raise StageError(
             what, where=where, hint=f"{type(error).__name__}: {error} (debug=true shows where)"
         ) from error

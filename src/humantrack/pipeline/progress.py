@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from humantrack.terminal import as_file
 from humantrack.types import Frame, FrameRecord, SourceInfo
 from humantrack.types.stages import Sink
 
@@ -30,7 +31,7 @@ def console_progress(*, plain: bool = False) -> StartProgress:
     """Progress on standard error: a bar if that is a terminal, unless ``plain``; else lines."""
 
     def start(info: SourceInfo, done: int) -> Sink:
-        console = Console(stderr=True)
+        console = Console(file=as_file())
         bar = console.is_terminal and not plain
         return ProgressSink(info.name, info.frame_count, console, bar=bar, done=done)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 from collections.abc import Iterable, Iterator
 from threading import Event
 from types import FrameType
 from typing import TypeVar
 
-from humantrack.errors import InterruptedRunError, PreemptedRunError, TerminatedRunError
+from humantrack.errors import (
+    HangupError,
+    InterruptedRunError,
+    PreemptedRunError,
+    TerminatedRunError,
+)
+from humantrack.terminal import hears_hangup, say
 
 T = TypeVar("T")
 
@@ -18,6 +23,7 @@ KINDS: dict[str, type[InterruptedRunError]] = {
     "SIGINT": InterruptedRunError,
     "SIGTERM": TerminatedRunError,
     "SIGUSR1": PreemptedRunError,
+    "SIGHUP": HangupError,
 }
 """Signals that end a run, where the system has them, and the error each one ends it with."""
 
@@ -60,22 +66,44 @@ class Chunk(list[T]):
         return until(self._stop, super().__iter__())
 
 
+def heard_signals() -> dict[str, int]:
+    """The signals of ``KINDS`` by name; without SIGHUP if it does not mean this process."""
+    names = [name for name in KINDS if name != "SIGHUP" or hears_hangup()]
+    return {name: getattr(signal, name) for name in names if hasattr(signal, name)}
+
+
+class Asked:
+    """Counts the signals that ask for an end; a closed terminal sends several SIGHUPs at once."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def is_second(self, number: int) -> bool:
+        """True if this signal breaks off what an earlier one asked to end."""
+        if number == getattr(signal, "SIGHUP", None):
+            return False
+        self._count += 1
+        return self._count > 1
+
+
 @contextlib.contextmanager
 def on_signals() -> Iterator[Stop]:
-    """The first Ctrl-C, SIGTERM or SIGUSR1 sets the event; the second one breaks off."""
-    stop = Stop()
-    numbers = {getattr(signal, name): kind for name, kind in KINDS.items() if hasattr(signal, name)}
+    """The first Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP sets the event; the second one breaks off."""
+    stop, asked = Stop(), Asked()
+    kinds = {number: KINDS[name] for name, number in heard_signals().items()}
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
+        if asked.is_second(number):
             raise KeyboardInterrupt
-        stop.kind = numbers[number]
+        if stop.is_set():
+            return
+        stop.kind = kinds[number]
         stop.set()
-        sys.stderr.write("\nfinishing the frame in hand; once more to break off\n")
+        say("\nfinishing the frame in hand; once more to break off")
 
     before = {}
     with contextlib.suppress(ValueError):  # only a program's main thread may do this
-        before = {number: signal.signal(number, ask) for number in numbers}
+        before = {number: signal.signal(number, ask) for number in kinds}
     try:
         yield stop
     finally:

@@ -86,6 +86,9 @@ class RunMeta:
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     """Of the 'source' and of the 'config': the same two, the same results."""
 
+    place: str | None = None
+    """Short for the video's absolute path, which it does not tell."""
+
     resumed_from: int = 0
     """Frames taken over from a run that was stopped or killed."""
 

@@ -86,6 +86,8 @@ class Lifecycle:
         """
         if isinstance(error, Exception):
             self._checkpoints.save()
+        if not self._sinks.results.frame_count and not self._sinks.results.partial_path.exists():
+            self._checkpoints.remove()  # of nothing; it would only be in the way
         if isinstance(error, HumantrackError):
             self._say_what_is_kept(error)
         self._write_meta(error)
@@ -129,6 +131,7 @@ class Lifecycle:
             model={"tracker": type(self._stages).__name__, "device": self._stages.device},
             timings_s=self.watch.seconds(),
             fingerprint=self._about["fingerprint"],
+            place=self._about["place"],
             resumed_from=self._start.resumed_from,
             error=error,
         )

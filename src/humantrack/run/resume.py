@@ -16,6 +16,7 @@ from humantrack.fingerprint import NEUTRAL_KEYS, source_fingerprint
 from humantrack.pipeline.checkpoint import read_checkpoint
 from humantrack.pipeline.window import BackFillWindow
 from humantrack.results import check_partial, partial_path
+from humantrack.run.naming import place_of
 from humantrack.run.paths import OutputPaths
 from humantrack.run.settings import RunOptions, run_fingerprint
 from humantrack.run.stages import Stages
@@ -67,6 +68,7 @@ def describe(options: RunOptions, source: video.FrameSource, tracker: type) -> d
     return {
         "version": __version__,
         "fingerprint": fingerprint,
+        "place": place_of(given),
         "settings": _flat(options.settings),
         "boxes": boxes,
         "tracker": f"{tracker.__module__}.{tracker.__qualname__}",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Event
+from typing import Any
 
 from humantrack import video
 from humantrack.errors import OutputError
 from humantrack.pipeline.loop import feed, walk
 from humantrack.pipeline.progress import StartProgress
-from humantrack.pipeline.stopping import Chunk, until
+from humantrack.pipeline.stopping import Chunk, Stop, until
 from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
 from humantrack.run import resume
 from humantrack.run.lifecycle import Lifecycle
+from humantrack.run.naming import Identity, Names
 from humantrack.run.paths import OutputPaths
 from humantrack.run.settings import RunOptions, chunk_size, seed_everything
 from humantrack.run.source import frames_of, open_source
@@ -48,21 +50,35 @@ class Run:
             StageError: if a stage fails; frames that were final are kept.
             CheckpointError: if an unfinished run is there that this one cannot resume, and
                 ``overwrite`` is off.
+            OutputTakenError: if results of the video as it was before are there, and ``overwrite``
+                is off.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
         seed_everything(self._options.seed)
+        stop = Stop() if stop is None else stop
         with open_source(self._options.source, self._stages.given_boxes) as source:
-            paths = OutputPaths.of(self._options, source.info.name)
-            if not self._options.overwrite and resume.is_finished(paths):
-                return paths.summary_of_finished(source.info.name)
-            paths.make_folders()
-            return self._track(source, paths, stop)
+            about = resume.describe(self._options, source, type(self._stages))
+            names = Names(
+                lambda name: OutputPaths.of(self._options, name),
+                source.info.name,
+                Identity(about["fingerprint"]["source"], about["place"]),
+                lost_after_s=self._options.lost_after_s,
+            )
+            if not self._options.overwrite and (done := names.finished(resume.is_finished)):
+                return done.summary_of_finished(source.info.name)
+            with names.held(stop) as paths:
+                if not self._options.overwrite and names.finished(resume.is_finished):
+                    return paths.summary_of_finished(source.info.name)
+                return self._track(source, paths, about, stop)
 
     def _track(
-        self, source: video.FrameSource, paths: OutputPaths, stop: Event | None
+        self,
+        source: video.FrameSource,
+        paths: OutputPaths,
+        about: Mapping[str, Any],
+        stop: Event,
     ) -> RunSummary:
         """Feed the pipeline, and write down how it went even if it ends early."""
-        about = resume.describe(self._options, source, type(self._stages))
         start = resume.Attempt(
             options=self._options,
             source=source,
@@ -93,7 +109,7 @@ class Run:
         return dataclasses.replace(done, note=_why_nobody(done, self._options.n_init))
 
     def _frames(
-        self, source: video.FrameSource, paths: OutputPaths, stop: Event | None, *, keep: bool
+        self, source: video.FrameSource, paths: OutputPaths, stop: Event, *, keep: bool
     ) -> Iterator[Frame]:
         frames = frames_of(source, self._options.source, paths, keep=keep)
         return until(stop, self._stages.get_list_of_shots(frames))
@@ -108,7 +124,7 @@ class Run:
         source: video.FrameSource,
         start: resume.Beginning,
         run: Lifecycle,
-        stop: Event | None,
+        stop: Event,
     ) -> Iterator[tuple[Frame, FrameRecord]]:
         """The frames with their records, counted, as they become final."""
         # A chunk that is broken off is looked at again later, if there is a later.

@@ -87,6 +87,9 @@ class RunOptions:
     seed: int = 42
     detect_shots: bool = False
     batch_frames: int | None = None
+    lost_after_s: float = 120.0
+    """Another run that has been silent for so long is no more."""
+
     n_init: int = 5
     """Frames that the back-fill window holds."""
 

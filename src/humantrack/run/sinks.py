@@ -108,6 +108,7 @@ def write_meta(
     model: Mapping[str, Any],
     timings_s: Mapping[str, float],
     fingerprint: Mapping[str, str],
+    place: str,
     resumed_from: int,
     error: BaseException | None,
 ) -> None:
@@ -127,6 +128,7 @@ def write_meta(
         config=settings,
         timings_s={name: round(seconds, 3) for name, seconds in timings_s.items()},
         fingerprint=fingerprint,
+        place=place,
         resumed_from=resumed_from,
         decode_errors=DecodeErrors(count=source.decode_errors, messages=source.decode_messages),
         error=None if error is None else str(error),

@@ -8,6 +8,7 @@ from typing import Any
 
 from humantrack import video
 from humantrack.errors import ConfigError
+from humantrack.fingerprint import clip_name
 from humantrack.results import load_results
 from humantrack.run.paths import OutputPaths
 from humantrack.run.settings import BoxesOptions, SourceOptions
@@ -52,7 +53,7 @@ def open_source(options: SourceOptions, boxes: Mapping[Any, Any] | None) -> vide
                 where=f"video.source={options.path}",
                 hint="add video.base_path=FOLDER",
             )
-        name = Path(options.path).name.split(".")[0]
+        name = clip_name(options.path)
         source = [Path(options.frames_folder) / str(frame) for frame in sorted(boxes)]
     return video.open_source(
         source,

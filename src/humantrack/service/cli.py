@@ -11,6 +11,7 @@ from pathlib import Path
 
 from humantrack._version import __version__
 from humantrack.errors import ConfigError, DependencyError, HumantrackError, InterruptedRunError
+from humantrack.terminal import forgive_streams, say
 
 _NEEDED = ("apiflask", "huey", "sqlalchemy", "waitress")
 _ABOUT = "Jobs over HTTP: upload clips, watch them being tracked, fetch results."
@@ -23,6 +24,7 @@ humantrack-serve token NAME --token-file tokens.txt   make a token
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit code of what went wrong, or 0."""
+    forgive_streams(stdout=False)
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] == ["submit"]:
@@ -33,10 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _token(words[1:])
         return _serve(words)
     except HumantrackError as error:
-        sys.stderr.write(f"humantrack-serve: {error}\n")
+        say(f"humantrack-serve: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("humantrack-serve: stopped\n")
+        say("humantrack-serve: stopped")
         return InterruptedRunError.exit_code
 
 

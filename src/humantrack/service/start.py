@@ -20,6 +20,7 @@ from humantrack.service.web.context import Service
 from humantrack.service.web.events import Feed
 from humantrack.service.workers.subprocess_pool import Helpers
 from humantrack.service.workers.supervisor import Supervisor
+from humantrack.terminal import ending_signals
 
 _GUESSES = 0.5
 """Wrong tokens a second from one address."""
@@ -99,8 +100,8 @@ def _line(settings: Settings, stopping: Event) -> Line:
 
 def _wait(supervisor: Supervisor) -> None:
     over = Event()
-    for name in ("SIGTERM", "SIGINT"):
-        signal.signal(getattr(signal, name), lambda number, frame: over.set())
+    for number in ending_signals():
+        signal.signal(number, lambda number, frame: over.set())
     supervisor.start()
     logs.say("working")
     while not over.wait(1.0):  # so that signals are heard on every system

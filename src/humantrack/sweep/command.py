@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Glob, Override
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from humantrack.config.ranges import check_number
 from humantrack.errors import ConfigError
 from humantrack.sweep.clips import Clip, Pattern, find_clips
 from humantrack.sweep.folders import parse_shard
@@ -19,6 +20,7 @@ from humantrack.sweep.outcome import Reports
 from humantrack.sweep.plan import Job, plan_jobs
 from humantrack.sweep.run import Sweep, new_reports_folder, run_sweep
 from humantrack.sweep.table import Row
+from humantrack.terminal import StandardError, as_file
 
 SOURCE, OUTPUT, OVERWRITE = "video.source", "video.output_dir", "overwrite"
 
@@ -66,12 +68,16 @@ def sweep_over(
     fixed = [as_text(o) for o in overrides.values() if not o.is_sweep_override()]
     if OVERWRITE in overrides and overrides[OVERWRITE].value() is True:
         fixed.append("sweep.resume=false")
+    for override in overrides.values():
+        key, is_swept = override.get_key_element(), override.is_discrete_sweep()
+        for value in override.sweep_iterator() if is_swept else [override.value()]:
+            check_number(key, value)
     combinations = combine(swept) if swept else [[]]
     check([[*fixed, *some] for some in combinations])
     reports = new_reports_folder(home)
     jobs = plan_jobs(clips, combinations, fixed, home=home, reports=reports, shard=shard)
     _refuse_files_in_the_way(jobs)
-    console = Console(file=sys.stderr)
+    console = Console(file=as_file(StandardError(sys.stderr)))
     if not jobs:
         console.print(f"none of the {len(clips)} clips is in shard {keys.shard}")
         return []

@@ -7,8 +7,8 @@ import os
 import socket
 from pathlib import Path
 
+from humantrack.claims import Claim, HeldError
 from humantrack.extras import missing
-from humantrack.sweep.claim import Claim, HeldError
 
 FOREVER_S = 1e9
 """A process holds its GPU for as long as it lives, which its machine can tell."""

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
+from humantrack.claims import Claim, HeldError
 from humantrack.errors import (
     ConfigError,
     DependencyError,
@@ -29,8 +30,8 @@ from humantrack.errors import (
 )
 from humantrack.pipeline.summary import RunSummary
 from humantrack.sweep import outcome as out
-from humantrack.sweep.claim import Claim, HeldError
 from humantrack.sweep.outcome import BEGUN, Outcome, Reports
+from humantrack.terminal import hears_hangup
 
 LOG = "humantrack.log"
 REDONE = "redone"
@@ -132,13 +133,15 @@ def run_job(
 
 
 def wait_out_interrupts() -> None:
-    """Let Ctrl-C pass this process by between jobs, unless it is the sweep's own.
+    """Let Ctrl-C and SIGHUP pass this process by between jobs, unless it is the sweep's own.
 
-    A terminal sends it to the workers too, and one that died of it would take its neighbours along.
+    A terminal sends them to the workers too, and one that died would take its neighbours along.
     """
     if not _sweeping.is_set():
         with contextlib.suppress(ValueError):  # only a program's main thread may do this
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if hears_hangup():  # not "ignore", which would say that it never means this process
+                signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 def _forget_results(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import signal
 import sys
@@ -18,19 +17,21 @@ from typing import Any
 
 from rich.console import Console
 
+from humantrack.claims import is_held
 from humantrack.errors import (
     HumantrackError,
     InterruptedRunError,
     PartialSweepError,
     SweepError,
 )
+from humantrack.pipeline.stopping import Asked, heard_signals
 from humantrack.sweep import outcome as out
-from humantrack.sweep.claim import is_held
 from humantrack.sweep.job import CLAIM, sweeping
 from humantrack.sweep.outcome import Outcome, Reports
 from humantrack.sweep.plan import Job
 from humantrack.sweep.progress import RUNNING, Watch
 from humantrack.sweep.table import Row, count_line, print_table
+from humantrack.terminal import say
 
 Launch = Callable[[Sequence[Job]], None]
 """Runs jobs and returns when all have ended. What it raises says that some may not have been."""
@@ -253,19 +254,20 @@ def _stop_on_signals(reports: Reports) -> Iterator[list[int]]:
     A job in this process has handlers of its own while it runs.
     """
     caught: list[int] = []
-    stderr = sys.stderr
+    asked, stderr = Asked(), sys.stderr
 
     def ask(number: int, frame: FrameType | None) -> None:
         caught.append(number)
-        if len(caught) > 1:
+        if asked.is_second(number):
             raise KeyboardInterrupt
+        if len(caught) > 1:
+            return
         reports.stop()
-        stderr.write("\nfinishing the frames in hand; once more to break off\n")
+        say("\nfinishing the frames in hand; once more to break off", stderr)
 
-    names = ("SIGINT", "SIGTERM") + (("SIGUSR1",) if os.name == "posix" else ())
     before: dict[int, Any] = {}
     with contextlib.suppress(ValueError):  # only a program's main thread may do this
-        before = {n: signal.signal(n, ask) for n in (getattr(signal, name) for name in names)}
+        before = {n: signal.signal(n, ask) for n in heard_signals().values()}
     try:
         yield caught
     finally:

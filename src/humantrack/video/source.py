@@ -20,6 +20,7 @@ from humantrack.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
+from humantrack.fingerprint import clip_name
 from humantrack.types import Frame, SourceInfo
 from humantrack.video.decode_errors import Problems
 from humantrack.video.images import DEFAULT_FPS, ImageReader, is_image, natural_key
@@ -147,7 +148,7 @@ def open_source(
         end_frame: one past the last frame.
         start_time_s: frames before this time, in seconds from the first frame, are left out.
         end_time_s: frames at or after this time are left out.
-        name: short name; default the file's name up to its first dot, or the folder's name.
+        name: short name; default the file's name without its last suffix, or the folder's name.
         keys: how frames are called in the results. "name": ``name/000001.jpg``, counted in the
             source, or ``name/file name`` for images. "phalp": PHALP's (path, pts), or an image's
             path as given.
@@ -189,12 +190,12 @@ def _reader(
         return images(matches, Path(matches[0]), _folder_name(Path(matches[0]).parent))
     if is_image(path):
         try:
-            return images([str(path)], path, _stem(path))
+            return images([str(path)], path, clip_name(path))
         except EmptySourceError as error:
             with suppress(SourceError):  # a video with the ending of an image
-                return VideoReader(path, name=name or _stem(path), phalp_keys=phalp_keys)
+                return VideoReader(path, name=name or clip_name(path), phalp_keys=phalp_keys)
             raise error
-    return VideoReader(path, name=name or _stem(path), phalp_keys=phalp_keys)
+    return VideoReader(path, name=name or clip_name(path), phalp_keys=phalp_keys)
 
 
 def _at_least_one(reader: Reader, span: Span) -> Iterator[Frame]:
@@ -299,11 +300,6 @@ def _listed(paths: Sequence[str]) -> Path:
         if not Path(path).is_file():
             raise SourceNotFoundError("no such image", where=path, hint=_near(Path(path)))
     return Path(paths[0])
-
-
-def _stem(path: Path) -> str:
-    """A file's name up to its first dot, as PHALP has it; a leading dot does not count."""
-    return path.name.lstrip(".").split(".")[0] or "video"
 
 
 def _folder_name(folder: Path) -> str:

@@ -19,6 +19,7 @@ from humantrack.errors import ConfigError
 from humantrack.service.jobs.folders import DataFolder
 from humantrack.service.settings import Settings
 from humantrack.service.web.problems import MEDIA_TYPE, document
+from humantrack.terminal import ending_signals
 
 _HEADER_BYTES = 2**15
 _FORM_BYTES = 2**20
@@ -133,8 +134,8 @@ def serve(
         ending()
         raise SystemExit
 
-    for name in ("SIGTERM", "SIGINT"):
-        signal.signal(getattr(signal, name), end)
+    for number in ending_signals():
+        signal.signal(number, end)
     ready(sockets[0].effective_port)
     server.run()
     server.close()

@@ -14,6 +14,8 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, 
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from humantrack.terminal import terminal_signals
+
 
 class HelperLostError(Exception):
     """The helper crashed over this call, or was ended since it took too long."""
@@ -141,8 +143,9 @@ def _bounded(cpu_s: float | None, function: Callable[..., Any], arguments: tuple
 
 
 def _begin(nice: int) -> None:
-    """Be modest, deaf to Ctrl-C, which is for who started us, and gone when that one is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Be modest, deaf to the terminal, which means who started us, and gone when that one is."""
+    for number in terminal_signals():
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, 0, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -20,6 +20,7 @@ from humantrack.service.jobs.queue import QueueLostError, Tickets
 from humantrack.service.jobs.store import LostError, Store, retrying
 from humantrack.service.settings import Settings
 from humantrack.service.workers.runner import Progress, Runner
+from humantrack.terminal import terminal_signals
 
 _LOOK_S = 0.2
 """How often a job's record is looked at: cancelling takes at most so long to be noticed."""
@@ -240,5 +241,6 @@ def work(settings: Settings, name: str) -> None:
     logs.set_up()
     draining = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: draining.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches all; who started us decides
+    for number in terminal_signals():  # they reach all; who started us decides
+        signal.signal(number, signal.SIG_IGN)
     Worker(settings, name, draining).work()

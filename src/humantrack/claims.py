@@ -1,4 +1,4 @@
-"""A job's claim on a clip, seen through the file system alone, so that no two run it at once.
+"""A claim on a clip, seen through the file system alone, so that no two runs work on it at once.
 
 A claim is a file that its holder touches every few seconds. One that has not been touched for a
 while belongs to a process, or a node, that is no more, and may be taken over.
@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import tempfile
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ class Claim:
     Args:
         path: the claim's file.
         lost_after_s: a claim untouched for so long is taken over.
+        note: what others can read of it while it is held, and after its holder has died.
         watch: called about once a second while the claim is held.
         on_lost: called if somebody else has taken the claim over.
 
@@ -47,11 +49,12 @@ class Claim:
         path: Path,
         *,
         lost_after_s: float,
+        note: str = "",
         watch: Callable[[], None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._path, self._lost_after_s = path, lost_after_s
-        self._watch, self._on_lost = watch, on_lost
+        self._note, self._watch, self._on_lost = note, watch, on_lost
         self._token = uuid.uuid4().hex
         self._ended = Event()
         self._thread: Thread | None = None
@@ -100,7 +103,8 @@ class Claim:
         return True
 
     def _text(self) -> str:
-        return json.dumps({"token": self._token, "host": socket.gethostname(), "pid": os.getpid()})
+        about = {"host": socket.gethostname(), "pid": os.getpid(), "note": self._note}
+        return json.dumps({"token": self._token, **about})
 
     def _create_exclusively(self, text: str) -> bool:
         try:
@@ -145,13 +149,13 @@ class Claim:
 
     def _beat(self) -> None:
         step = min(1.0, self._lost_after_s / 8)
-        since = 0.0
+        beaten = time.monotonic()
         while not self._ended.wait(step):
             self._watch()
-            since += step
-            if since < min(BEAT_S, self._lost_after_s / 4):
+            # By the clock: a process that was suspended has to look at once.
+            if time.monotonic() - beaten < min(BEAT_S, self._lost_after_s / 4):
                 continue
-            since = 0.0
+            beaten = time.monotonic()
             found = _token(self._path)
             if found is not None and found != self._token:
                 self._on_lost()
@@ -170,7 +174,7 @@ def is_lost(path: Path, lost_after_s: float) -> bool:
 
     Ages are measured by the file system's own clock, since those of machines differ.
     """
-    holder = _holder(path)
+    holder = holder_of(path)
     here = holder.get("host") == socket.gethostname()
     if here and not _is_running(holder.get("pid")):
         return True
@@ -183,6 +187,11 @@ def is_lost(path: Path, lost_after_s: float) -> bool:
     except OSError:
         return False
     return now - touched > lost_after_s
+
+
+def note_of(path: Path) -> str:
+    """What the holder of a claim, alive or dead, has said of it; empty if there is none."""
+    return str(holder_of(path).get("note", ""))
 
 
 def _is_running(pid: object) -> bool:
@@ -199,10 +208,10 @@ def _is_running(pid: object) -> bool:
 
 
 def _token(path: Path) -> object:
-    return _holder(path).get("token")
+    return holder_of(path).get("token")
 
 
-def _holder(path: Path) -> dict[str, object]:
+def holder_of(path: Path) -> dict[str, object]:
     """What a claim says of its holder; nothing if it cannot be read."""
     try:
         found = json.loads(path.read_text())

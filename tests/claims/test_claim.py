@@ -13,7 +13,7 @@ from threading import Barrier, Event, Thread
 
 import pytest
 
-from humantrack.sweep.claim import Claim, HeldError, is_held, is_lost
+from humantrack.claims import Claim, HeldError, is_held, is_lost
 
 
 def claimed_by(path, *, host, pid, age_s=0.0):

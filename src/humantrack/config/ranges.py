@@ -1,0 +1,97 @@
+"""What numbers each key takes, so that a value that makes no sense is refused before any work."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from humantrack.config.schema import all_keys
+from humantrack.errors import ConfigError
+
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Range:
+    """From ``least`` to ``most``, both included."""
+
+    least: float
+    most: float
+
+    def problem(self, value: float) -> str | None:
+        """Why a value will not do; None if it will."""
+        if math.isnan(value):
+            return "must be a number"
+        if value < self.least:
+            return f"must be {_plain(self.least)} or more"
+        if value > self.most:
+            return f"must be {_plain(self.most)} or less"
+        return None
+
+
+def _plain(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
+_ANY = Range(-_LARGEST, _LARGEST)
+
+RANGES = {
+    "batch_frames": Range(1, _LARGEST),
+    "checkpoint.every_s": Range(0, math.inf),
+    "embedded.weak_score": Range(0, 1),
+    "hmr.batch_size": Range(1, _LARGEST),
+    "phalp.alpha": Range(0, 1),
+    "phalp.hungarian_th": Range(0, math.inf),
+    "phalp.max_age_track": Range(0, _LARGEST),
+    "phalp.n_init": Range(1, _LARGEST),
+    "phalp.past_lookback": Range(1, _LARGEST),
+    "phalp.small_h": Range(0, _LARGEST),
+    "phalp.small_w": Range(0, _LARGEST),
+    "phalp.track_history": Range(1, _LARGEST),
+    "read_ahead": Range(0, _LARGEST),
+    "render.fps": Range(0.01, 1000),
+    "render.output_resolution": Range(0, _LARGEST),
+    "seed": Range(-(2**63), 2**63 - 1),
+    "sweep.lost_after_s": Range(1, math.inf),
+    "sweep.max_failures": Range(0, _LARGEST),
+    "sweep.retries": Range(0, _LARGEST),
+}
+"""By key; any other takes every finite number."""
+
+
+@functools.cache
+def _numeric_keys() -> frozenset[str]:
+    return frozenset(
+        k.name for k in all_keys() if not k.inert and ("int" in k.type or "float" in k.type)
+    )
+
+
+def check_number(key: str, value: object) -> None:
+    """Refuse a number that a key does not take; anything else passes.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    if key not in _numeric_keys():
+        return
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        problem = RANGES.get(key, _ANY).problem(value)
+        if problem is not None:
+            raise ConfigError(problem, where=f"{key}={value}")
+
+
+def check_numbers(config: Any) -> None:
+    """Refuse numbers that make no sense.
+
+    Args:
+        config: an OmegaConf configuration of the schema.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    for key in sorted(_numeric_keys()):
+        check_number(key, OmegaConf.select(config, key))
