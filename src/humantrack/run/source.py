@@ -67,6 +67,7 @@ def open_source(cfg: Any, boxes: Mapping[Any, Any] | None) -> video.FrameSource:
         keys=cfg.results["keys"],
         fps=cfg.render.fps,
         read_ahead=cfg.read_ahead,
+        streams=video.StreamChoice(_from_start(keys.stream), _from_start(keys.audio_stream)),
     )
 
 

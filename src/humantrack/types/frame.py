@@ -95,3 +95,9 @@ class SourceInfo:
 
     codec: str = ""
     """Name of the video codec or image format."""
+
+    stream: int = 0
+    """Number of the stream among the container's video streams, from 0."""
+
+    audio_stream: int | None = None
+    """Number of the sound that goes with it among the audio streams; None if there is none."""

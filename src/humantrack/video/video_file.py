@@ -21,12 +21,12 @@ from humantrack.video.container import (
     MOST_PIXELS,
     decoded,
     first_frame,
-    frame_rate,
     is_cut_avi,
     open_video,
 )
 from humantrack.video.decode_errors import Problems
 from humantrack.video.orientation import Orientation
+from humantrack.video.rates import frame_rate
 from humantrack.video.seeking import (
     LostPlaceError,
     Mark,
@@ -36,6 +36,7 @@ from humantrack.video.seeking import (
     is_seekable,
 )
 from humantrack.video.span import Span
+from humantrack.video.streams import StreamChoice, audio_stream, number_of
 
 _RACING = frozenset({"mpeg4", "rv30", "rv40"})
 """Decoders in which threads race for a frame that is damaged, without a word of it."""
@@ -53,17 +54,22 @@ class VideoReader:
         path: the file, as the user gave it.
         name: the source's short name, the folder in the frame keys.
         phalp_keys: key a frame by PHALP's (path, pts) instead of ``name/000001.jpg``.
+        streams: what of it.
 
     Raises:
         UnreadableSourceError: if it is no video.
+        ConfigError: if it has no such stream.
         EmptySourceError: if not one frame can be decoded.
     """
 
-    def __init__(self, path: Path, *, name: str, phalp_keys: bool) -> None:
+    def __init__(
+        self, path: Path, *, name: str, phalp_keys: bool, streams: StreamChoice | None = None
+    ) -> None:
         self._path, self._phalp_keys = path, phalp_keys
+        self._streams = streams or StreamChoice()
         self.paths: Sequence[Path] = [path]
         self.problems = Problems()
-        with open_video(path) as (container, stream):
+        with open_video(path, number=self._streams.video) as (container, stream):
             aspects = PixelAspect(stream)
             frame = first_frame(container, stream, path)
             self._orientation = Orientation.of(frame)
@@ -83,7 +89,7 @@ class VideoReader:
         """
         mark = None
         if self._is_seekable and self._origin is not None and not span.is_from_start:
-            with open_video(self._path) as (container, stream):
+            with open_video(self._path, number=self._streams.video) as (container, stream):
                 mark = find_mark(container, stream, span, self._origin)
         try:
             yield from self._walk(span, mark)
@@ -130,9 +136,9 @@ class VideoReader:
         """
         problems, damage = Problems(), Problems()
         self.problems.later = problems
-        count = 0
+        count, number = 0, self._streams.video
         try:
-            with open_video(self._path, problems) as (container, stream):
+            with open_video(self._path, problems, number=number) as (container, stream):
                 if stream.codec_context.name not in _RACING:
                     stream.thread_type = "AUTO"
                 with closing(self._numbered(container, stream, mark, problems, damage)) as frames:
@@ -146,7 +152,7 @@ class VideoReader:
                 self.problems.extend(problems)
         if not damage.count:
             return
-        with open_video(self._path, self.problems) as (container, stream):
+        with open_video(self._path, self.problems, number=number) as (container, stream):
             stream.codec_context.thread_count = 1
             again = self._numbered(container, stream, mark, self.problems, self.problems)
             with closing(again) as frames:
@@ -191,12 +197,13 @@ class VideoReader:
         )
 
     def _describe(self, name: str, container: Any, stream: Any, frame: av.VideoFrame) -> SourceInfo:
-        fps = frame_rate(stream)
+        fps = frame_rate(stream, self._stamps)
         duration = None
         if stream.duration and stream.duration > 0:
             duration = float(stream.duration * self._time_base)
         elif container.duration and container.duration > 0:
             duration = container.duration / av.time_base
+        sound = audio_stream(container, self._streams.audio, self._path)
         width, height = squared((frame.width, frame.height), self._aspect, MOST_PIXELS)
         if self._orientation.swaps_sides:
             width, height = height, width
@@ -211,9 +218,19 @@ class VideoReader:
             duration_s=duration,
             rotation_deg=90 * self._orientation.quarter_turns,
             sample_aspect=self._aspect,
-            has_audio=bool(container.streams.audio),
+            has_audio=sound is not None,
             codec=stream.codec_context.name,
+            stream=number_of(stream),
+            audio_stream=None if sound is None else number_of(sound),
         )
+
+    def _stamps(self) -> Iterator[int]:
+        """The times of the packets, in ticks, from the first one on."""
+        with open_video(self._path, number=self._streams.video) as (container, stream):
+            for packet in container.demux(stream):
+                stamp = packet.pts if self._has_pts else packet.dts
+                if stamp is not None and packet.size and not packet.is_discard:
+                    yield stamp
 
 
 def _ignore(packet: Any) -> None:
