@@ -83,7 +83,7 @@ def _graph(frame: av.VideoFrame) -> Any:
     )
     corner = graph.add("crop", "min(iw,16):min(ih,2):0:0")
     wide = f"clip(round(sar*{_PARTS}),1,{_WIDEST * _PARTS})"
-    scaled = graph.add("scale", f"w='{wide}':h=2:flags=neighbor")
+    scaled = graph.add("scale", f"w='{wide}':h=2:flags=neighbor:eval=frame")
     end = graph.add("buffersink")
     start.link_to(corner)
     corner.link_to(scaled)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import islice
 from typing import Any
 
 _FALLBACK_FPS = Fraction(30)
@@ -32,7 +32,7 @@ def frame_rate(stream: Any, stamps: Callable[[], Iterator[int]]) -> Fraction:
     claims = [Fraction(rate) for rate in said if rate and 0 < rate <= _HIGHEST_FPS]
     if claims and claims[0] <= _ORDINARY_FPS:
         return claims[0]
-    measured = _measured(list(islice(stamps(), _SAMPLE)), stream.time_base)
+    measured = _measured(list(itertools.islice(stamps(), _SAMPLE)), stream.time_base)
     for claim in claims:
         if measured is not None and abs(claim / measured - 1) < Fraction(1, 4):
             return claim
@@ -45,6 +45,12 @@ def _measured(stamps: list[int], time_base: Fraction | None) -> Fraction | None:
     """Frames per second of the first packets; None if their times do not tell."""
     if len(stamps) < 2 or not time_base:
         return None
-    steps = sorted(b - a for a, b in zip(sorted(stamps), sorted(stamps)[1:], strict=False))
-    span = sum(step for step in steps if step <= 8 * max(steps[len(steps) // 2], 1))
-    return Fraction(len(steps), 1) / (span * time_base) if span > 0 else None
+    steps = sorted(b - a for a, b in itertools.pairwise(sorted(stamps)))
+    kept = [step for step in steps if step <= 8 * max(steps[len(steps) // 2], 1)]  # no pauses
+    span = sum(kept)
+    if span == 0:
+        return None
+    rate = Fraction(len(kept)) / (span * time_base)
+    whole = Fraction(max(round(rate), 1))
+    is_rounded = abs(len(kept) / (whole * time_base) - span) <= 1  # times are whole ticks
+    return whole if is_rounded else rate
