@@ -32,25 +32,18 @@ def frame_rate(stream: Any, stamps: Callable[[], Iterator[int]]) -> Fraction:
     claims = [Fraction(rate) for rate in said if rate and 0 < rate <= _HIGHEST_FPS]
     if claims and claims[0] <= _ORDINARY_FPS:
         return claims[0]
-    measured = _measured(list(itertools.islice(stamps(), _SAMPLE)), stream.time_base)
-    for claim in claims:
-        if measured is not None and abs(claim / measured - 1) < Fraction(1, 4):
-            return claim
-    if measured is not None and measured <= _HIGHEST_FPS:
-        return measured
+    count, ticks = _ticks(list(itertools.islice(stamps(), _SAMPLE)))
+    if ticks and stream.time_base:
+        rate = Fraction(count) / (ticks * stream.time_base)
+        for claim in (*claims, Fraction(max(round(rate), 1)), rate):
+            is_true = abs(count / (claim * stream.time_base) - ticks) <= 1  # times are whole ticks
+            if is_true and claim <= _HIGHEST_FPS:
+                return claim
     return next((claim for claim in claims if claim <= _ORDINARY_FPS), _FALLBACK_FPS)
 
 
-def _measured(stamps: list[int], time_base: Fraction | None) -> Fraction | None:
-    """Frames per second of the first packets; None if their times do not tell."""
-    if len(stamps) < 2 or not time_base:
-        return None
+def _ticks(stamps: list[int]) -> tuple[int, int]:
+    """(frames, ticks they last) of the first packets, pauses left out."""
     steps = sorted(b - a for a, b in itertools.pairwise(sorted(stamps)))
-    kept = [step for step in steps if step <= 8 * max(steps[len(steps) // 2], 1)]  # no pauses
-    span = sum(kept)
-    if span == 0:
-        return None
-    rate = Fraction(len(kept)) / (span * time_base)
-    whole = Fraction(max(round(rate), 1))
-    is_rounded = abs(len(kept) / (whole * time_base) - span) <= 1  # times are whole ticks
-    return whole if is_rounded else rate
+    kept = [step for step in steps if step <= 8 * max(steps[len(steps) // 2], 1)]
+    return len(kept), sum(kept)
