@@ -19,7 +19,7 @@ ASSUMED_FPS = 30.0
 _PROBED_FRAMES = 500
 """Frames looked at for the rate and size that a file without a description has."""
 
-_SLOWEST_FPS, _FASTEST_FPS = 1e-3, 1e5
+_SLOWEST_FPS, _FASTEST_FPS = 1e-3, 1e6
 _LARGEST_PX = 1 << 20
 _MOST_FRAMES = 2**53
 

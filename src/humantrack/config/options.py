@@ -12,7 +12,7 @@ from humantrack.config.ranges import check_numbers
 from humantrack.detect.registry import DetectorOptions
 from humantrack.errors import ConfigError
 from humantrack.run.settings import BoxesOptions, CheckpointOptions, RunOptions, SourceOptions
-from humantrack.video import parse_time
+from humantrack.video import StreamChoice, parse_time
 
 
 def run_options(cfg: Any) -> RunOptions:
@@ -77,6 +77,7 @@ def source_options(cfg: Any) -> SourceOptions:
         end_time_s=parse_time(cfg.video.end_time),
         keys=cfg.results["keys"],
         fps=cfg.render.fps,
+        streams=StreamChoice(_from_start(cfg.video.stream), _from_start(cfg.video.audio_stream)),
         read_ahead=cfg.read_ahead,
         extract=cfg.video.extract_video,
     )

@@ -69,6 +69,12 @@ class VideoConfig:
     end_time: str | int | float | None = key(
         None, "Stop before this time; null or -1 = the end (PHALP stops at 10 s)."
     )
+    stream: int | None = key(
+        None, "Which of a file's video streams, from 0; null or -1 = the best, as FFmpeg chooses."
+    )
+    audio_stream: int | None = key(
+        None, "Which of its audio streams the overlay gets, from 0; null or -1 = the best."
+    )
     useffmpeg: bool = key(False, "Frames are always decoded by FFmpeg's libraries.", inert=True)
 
 

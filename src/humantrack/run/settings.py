@@ -17,6 +17,7 @@ from humantrack.errors import ConfigError
 from humantrack.extras import missing, need_torch
 from humantrack.fingerprint import config_fingerprint, source_fingerprint
 from humantrack.types import SourceInfo
+from humantrack.video import StreamChoice
 from humantrack.video.source import Keys
 
 
@@ -40,6 +41,9 @@ class SourceOptions:
 
     fps: float | None = None
     """Frames per second of images."""
+
+    streams: StreamChoice = field(default_factory=StreamChoice)
+    """Which of several video and audio streams."""
 
     read_ahead: int = 8
     extract: bool = False

@@ -84,11 +84,12 @@ def _overlay_sink(
     fixed_rate = rate is not None
     fps = info.fps if rate is None else Fraction(rate).limit_denominator(1001)
     audio_from = info.path if info.has_audio and not fixed_rate else None
+    streams = video.StreamChoice(info.stream, info.audio_stream)
 
     def writer(width: int, height: int, start_s: float) -> Any:
         same: dict[str, Any] = {
             **{"fps": fps, "width": width, "height": height},
-            **{"audio_from": audio_from, "start_s": start_s},
+            **{"audio_from": audio_from, "audio_streams": streams, "start_s": start_s},
         }
         if in_pieces:
             return video.PiecewiseWriter(paths.overlay, paths.pieces, state=pieces, **same)

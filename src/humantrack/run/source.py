@@ -65,6 +65,7 @@ def open_source(options: SourceOptions, boxes: Mapping[Any, Any] | None) -> vide
         keys=options.keys,
         fps=options.fps,
         read_ahead=options.read_ahead,
+        streams=options.streams,
     )
 
 

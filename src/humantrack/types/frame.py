@@ -70,10 +70,10 @@ class SourceInfo:
     """'video' or 'images'."""
 
     width: int
-    """Columns of a decoded frame, after rotation."""
+    """Columns of a frame, after rotation and with square pixels."""
 
     height: int
-    """Rows of a decoded frame, after rotation."""
+    """Rows of a frame, after rotation and with square pixels."""
 
     fps: Fraction
     """Average frames per second; for images the rate they will be played at."""
@@ -88,10 +88,16 @@ class SourceInfo:
     """Rotation of the display matrix, already applied: 0, 90, 180 or 270 clockwise."""
 
     sample_aspect: Fraction = field(default_factory=lambda: Fraction(1))
-    """Width over height of a pixel; noted, not applied."""
+    """Width over height of a stored pixel of the first frame, already applied."""
 
     has_audio: bool = False
     """True if the source carries sound."""
 
     codec: str = ""
     """Name of the video codec or image format."""
+
+    stream: int = 0
+    """Number of the stream among the container's video streams, from 0."""
+
+    audio_stream: int | None = None
+    """Number of the sound that goes with it among the audio streams; None if there is none."""

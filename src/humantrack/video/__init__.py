@@ -4,12 +4,14 @@ from humantrack.video.extract import extracting
 from humantrack.video.pieces import PiecewiseWriter, check_pieces, remove_pieces
 from humantrack.video.shots import mark_shots
 from humantrack.video.source import FrameSource, open_source
+from humantrack.video.streams import StreamChoice
 from humantrack.video.times import parse_time
 from humantrack.video.writer import VideoWriter
 
 __all__ = [
     "FrameSource",
     "PiecewiseWriter",
+    "StreamChoice",
     "VideoWriter",
     "check_pieces",
     "extracting",

@@ -12,8 +12,9 @@ from typing import Any
 import av
 import av.error
 
-from humantrack.errors import SourceError
+from humantrack.errors import HumantrackError
 from humantrack.video.container import INDEXED_FORMATS, first_frame, open_container, open_video
+from humantrack.video.streams import StreamChoice, audio_stream
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _AAC_FRAME = 1024
 
 
 class AudioTrack:
-    """The first audio stream of a video, added to an output in step with its pictures.
+    """An audio stream of a video, added to an output in step with its pictures.
 
     Copies packets where an mp4 takes them, else encodes AAC. Sound is never worth a failed run:
     what goes wrong on the reading side is logged, and the output is silent from there.
@@ -40,17 +41,18 @@ class AudioTrack:
     Args:
         path: the video whose sound is wanted.
         output: PyAV's output container, before anything was written to it.
+        streams: which sound, and the pictures it belongs to.
     """
 
-    def __init__(self, path: Path, output: Any) -> None:
-        self._path, self._output = path, output
+    def __init__(self, path: Path, output: Any, streams: StreamChoice) -> None:
+        self._path, self._output, self._streams = path, output, streams
         self._files = ExitStack()
         self._out: Any = None
         self._packets: Iterator[tuple[float, Any]] = iter(())
         self._next: tuple[float, Any] | None = None
         try:
             self._open()
-        except (SourceError, av.error.FFmpegError, OSError, ValueError) as error:
+        except (HumantrackError, av.error.FFmpegError, OSError, ValueError) as error:
             self._drop(error)
 
     def start(self, at_s: float) -> None:
@@ -84,14 +86,14 @@ class AudioTrack:
         self._files.close()
 
     def _open(self) -> None:
-        with open_video(self._path) as (container, stream):
+        with open_video(self._path, number=self._streams.video) as (container, stream):
             frame = first_frame(container, stream, self._path)
             has_time = frame.pts is not None and container.format.name != "avi"
             self._video_origin = frame.pts * stream.time_base if has_time else Fraction(0)
         container = self._files.enter_context(open_container(self._path))
-        if not container.streams.audio:
+        self._in: Any = audio_stream(container, self._streams.audio, self._path)
+        if self._in is None:
             return
-        self._in: Any = container.streams.audio[0]
         codec = self._in.codec_context
         if codec is None:
             raise ValueError("no decoder for the sound")

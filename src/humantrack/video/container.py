@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,11 @@ from humantrack.errors import (
 )
 from humantrack.video.decode_errors import Problems
 from humantrack.video.ffmpeg_log import counted, listening
+from humantrack.video.streams import video_stream
 
 Frames = Generator[av.VideoFrame, None, None]
 """Decoded pictures; to be closed, so that the decoder is at rest when it is freed."""
 
-_FALLBACK_FPS = Fraction(30)
-_HIGHEST_FPS = 1000
-_TEXT_CODECS = frozenset({"ansi", "bintext", "xbin", "idf"})
 INDEXED_FORMATS = ("mov", "matroska")
 """Beginnings of FFmpeg's names of containers with exact timestamps and an index to seek by."""
 
@@ -42,22 +40,28 @@ _LISTS = frozenset({"hls", "concat", "dash", "imf", "webm_dash_manifest"})
 
 
 @contextmanager
-def open_video(path: Path, problems: Problems | None = None) -> Iterator[tuple[Any, Any]]:
-    """A PyAV container and its first video stream.
+def open_video(
+    path: Path, problems: Problems | None = None, *, number: int | None = None
+) -> Iterator[tuple[Any, Any]]:
+    """A PyAV container and one of its video streams.
 
     Args:
         path: a file.
         problems: counts what FFmpeg complains about while opening.
+        number: of the stream; None takes the best (see ``StreamChoice``).
 
     Raises:
         UnreadableSourceError: if there is none.
+        ConfigError: if there is none of this number.
         SourceNotFoundError: if the file is gone.
     """
     with listening():
         with counted(Problems() if problems is None else problems):
             container = open_container(path)
         with container:
-            yield container, _video_stream(container, path)
+            stream = video_stream(container, number, path)
+            stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+            yield container, stream
 
 
 def open_container(path: Path) -> Any:
@@ -82,20 +86,6 @@ def open_container(path: Path) -> Any:
 def _formats() -> str:
     """What may be opened: everything but lists of other files, which anyone could name in one."""
     return ",".join(sorted(av.formats_available - _LISTS))
-
-
-def _video_stream(container: Any, path: Path) -> Any:
-    streams = [s for s in container.streams.video if not _is_cover(s)]
-    if not streams:
-        what = "holds sound but no video" if container.streams.audio else "holds no video"
-        raise UnreadableSourceError(what, where=path)
-    stream = streams[0]
-    if stream.codec_context is None:
-        raise UnreadableSourceError("no decoder for this video's codec", where=path)
-    if stream.codec_context.name in _TEXT_CODECS:
-        raise UnreadableSourceError("a text file, not a video", where=path)
-    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
-    return stream
 
 
 def decoded(
@@ -159,12 +149,25 @@ def first_frame(container: Any, stream: Any, path: Path) -> av.VideoFrame:
     )
 
 
-def frame_rate(stream: Any) -> Fraction:
-    """Average frames per second, or the container's guess where that makes no sense."""
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0 < rate <= _HIGHEST_FPS:
-            return Fraction(rate)
-    return _FALLBACK_FPS
+def has_several_packets(path: Path) -> bool:
+    """True if the video stream holds more than one packet.
+
+    Raises:
+        SourceError: if the file is no video.
+    """
+    with open_video(path) as (container, stream):
+        return len(list(islice(_packets(container, stream, Problems()), 2))) > 1
+
+
+def holds_a_picture(path: Path) -> bool:
+    """True if FFmpeg takes the file for a picture, not for a video.
+
+    Raises:
+        SourceError: if it takes it for neither.
+    """
+    with open_container(path) as container:
+        name = str(container.format.name)
+    return name.endswith("_pipe") or name in ("apng", "gif", "image2")
 
 
 def is_cut_avi(path: Path) -> bool:
@@ -199,12 +202,6 @@ def _packets(container: Any, stream: Any, problems: Problems) -> Iterator[Any]:
 def _count(error: av.error.FFmpegError, problems: Problems) -> None:
     """Also when memory is refused, which a damaged size asks for and a frame never needs."""
     problems.add(error.strerror or str(error))
-
-
-def _is_cover(stream: Any) -> bool:
-    """True for the cover art of a music file, a video stream of one picture."""
-    disposition = getattr(stream, "disposition", None)
-    return disposition is not None and "attached_pic" in str(disposition)
 
 
 def _unreadable(path: Path, error: Exception) -> SourceError:

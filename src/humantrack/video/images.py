@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from humantrack.errors import EmptySourceError
+from humantrack.errors import EmptySourceError, HumantrackError
 from humantrack.types import Frame, SourceInfo
+from humantrack.types.arrays import ByteArray
+from humantrack.video.container import holds_a_picture
 from humantrack.video.decode_errors import Problems
+from humantrack.video.heif import has_tiles, is_heif
+from humantrack.video.levels import Levels
+from humantrack.video.several import several
 from humantrack.video.span import Span
+from humantrack.video.video_file import VideoReader
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_log = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".tif", ".tiff"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif"),
+    }
+)
 DEFAULT_FPS = Fraction(30)
 
 NaturalKey = tuple[tuple[tuple[int, int, str], ...], str]
@@ -35,24 +49,63 @@ def natural_key(text: str) -> NaturalKey:
     )
 
 
-def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
-    """An image file as (H,W,3) uint8 RGB, turned as its EXIF tag says, alpha dropped.
+def read_image(path: str | Path, levels: Levels | None = None) -> ByteArray:
+    """An image file as (H,W,3) uint8 RGB, upright, alpha dropped; of an animation the first frame.
+
+    Args:
+        path: the file.
+        levels: how pictures of more than 8 bits are shown; None finds out from this one.
 
     Raises:
         OSError: if the file cannot be read.
         ValueError: if it is no image.
     """
+    values = _values(path)
+    return (levels or Levels()).apply(values)
+
+
+def _values(path: str | Path) -> Any:
+    """An image at its own depth; errors as for :func:`read_image`."""
+    data = np.fromfile(path, np.uint8)  # not imread, which cannot open every unicode path
+    values = None if is_heif(data) else decode(data)  # OpenCV does not turn HEIF upright
+    return _by_ffmpeg(Path(path), data) if values is None else values
+
+
+def decode(data: Any) -> Any | None:
+    """(H,W,3) RGB of what OpenCV can decode, at its own depth; None for anything else.
+
+    Args:
+        data: (N,) uint8, a file.
+    """
     import cv2  # not at import time of the room
 
-    data = np.fromfile(path, np.uint8)  # not imread, which cannot open every unicode path
+    for flags in (cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH, cv2.IMREAD_UNCHANGED):
+        try:
+            bgr: Any = cv2.imdecode(data, flags) if data.size else None
+        except cv2.error:
+            bgr = None
+        if bgr is None:
+            continue
+        if bgr.ndim == 2:
+            return np.repeat(bgr[..., None], 3, axis=2)
+        return np.ascontiguousarray(bgr[..., 2::-1])
+    return None
+
+
+def _by_ffmpeg(path: Path, data: Any) -> ByteArray:
+    """The first frame as FFmpeg decodes it.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    if is_heif(data) and has_tiles(data):
+        raise ValueError("made of tiles, which FFmpeg's libraries do not join; convert it to JPEG")
     try:
-        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error as error:
+        if not is_heif(data) and not holds_a_picture(path):
+            raise ValueError(f"not an image: {path}")
+        return next(VideoReader(path, name="image", phalp_keys=False).frames(Span())).rgb
+    except (HumantrackError, StopIteration) as error:
         raise ValueError(f"not an image: {path}") from error
-    if bgr is None:
-        raise ValueError(f"not an image: {path}")
-    rgb: npt.NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[assignment]
-    return rgb
 
 
 class ImageReader:
@@ -79,6 +132,7 @@ class ImageReader:
         self._keys = list(paths) if phalp_keys else _keys(name, self._paths)
         self.paths: Sequence[Path] = [Path(path) for path in paths]
         self.problems = Problems()
+        self._levels = Levels()
         first = self._first_size()
         if first is None:
             raise EmptySourceError(
@@ -107,7 +161,7 @@ class ImageReader:
             if span.is_past(number, time_s):
                 break
             try:
-                rgb = read_image(path)
+                rgb = read_image(path, self._levels)
             except (OSError, ValueError) as error:
                 self.problems.add(f"{path}: {error}")
                 continue
@@ -117,12 +171,16 @@ class ImageReader:
             index += 1
 
     def _first_size(self) -> tuple[int, int] | None:
-        """(H, W) of the first image that can be read."""
+        """(H, W) of the first image that can be read, whose levels count for all."""
         for path in self._paths:
             try:
-                height, width = read_image(path).shape[:2]
+                values = _values(path)
             except (OSError, ValueError):
                 continue
+            self._levels = Levels.of(values)
+            if len(self._paths) > 1 and several(Path(path)):
+                _log.warning("%s holds several pictures; of each file only the first is read", path)
+            height, width = values.shape[:2]
             return height, width
         return None
 

@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.sidedata import sidedata
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,15 @@ class Orientation:
     def of(frame: av.VideoFrame) -> Orientation:
         """The orientation in a frame's display matrix; angles go to the nearest quarter turn.
 
+        FFmpeg makes such a matrix of the orientation in a frame's EXIF, too.
+
         The matrix (a b u, c d v, x y w) maps a pixel (p, q) to (a p + c q, b p + d q), q down,
         as in the track header of ISO/IEC 14496-12.
         """
-        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+        try:
+            matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+        except ValueError:  # side data PyAV does not know, in spite of _know_all
+            return Orientation(round(-frame.rotation / 90) % 4)
         if matrix is None:
             return Orientation()
         a, b, _, c, d = (float(value) for value in np.frombuffer(bytes(matrix), "<i4")[:5])
@@ -44,3 +50,22 @@ class Orientation:
         if self.is_mirrored:
             rgb = rgb[:, ::-1]
         return np.ascontiguousarray(np.rot90(rgb, -self.quarter_turns))
+
+
+def _know_all() -> None:
+    """Let PyAV read the side data of frames that carry kinds it has no name for, as EXIF.
+
+    It raises for all of a frame's side data else, and FFmpeg gains new kinds every year.
+    """
+
+    def unnamed(kinds: Any, value: Any) -> Any:
+        if not isinstance(value, int):
+            return None
+        kind = object.__new__(kinds)
+        kind._name_, kind._value_ = f"UNKNOWN_{value}", value
+        return kinds._value2member_map_.setdefault(value, kind)
+
+    sidedata.Type._missing_ = classmethod(unnamed)  # type: ignore[assignment,method-assign]
+
+
+_know_all()

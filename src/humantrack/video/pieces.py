@@ -19,6 +19,7 @@ from humantrack.atomic import cannot_write, replace
 from humantrack.errors import CheckpointError, OutputError
 from humantrack.types.arrays import ByteArray
 from humantrack.video.audio import AudioTrack
+from humantrack.video.streams import StreamChoice
 from humantrack.video.writer import Timeline, VideoWriter
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class PiecewiseWriter:
         folder: of the pieces.
         fps, width, height, start_s: as for ``VideoWriter``.
         audio_from: a video whose sound is added when the pieces are joined.
+        audio_streams: as for ``VideoWriter``.
         state: go on after the pieces of another writer's ``state_dict``; the size and the times
             are then that writer's, and other pieces are removed.
 
@@ -70,10 +72,12 @@ class PiecewiseWriter:
         width: int,
         height: int,
         audio_from: Path | None = None,
+        audio_streams: StreamChoice | None = None,
         start_s: float = 0.0,
         state: Mapping[str, Any] | None = None,
     ) -> None:
         self._path, self._folder, self._audio_from = Path(path), Path(folder), audio_from
+        self._audio_streams = audio_streams or StreamChoice()
         self._pieces = [Piece(**piece) for piece in (state or {}).get("pieces", ())]
         self._fps, self._size = fps, (width, height)
         self._times = Timeline(fps, start_s)
@@ -175,7 +179,9 @@ class PiecewiseWriter:
             stream = output.add_stream_from_template(first.streams.video[0])
             extradata = first.streams.video[0].codec_context.extradata
         stream.time_base = self._times.time_base
-        sound = AudioTrack(self._audio_from, output) if self._audio_from else None
+        sound = None
+        if self._audio_from is not None:
+            sound = AudioTrack(self._audio_from, output, self._audio_streams)
         try:
             if sound:
                 sound.start(self._times.origin_s)

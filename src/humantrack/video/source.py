@@ -22,13 +22,18 @@ from humantrack.errors import (
 )
 from humantrack.fingerprint import clip_name
 from humantrack.types import Frame, SourceInfo
+from humantrack.video.animation import AnimationReader, Pages, TiffPages, WebpPages
+from humantrack.video.container import has_several_packets
 from humantrack.video.decode_errors import Problems
 from humantrack.video.images import DEFAULT_FPS, ImageReader, is_image, natural_key
 from humantrack.video.read_ahead import ReadAhead
+from humantrack.video.several import several
 from humantrack.video.span import Span
+from humantrack.video.streams import StreamChoice
 from humantrack.video.video_file import VideoReader
 
 Keys = Literal["name", "phalp"]
+_HIGHEST_FPS = 100_000
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
@@ -136,6 +141,7 @@ def open_source(
     keys: Keys = "name",
     fps: float | Fraction | None = None,
     read_ahead: int = 8,
+    streams: StreamChoice | None = None,
 ) -> FrameSource:
     """Open a video file, a folder or glob of images, or a list of image paths.
 
@@ -154,6 +160,7 @@ def open_source(
             path as given.
         fps: frames per second of images (default 30); a video has its own.
         read_ahead: frames decoded ahead in a thread; 0 decodes in the caller's.
+        streams: which of a video's streams; None takes the best, see :class:`StreamChoice`.
 
     Raises:
         SourceNotFoundError: no such file or folder, or a glob without a match.
@@ -164,18 +171,29 @@ def open_source(
     span = Span.of(start_frame, end_frame, start_time_s, end_time_s)
     if keys not in ("name", "phalp"):
         raise ConfigError("keys must be 'name' or 'phalp'", where=keys)
-    reader = _reader(source, name, _rate(fps), phalp_keys=keys == "phalp")
+    streams = streams or StreamChoice()
+    reader = _reader(source, name, _rate(fps), phalp_keys=keys == "phalp", streams=streams)
     return FrameSource(reader, span, read_ahead=read_ahead)
 
 
 def _reader(
-    source: str | Path | Sequence[str | Path], name: str | None, rate: Fraction, *, phalp_keys: bool
+    source: str | Path | Sequence[str | Path],
+    name: str | None,
+    rate: Fraction,
+    *,
+    phalp_keys: bool,
+    streams: StreamChoice,
 ) -> Reader:
     """What reads this kind of source; errors as for :func:`open_source`."""
 
     def images(paths: Sequence[str], path: Path, default_name: str) -> ImageReader:
         return ImageReader(
             paths, path=path, name=name or default_name, fps=rate, phalp_keys=phalp_keys
+        )
+
+    def video() -> VideoReader:
+        return VideoReader(
+            path, name=name or clip_name(path), phalp_keys=phalp_keys, streams=streams
         )
 
     if not isinstance(source, str | Path):
@@ -187,15 +205,38 @@ def _reader(
         return images(_images_in(path), path, _folder_name(path))
     if kind == "glob":
         matches = _images_matching(str(path))
-        return images(matches, Path(matches[0]), _folder_name(Path(matches[0]).parent))
-    if is_image(path):
+        if len(matches) > 1:
+            return images(matches, Path(matches[0]), _folder_name(Path(matches[0]).parent))
+        path = Path(matches[0])
+    pages = _pages(path, rate)
+    if pages is not None:
+        return AnimationReader(path, pages, name=name or clip_name(path), phalp_keys=phalp_keys)
+    if is_image(path) and not _is_animation(path):
         try:
             return images([str(path)], path, clip_name(path))
         except EmptySourceError as error:
             with suppress(SourceError):  # a video with the ending of an image
-                return VideoReader(path, name=name or clip_name(path), phalp_keys=phalp_keys)
+                return video()
             raise error
-    return VideoReader(path, name=name or clip_name(path), phalp_keys=phalp_keys)
+    return video()
+
+
+def _pages(path: Path, rate: Fraction) -> Pages | None:
+    """What reads a file of several pictures that FFmpeg does not read whole."""
+    with suppress(OSError):  # said by whoever opens it next
+        found = several(path)
+        if found == "webp":
+            return WebpPages(path)
+        if found == "tiff":
+            return TiffPages(path, rate)
+    return None
+
+
+def _is_animation(path: Path) -> bool:
+    """True for a picture of which FFmpeg finds several frames."""
+    with suppress(OSError, SourceError):
+        return several(path) == "ffmpeg" and has_several_packets(path)
+    return False
 
 
 def _at_least_one(reader: Reader, span: Span) -> Iterator[Frame]:
@@ -223,8 +264,8 @@ def _rate(fps: float | Fraction | None) -> Fraction:
         rate = Fraction(str(fps))
     except (ValueError, ZeroDivisionError) as error:
         raise ConfigError("fps must be a number", where=fps) from error
-    if not 0 < rate <= 1000:
-        raise ConfigError("fps must lie between 0 and 1000", where=fps)
+    if not 0 < rate <= _HIGHEST_FPS:
+        raise ConfigError(f"fps must lie between 0 and {_HIGHEST_FPS}", where=fps)
     return rate
 
 

@@ -14,10 +14,19 @@ import av.error
 
 from humantrack.types import Frame, FrameKey, SourceInfo
 from humantrack.types.arrays import ByteArray
+from humantrack.video.aspect import PixelAspect, squared
 from humantrack.video.clock import Clock
-from humantrack.video.container import decoded, first_frame, frame_rate, is_cut_avi, open_video
+from humantrack.video.colour import RgbConverter
+from humantrack.video.container import (
+    MOST_PIXELS,
+    decoded,
+    first_frame,
+    is_cut_avi,
+    open_video,
+)
 from humantrack.video.decode_errors import Problems
 from humantrack.video.orientation import Orientation
+from humantrack.video.rates import frame_rate
 from humantrack.video.seeking import (
     LostPlaceError,
     Mark,
@@ -27,16 +36,17 @@ from humantrack.video.seeking import (
     is_seekable,
 )
 from humantrack.video.span import Span
+from humantrack.video.streams import StreamChoice, audio_stream, number_of
 
 _RACING = frozenset({"mpeg4", "rv30", "rv40"})
 """Decoders in which threads race for a frame that is damaged, without a word of it."""
 
-Numbered = Generator[tuple[int, av.VideoFrame], None, None]
-"""Frames with their numbers in the source."""
+Numbered = Generator[tuple[int, av.VideoFrame, Fraction], None, None]
+"""Frames with their numbers in the source, and the aspects of their pixels."""
 
 
 class VideoReader:
-    """The frames of a video file, turned upright, with the container's own times.
+    """The frames of a video file, upright, of square pixels, with the container's own times.
 
     Time 0 is the first frame. AVI stores no presentation times; there the decode times serve.
 
@@ -44,19 +54,27 @@ class VideoReader:
         path: the file, as the user gave it.
         name: the source's short name, the folder in the frame keys.
         phalp_keys: key a frame by PHALP's (path, pts) instead of ``name/000001.jpg``.
+        streams: what of it.
 
     Raises:
         UnreadableSourceError: if it is no video.
+        ConfigError: if it has no such stream.
         EmptySourceError: if not one frame can be decoded.
     """
 
-    def __init__(self, path: Path, *, name: str, phalp_keys: bool) -> None:
+    def __init__(
+        self, path: Path, *, name: str, phalp_keys: bool, streams: StreamChoice | None = None
+    ) -> None:
         self._path, self._phalp_keys = path, phalp_keys
+        self._streams = streams or StreamChoice()
         self.paths: Sequence[Path] = [path]
         self.problems = Problems()
-        with open_video(path) as (container, stream):
+        with open_video(path, number=self._streams.video) as (container, stream):
+            aspects = PixelAspect(stream)
             frame = first_frame(container, stream, path)
             self._orientation = Orientation.of(frame)
+            self._aspect = aspects.of(frame)
+            self._colours = RgbConverter(frame)
             self._has_pts = container.format.name != "avi"
             self._origin = self._stamp(frame)
             self._is_seekable = is_seekable(container, stream)
@@ -71,7 +89,7 @@ class VideoReader:
         """
         mark = None
         if self._is_seekable and self._origin is not None and not span.is_from_start:
-            with open_video(self._path) as (container, stream):
+            with open_video(self._path, number=self._streams.video) as (container, stream):
                 mark = find_mark(container, stream, span, self._origin)
         try:
             yield from self._walk(span, mark)
@@ -82,13 +100,13 @@ class VideoReader:
         clock = Clock(self._time_base, self.info.fps, origin=self._origin if mark else None)
         index, count, tick = 0, 0, (self._origin or 0) - 1
         with closing(self._decode(mark)) as frames:
-            for number, frame in frames:
+            for number, frame, aspect in frames:
                 time_s = clock.time_s(self._stamp(frame))
                 # The container's stamp wherever that makes sense; no two keys may be the same.
                 tick = max((self._origin or 0) + round(time_s / self._time_base), tick + 1)
                 if span.is_past(number, time_s):
                     return
-                rgb = None if span.is_before(number, time_s) else self._rgb(frame, number)
+                rgb = None if span.is_before(number, time_s) else self._rgb(frame, aspect, number)
                 if rgb is not None:
                     key = self._key(number, tick)
                     yield Frame(index=index, source_index=number, time_s=time_s, rgb=rgb, key=key)
@@ -118,9 +136,9 @@ class VideoReader:
         """
         problems, damage = Problems(), Problems()
         self.problems.later = problems
-        count = 0
+        count, number = 0, self._streams.video
         try:
-            with open_video(self._path, problems) as (container, stream):
+            with open_video(self._path, problems, number=number) as (container, stream):
                 if stream.codec_context.name not in _RACING:
                     stream.thread_type = "AUTO"
                 with closing(self._numbered(container, stream, mark, problems, damage)) as frames:
@@ -134,7 +152,7 @@ class VideoReader:
                 self.problems.extend(problems)
         if not damage.count:
             return
-        with open_video(self._path, self.problems) as (container, stream):
+        with open_video(self._path, self.problems, number=number) as (container, stream):
             stream.codec_context.thread_count = 1
             again = self._numbered(container, stream, mark, self.problems, self.problems)
             with closing(again) as frames:
@@ -148,16 +166,20 @@ class VideoReader:
         ranks = Ranks(mark.number, mark.stamp) if mark else Ranks(0, origin)
         count_packets = self._is_seekable and self._origin is not None
         told = ranks.add if count_packets else _ignore
+        aspects = PixelAspect(stream)
         found = decoded(container, stream, problems, damage=damage, told=told)
         with closing(found):
             if mark:
                 container.seek(mark.keyframe, stream=stream)
             for frame in frames_from(mark, found) if mark else found:
-                yield ranks.number(frame.pts), frame
+                yield ranks.number(frame.pts), frame, aspects.of(frame)
 
-    def _rgb(self, frame: av.VideoFrame, number: int) -> ByteArray | None:
+    def _rgb(self, frame: av.VideoFrame, aspect: Fraction, number: int) -> ByteArray | None:
+        """The picture with square pixels, upright."""
+        stored = (frame.width, frame.height)
+        size = squared(stored, aspect, MOST_PIXELS)
         try:
-            rgb: Any = frame.to_ndarray(format="rgb24")
+            rgb = self._colours.convert(frame, None if size == stored else size)
             return self._orientation.apply(rgb)
         except (av.error.FFmpegError, ValueError) as error:
             self.problems.add(f"frame {number}: {error}")
@@ -175,27 +197,40 @@ class VideoReader:
         )
 
     def _describe(self, name: str, container: Any, stream: Any, frame: av.VideoFrame) -> SourceInfo:
-        fps = frame_rate(stream)
+        fps = frame_rate(stream, self._stamps)
         duration = None
         if stream.duration and stream.duration > 0:
             duration = float(stream.duration * self._time_base)
         elif container.duration and container.duration > 0:
             duration = container.duration / av.time_base
-        swaps = self._orientation.swaps_sides
+        sound = audio_stream(container, self._streams.audio, self._path)
+        width, height = squared((frame.width, frame.height), self._aspect, MOST_PIXELS)
+        if self._orientation.swaps_sides:
+            width, height = height, width
         return SourceInfo(
             name=name,
             path=self._path,
             kind="video",
-            width=frame.height if swaps else frame.width,
-            height=frame.width if swaps else frame.height,
+            width=width,
+            height=height,
             fps=fps,
             frame_count=stream.frames or (round(duration * fps) if duration else None),
             duration_s=duration,
             rotation_deg=90 * self._orientation.quarter_turns,
-            sample_aspect=Fraction(stream.sample_aspect_ratio or 1),
-            has_audio=bool(container.streams.audio),
+            sample_aspect=self._aspect,
+            has_audio=sound is not None,
             codec=stream.codec_context.name,
+            stream=number_of(stream),
+            audio_stream=None if sound is None else number_of(sound),
         )
+
+    def _stamps(self) -> Iterator[int]:
+        """The times of the packets, in ticks, from the first one on."""
+        with open_video(self._path, number=self._streams.video) as (container, stream):
+            for packet in container.demux(stream):
+                stamp = packet.pts if self._has_pts else packet.dts
+                if stamp is not None and packet.size and not packet.is_discard:
+                    yield stamp
 
 
 def _ignore(packet: Any) -> None:

@@ -18,6 +18,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from humantrack.errors import OutputError
 from humantrack.types.arrays import ByteArray, check_shape
 from humantrack.video.audio import AudioTrack
+from humantrack.video.streams import StreamChoice
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class VideoWriter:
         width: columns. Odd sizes get one repeated row or column, as H.264 needs even ones.
         height: rows. Frames of another size are fitted in, on black.
         audio_from: a video whose sound is added, cut to the times of the frames.
+        audio_streams: which sound, and which pictures of that video the frames are.
         start_s: where the first frame lies in that video, for frames without a time.
         end_s: where the sound ends at the latest.
         crf: quality of libx264, 0 (lossless) .. 51.
@@ -100,6 +102,7 @@ class VideoWriter:
         width: int,
         height: int,
         audio_from: Path | None = None,
+        audio_streams: StreamChoice | None = None,
         start_s: float = 0.0,
         end_s: float | None = None,
         crf: int = 20,
@@ -121,7 +124,10 @@ class VideoWriter:
             raise self._failed(error) from error
         rate = 1 / (self._times.period * self._times.time_base)
         self._stream = self._add_stream(rate, crf, preset)
-        self._audio = AudioTrack(Path(audio_from), self._container) if audio_from else None
+        self._audio: AudioTrack | None = None
+        if audio_from is not None:
+            streams = audio_streams or StreamChoice()
+            self._audio = AudioTrack(Path(audio_from), self._container, streams)
 
     def write(self, rgb: ByteArray, time_s: float | None = None) -> None:
         """Add a frame.

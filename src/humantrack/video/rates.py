@@ -1,0 +1,49 @@
+"""How many frames a second a video has."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+_FALLBACK_FPS = Fraction(30)
+_ORDINARY_FPS = 240
+"""Up to here what the container says is believed."""
+
+_HIGHEST_FPS = 1_000_000
+"""The fastest cameras reach this."""
+
+_SAMPLE = 64
+"""Packets whose timestamps are looked at."""
+
+
+def frame_rate(stream: Any, stamps: Callable[[], Iterator[int]]) -> Fraction:
+    """Average frames per second.
+
+    A container that claims more than 240, or nothing, is judged by its timestamps: some give the
+    ticks of their clock for a rate, while high-speed cameras really have thousands.
+
+    Args:
+        stream: PyAV's.
+        stamps: reads the presentation times of the stream's packets, in ticks.
+    """
+    said = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    claims = [Fraction(rate) for rate in said if rate and 0 < rate <= _HIGHEST_FPS]
+    if claims and claims[0] <= _ORDINARY_FPS:
+        return claims[0]
+    count, ticks = _ticks(list(itertools.islice(stamps(), _SAMPLE)))
+    if ticks and stream.time_base:
+        rate = Fraction(count) / (ticks * stream.time_base)
+        for claim in (*claims, Fraction(max(round(rate), 1)), rate):
+            is_true = abs(count / (claim * stream.time_base) - ticks) <= 1  # times are whole ticks
+            if is_true and claim <= _HIGHEST_FPS:
+                return claim
+    return next((claim for claim in claims if claim <= _ORDINARY_FPS), _FALLBACK_FPS)
+
+
+def _ticks(stamps: list[int]) -> tuple[int, int]:
+    """(frames, ticks they last) of the first packets, pauses left out."""
+    steps = sorted(b - a for a, b in itertools.pairwise(sorted(stamps)))
+    kept = [step for step in steps if step <= 8 * max(steps[len(steps) // 2], 1)]
+    return len(kept), sum(kept)

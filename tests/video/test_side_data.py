@@ -1,0 +1,89 @@
+"""What a frame carries beside its picture never ends a run; orientation in it is heeded once."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.sidedata.sidedata import Type
+from PIL import Image
+
+from humantrack.video import open_source
+from humantrack.video.orientation import Orientation
+
+DATA = Path(__file__).parents[1] / "data" / "video"
+EXIF = 31
+"""FFmpeg's number of a kind that PyAV has no name for."""
+
+
+@pytest.mark.parametrize(("name", "count"), [("exif.mov", 10), ("exif.avif", 1)])
+def test_frames_with_exif_are_read(name, count):
+    with av.open(str(DATA / name)) as container:
+        frame: Any = next(container.decode(video=0))
+        assert EXIF in [data.type.value for data in frame.side_data]
+    with open_source(DATA / name) as source:
+        frames = list(source)
+    assert [frame.rgb.shape for frame in frames] == [(180, 320, 3)] * count
+    assert all(100 < frame.rgb.mean() < 200 for frame in frames)
+
+
+def test_kinds_of_side_data_keep_their_names_and_unknown_ones_their_numbers():
+    assert Type(6) is Type["DISPLAYMATRIX"] or Type["DISPLAYMATRIX"].value != 6
+    assert Type(9999).value == 9999
+    assert Type(9999) is Type(9999)
+    with pytest.raises(ValueError, match="not a number"):
+        Type("not a number")
+
+
+def mjpeg(path: Path, turn: int, *, rotation: int = 0) -> Path:
+    """A MOV of JPEG pictures that carry an orientation."""
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:20, :30], pixels[:20, 30:], pixels[20:, :30] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "JPEG", exif=exif.tobytes(), quality=95)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mjpeg", rate=25)
+        (stream.width, stream.height), stream.pix_fmt = (60, 40), "yuvj420p"
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for number in range(5):
+            packet = av.Packet(data.getvalue())
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = True
+            container.mux(packet)
+    return path
+
+
+def corners(rgb: np.ndarray) -> str:
+    """Colours of the four quarters: top left, top right, bottom left, bottom right."""
+    height, width = rgb.shape[:2]
+    names = {(1, 0, 0): "R", (0, 1, 0): "G", (0, 0, 1): "B", (0, 0, 0): "K"}
+    places = [(y, x) for y in (1, 3) for x in (1, 3)]
+    return "".join(
+        names[tuple(int(v > 120) for v in rgb[y * height // 4, x * width // 4])] for y, x in places
+    )
+
+
+SEEN = {1: "RGBK", 2: "GRKB", 3: "KBGR", 4: "BKRG", 5: "RBGK", 6: "BRKG", 7: "KGBR", 8: "GKRB"}
+"""By TIFF 6.0's Orientation: where the quarters RGBK stand."""
+
+
+@pytest.mark.parametrize(("turn", "expected"), SEEN.items())
+def test_the_orientation_of_jpeg_pictures_in_a_video(tmp_path, turn, expected):
+    with open_source(mjpeg(tmp_path / "a.mov", turn)) as source:
+        frames = list(source)
+        info = source.info
+    assert [corners(frame.rgb) for frame in frames] == [expected] * 5
+    assert (info.width, info.height) == ((40, 60) if turn >= 5 else (60, 40))
+
+
+def test_a_frame_without_side_data_is_upright():
+    assert Orientation.of(av.VideoFrame(16, 16, "rgb24")) == Orientation()
