@@ -13,7 +13,16 @@ import av
 import av.error
 
 from humantrack.errors import SourceError
-from humantrack.video.container import INDEXED_FORMATS, first_frame, open_container, open_video
+from humantrack.video.clock import longest_pause_s
+from humantrack.video.container import (
+    INDEXED_FORMATS,
+    first_frame,
+    frame_rate,
+    open_container,
+    open_video,
+)
+from humantrack.video.length import believable_length
+from humantrack.video.sound_times import in_step
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +35,9 @@ _EARLIER_S = 1
 
 _GAP_S = 0.1
 """A longer silence between two packets is kept; a shorter one is rounding."""
+
+_OVERLAP_S = 0.05
+"""Sound that lies further before the end of what was written is left out."""
 
 _AAC_FRAME = 1024
 """Samples in a packet of AAC."""
@@ -88,10 +100,13 @@ class AudioTrack:
             frame = first_frame(container, stream, self._path)
             has_time = frame.pts is not None and container.format.name != "avi"
             self._video_origin = frame.pts * stream.time_base if has_time else Fraction(0)
+            self._length = believable_length(self._path, container, stream, frame_rate(stream))
+            pictures = stream.index
         container = self._files.enter_context(open_container(self._path))
         if not container.streams.audio:
             return
         self._in: Any = container.streams.audio[0]
+        self._pictures: Any = container.streams[pictures]
         codec = self._in.codec_context
         if codec is None:
             raise ValueError("no decoder for the sound")
@@ -108,7 +123,8 @@ class AudioTrack:
 
     def _seek(self, time_s: Fraction) -> None:
         """Skip ahead where the container has an index; elsewhere read from the beginning."""
-        if time_s <= 0 or not self._in.container.format.name.startswith(INDEXED_FORMATS):
+        is_indexed = self._in.container.format.name.startswith(INDEXED_FORMATS)
+        if time_s <= 0 or not is_indexed or self._length.has_jumps:
             return
         try:
             self._in.container.seek(int(time_s / self._in.time_base), stream=self._in)
@@ -117,10 +133,12 @@ class AudioTrack:
 
     def _copied(self, zero: Fraction) -> Iterator[tuple[float, Any]]:
         offset = round(zero / self._in.time_base)
-        for packet in self._in.container.demux(self._in):
-            if packet.size == 0 or packet.pts is None or packet.pts < offset:
+        last = -1
+        for packet in self._read():
+            if packet.size == 0 or packet.pts is None or packet.pts - offset <= last:
                 continue
             packet.pts -= offset
+            last = packet.pts
             packet.dts = packet.pts
             packet.stream = self._out
             yield float(packet.pts * packet.time_base), packet
@@ -135,7 +153,7 @@ class AudioTrack:
         for sound in self._decoded():
             for frame in resampler.resample(sound):
                 told = position if frame.pts is None else _samples(frame, rate, zero)
-                if told < 0:
+                if told < 0 or told < position - rate * _OVERLAP_S:
                     continue
                 if told > position + rate * _GAP_S or position == 0:
                     position = told
@@ -146,12 +164,23 @@ class AudioTrack:
 
     def _decoded(self) -> Iterator[Any]:
         """Frames of sound, then None, which makes the resampler give up its rest."""
-        for packet in self._in.container.demux(self._in):
+        for packet in self._read():
             try:
                 yield from packet.decode()
             except av.error.InvalidDataError as error:
                 _log.debug("damaged sound in %s: %s", self._path, error)
         yield None
+
+    def _read(self) -> Iterator[Any]:
+        """Packets of sound, in step with the pictures."""
+        container = self._in.container
+        yield from in_step(
+            container,
+            self._in,
+            self._pictures,
+            period_s=1 / self._length.fps,
+            pause_s=longest_pause_s(container.format.name),
+        )
 
     def _timed(self, packets: list[Any]) -> Iterator[tuple[float, Any]]:
         for packet in packets:

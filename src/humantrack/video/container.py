@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -165,17 +164,6 @@ def frame_rate(stream: Any) -> Fraction:
         if rate and 0 < rate <= _HIGHEST_FPS:
             return Fraction(rate)
     return _FALLBACK_FPS
-
-
-def is_cut_avi(path: Path) -> bool:
-    """True for an AVI whose first RIFF chunk goes on behind the end of the file."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-            size = file.seek(0, os.SEEK_END)
-    except OSError:  # the file is gone meanwhile
-        return False
-    return head[:4] == b"RIFF" and size < 8 + int.from_bytes(head[4:], "little")
 
 
 def _packets(container: Any, stream: Any, problems: Problems) -> Iterator[Any]:
