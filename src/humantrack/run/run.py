@@ -105,6 +105,7 @@ class Run:
             self.counter,
             seconds=self.watch.total_s,
             decode_errors=self._source.decode_errors,
+            warnings=self._source.warnings,
             resumed_from=self._start.resumed_from,
         )
 

@@ -28,6 +28,7 @@ from humantrack.errors import (
     WeightsError,
 )
 from humantrack.pipeline.summary import RunSummary
+from humantrack.results.meta import warnings_in
 from humantrack.sweep import outcome as out
 from humantrack.sweep.claim import Claim, HeldError
 from humantrack.sweep.outcome import BEGUN, Outcome, Reports
@@ -180,6 +181,7 @@ def _success(summary: RunSummary, seconds: float) -> Outcome:
         fps=round(summary.fps, 2),
         seconds=round(seconds, 3),
         output=str(summary.results),
+        warnings=summary.warnings,
     )
 
 
@@ -220,6 +222,7 @@ def finished(folder: Path, fingerprint: Callable[[], Mapping[str, str]]) -> Outc
             fps=round(frames / seconds, 2) if seconds else None,
             seconds=round(seconds, 3),
             output=str(results),
+            warnings=warnings_in(meta),
         )
     return None
 

@@ -44,6 +44,8 @@ class Outcome:
     """One line."""
 
     exit_code: int = 0
+    warnings: tuple[str, ...] = ()
+    """What may be wrong with the clip, a line each."""
 
 
 class Reports:

@@ -13,7 +13,6 @@ import av
 import av.error
 
 from humantrack.errors import SourceError
-from humantrack.video.clock import longest_pause_s
 from humantrack.video.container import (
     INDEXED_FORMATS,
     first_frame,
@@ -173,13 +172,12 @@ class AudioTrack:
 
     def _read(self) -> Iterator[Any]:
         """Packets of sound, in step with the pictures."""
-        container = self._in.container
         yield from in_step(
-            container,
+            self._in.container,
             self._in,
             self._pictures,
             period_s=1 / self._length.fps,
-            pause_s=longest_pause_s(container.format.name),
+            pause_s=self._length.pause_s,
         )
 
     def _timed(self, packets: list[Any]) -> Iterator[tuple[float, Any]]:

@@ -8,7 +8,7 @@ _BACK_S = Fraction(1, 4)
 _BACK_PERIODS = 5
 """A step back by more than both is a clock that starts again; by less, frames out of order."""
 
-_PAUSE_PERIODS = 100
+PAUSE_PERIODS = 100
 """A pause may always be this many frames long, so that a slow time-lapse keeps its times."""
 
 _BROADCAST = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtp", "rtsp", "sdp"})
@@ -35,7 +35,7 @@ def jumps(step_s: Fraction, period_s: Fraction, pause_s: float) -> bool:
     """
     if step_s < 0:
         return -step_s > max(_BACK_S, _BACK_PERIODS * period_s)
-    return step_s > max(Fraction(pause_s), _PAUSE_PERIODS * period_s)
+    return step_s > max(Fraction(pause_s), PAUSE_PERIODS * period_s)
 
 
 class Clock:

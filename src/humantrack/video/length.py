@@ -19,7 +19,7 @@ import av
 import av.error
 import numpy as np
 
-from humantrack.video.clock import jumps, longest_pause_s
+from humantrack.video.clock import PAUSE_PERIODS, jumps, longest_pause_s
 from humantrack.video.container import open_container
 from humantrack.video.decode_errors import Problems
 from humantrack.video.ffmpeg_log import counted
@@ -37,7 +37,7 @@ _HIDING = frozenset({"vp8"})
 """Codecs with packets that are never shown."""
 
 _MOST_FRAMES = 10**9
-_SLACK, _SLACK_S, _SLACK_FRAMES = 0.05, 1.0, 2
+_SLACK, _SLACK_S, _SLACK_FRAMES = 0.05, 0.5, 2
 """A claim this near to what was counted is kept: it may know of hidden or repeated frames."""
 
 _NEAR_RATE = 0.0005
@@ -72,6 +72,9 @@ class Length:
     has_jumps: bool = False
     """True if the clock is known to jump."""
 
+    pause_s: float = longest_pause_s("")
+    """Longest step ahead of the clock that is no jump."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packets:
@@ -99,34 +102,35 @@ def believable_length(path: Path, container: Any, stream: Any, fps: Fraction) ->
     """
     size: int = container.size
     claim = Length(
-        frames=stream.frames or None, duration_s=_claimed_s(container, stream), fps=fps
+        frames=stream.frames or None,
+        duration_s=_claimed_s(container, stream),
+        fps=fps,
+        pause_s=longest_pause_s(container.format.name),
     )
     is_avi = container.format.name == "avi"
-    pause_s = longest_pause_s(container.format.name)
     if container.format.name.startswith("mov") and not _is_fragmented(path):
         listed = stream.index_entries
         if 0 < len(listed) <= _MOST_LISTED:
-            return _by_index(claim, listed, stream.time_base, size, pause_s)
+            return _by_index(claim, listed, stream.time_base, size)
     if size <= _SMALL:
         found = _packets(path, stream, size)
-        length = measured(claim, found, pause_s)
+        length = measured(claim, found)
         return replace(length, **_promise_of_avi(path, claim, found)) if is_avi else length
-    ratio = _RATIO_CONSTANT if pause_s < longest_pause_s("") else _RATIO
+    ratio = _RATIO_CONSTANT if claim.pause_s < longest_pause_s("") else _RATIO
     found = _packets(path, stream, _HEAD)
     length = expected(claim, found, size, ratio)
     return replace(length, **_promise_of_avi(path, claim, found)) if is_avi else length
 
 
-def measured(claim: Length, packets: Packets, pause_s: float) -> Length:
+def measured(claim: Length, packets: Packets) -> Length:
     """The claim held against all packets of the file.
 
     Args:
-        claim: of the container.
+        claim: of the container; its ``pause_s`` is the format's.
         packets: all of them.
-        pause_s: from :func:`~humantrack.video.clock.longest_pause_s`.
     """
     count, fps, claimed_s = packets.count, claim.fps, claim.duration_s
-    seconds, period, has_jumps = _time(packets.stamps_s, pause_s)
+    seconds, period, has_jumps = _time(packets, claim.pause_s)
     if seconds is None or period is None:
         seconds = float(count / fps) if count else None
     duration = None if seconds is None else round(seconds, 6)
@@ -142,6 +146,7 @@ def measured(claim: Length, packets: Packets, pause_s: float) -> Length:
         duration_s=duration,
         fps=fps,
         has_jumps=has_jumps,
+        pause_s=max(claim.pause_s, PAUSE_PERIODS * (period or 0.0)),
     )
 
 
@@ -157,6 +162,7 @@ def expected(claim: Length, head: Packets, size: int, ratio: float) -> Length:
     if not head.count or not head.size:
         return replace(claim, frames=None, duration_s=None)
     likely = head.count * size / head.size
+    _, period, _ = _time(head, claim.pause_s)
     by_time = None if claim.duration_s is None else claim.duration_s * claim.fps
     frames = claim.frames or (None if by_time is None else round(by_time))
 
@@ -167,18 +173,17 @@ def expected(claim: Length, head: Packets, size: int, ratio: float) -> Length:
         frames=frames if holds(frames) else None,
         duration_s=claim.duration_s if holds(by_time) else None,
         fps=claim.fps,
+        pause_s=max(claim.pause_s, PAUSE_PERIODS * (period or 0.0)),
     )
 
 
-def _by_index(
-    claim: Length, listed: Any, time_base: Fraction, size: int, pause_s: float
-) -> Length:
+def _by_index(claim: Length, listed: Any, time_base: Fraction, size: int) -> Length:
     """What an index lists, and how much of that lies in the file."""
     shown = [entry for entry in listed if not entry.is_discard]
     there = [entry for entry in shown if entry.pos + entry.size <= size]
     stamps = [float(entry.timestamp * time_base) for entry in there]
     found = Packets(count=len(there), stamps_s=stamps)
-    length = measured(replace(claim, frames=len(there)), found, pause_s)
+    length = measured(replace(claim, frames=len(there)), found)
     return replace(length, promised=len(shown), is_cut=len(there) < len(shown))
 
 
@@ -193,27 +198,29 @@ def _claimed_s(container: Any, stream: Any) -> float | None:
 def _packets(path: Path, stream: Any, most: int) -> Packets:
     """The packets in the first ``most`` bytes, undecoded."""
     count = read = 0
-    stamps: list[float] = []
+    decode_s: list[float] = []
+    show_s: list[float] = []
     with counted(Problems()), open_container(path) as container:
         try:
             for packet in container.demux():
                 read += packet.size
                 if packet.size and packet.stream.index == stream.index and not packet.is_discard:
                     count += 1
-                    stamp = packet.pts if packet.dts is None else packet.dts
-                    if stamp is not None:
-                        stamps.append(float(stamp * packet.time_base))
+                    if packet.dts is not None:
+                        decode_s.append(float(packet.dts * packet.time_base))
+                    if packet.pts is not None:
+                        show_s.append(float(packet.pts * packet.time_base))
                 if read >= most:
                     break
         except av.error.FFmpegError:
             pass  # what can be read behind damage is the decoder's business
     shows = stream.codec_context.name not in _HIDING
-    return Packets(count=count, stamps_s=stamps, size=read, are_frames=shows)
+    return Packets(count=count, stamps_s=decode_s or show_s, size=read, are_frames=shows)
 
 
-def _time(stamps_s: Sequence[float], pause_s: float) -> tuple[float | None, float | None, bool]:
+def _time(packets: Packets, pause_s: float) -> tuple[float | None, float | None, bool]:
     """Seconds that pass without jumps, those of a typical frame, and whether there are jumps."""
-    steps = np.diff(np.asarray(stamps_s, float))
+    steps = np.diff(np.asarray(packets.stamps_s, float))
     forward = np.sort(steps[steps > 0])
     if not forward.size:
         return None, None, False
@@ -223,7 +230,8 @@ def _time(stamps_s: Sequence[float], pause_s: float) -> tuple[float | None, floa
     for i in np.flatnonzero((steps < 0) | (steps > _SLACK_S)):
         jumped[i] = jumps(Fraction(float(steps[i])), Fraction(period), pause_s)
     passed = np.where(jumped | (steps <= 0), period, steps)
-    return float(passed.sum()) + period, period, bool(jumped.any())
+    untimed = packets.count - len(steps)  # the last, and those without a stamp
+    return float(passed.sum()) + untimed * period, period, bool(jumped.any())
 
 
 def _mended_rate(fps: Fraction, counted: float, period_s: float) -> Fraction:

@@ -14,7 +14,7 @@ import av.error
 
 from humantrack.types import Frame, FrameKey, SourceInfo
 from humantrack.types.arrays import ByteArray
-from humantrack.video.clock import Clock, jumps, longest_pause_s
+from humantrack.video.clock import Clock, jumps
 from humantrack.video.container import decoded, first_frame, frame_rate, open_video
 from humantrack.video.decode_errors import Problems
 from humantrack.video.length import believable_length
@@ -63,7 +63,6 @@ class VideoReader:
             self._is_seekable = is_seekable(container, stream)
             self._time_base: Fraction = stream.time_base or Fraction(1, 1000)
             self._length = believable_length(path, container, stream, frame_rate(stream))
-            self._pause_s = longest_pause_s(container.format.name)
             self.info = self._describe(name, container, stream, frame)
 
     def frames(self, span: Span) -> Iterator[Frame]:
@@ -82,7 +81,7 @@ class VideoReader:
 
     def _walk(self, span: Span, mark: Mark | None) -> Iterator[Frame]:
         origin = self._origin if mark else None
-        clock = Clock(self._time_base, self.info.fps, origin, pause_s=self._pause_s)
+        clock = Clock(self._time_base, self.info.fps, origin, pause_s=self._length.pause_s)
         index, count, tick = 0, 0, (self._origin or 0) - 1
         with closing(self._decode(mark)) as frames:
             for number, frame in frames:
@@ -121,7 +120,7 @@ class VideoReader:
 
     def _jumps(self, ticks: int) -> bool:
         """True for a step of the clock that is no passing of time."""
-        return jumps(ticks * self._time_base, 1 / self.info.fps, self._pause_s)
+        return jumps(ticks * self._time_base, 1 / self.info.fps, self._length.pause_s)
 
     def _decode(self, mark: Mark | None) -> Numbered:
         """Frames from the mark on: with all threads until the first damage, then with one.
