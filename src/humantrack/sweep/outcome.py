@@ -98,7 +98,8 @@ class Reports:
 
     def outcome(self, number: int, status: str) -> Outcome:
         """What a job wrote when it ended in this way."""
-        return Outcome(**json.loads((self.folder / f"{number}.{status}").read_bytes()))
+        said = json.loads((self.folder / f"{number}.{status}").read_bytes())
+        return Outcome(**{**said, "warnings": tuple(said.get("warnings", ()))})
 
     def forget(self, number: int, *statuses: str) -> None:
         """Take back what was said of a job, before it is run again."""

@@ -203,7 +203,7 @@ def _packets(path: Path, stream: Any, most: int) -> Packets:
     with counted(Problems()), open_container(path) as container:
         try:
             for packet in container.demux():
-                read += packet.size
+                read = max(read, packet.pos or 0) + packet.size
                 if packet.size and packet.stream.index == stream.index and not packet.is_discard:
                     count += 1
                     if packet.dts is not None:

@@ -34,6 +34,7 @@ class Progress:
         self._total = total
         self._frames = self._first = 0
         self._people: set[int] = set()
+        self._warnings: tuple[str, ...] = ()
         self._start_s = time.monotonic()
         self._seconds = 0.0
 
@@ -49,14 +50,20 @@ class Progress:
         self._people.update(track_ids)
         self._seconds = time.monotonic() - self._start_s
 
+    def warn(self, lines: Sequence[str]) -> None:
+        """What may be wrong with the clip."""
+        self._warnings = tuple(lines)
+
     def seen(self) -> dict[str, Any]:
         """The store's columns that it fills."""
         done = self._frames - self._first
+        more = self._total is not None and self._frames > self._total
         return {
             "frames": self._frames,
-            "frames_total": self._total,
+            "frames_total": None if more else self._total,
             "people": len(self._people) if self._frames else None,
             "fps": round(done / self._seconds, 2) if done and self._seconds else None,
+            "warnings": self._warnings,
         }
 
 
@@ -116,7 +123,7 @@ class Runner:
             watched = cast("WatchedTracker", model.tracker)
             watched.tell = progress.see
             progress.begin(total)
-            model.track(stop)
+            progress.warn(model.track(stop).warnings)
 
     def _model_for(self, cfg: Any) -> PHALP:
         kind, _ = choose_tracker(cfg)
