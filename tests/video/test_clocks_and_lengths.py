@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
+import clocked_clips as clips
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import clocked_clips as clips  # noqa: E402
-
-from humantrack.errors import EmptySourceError  # noqa: E402
-from humantrack.video import VideoWriter, length, open_source  # noqa: E402
-from humantrack.video.clock import Clock, longest_pause_s  # noqa: E402
-from humantrack.video.length import Length, Packets, expected, measured  # noqa: E402
-from humantrack.video.span import Span  # noqa: E402
+from humantrack.errors import EmptySourceError
+from humantrack.video import VideoWriter, length, open_source
+from humantrack.video.clock import Clock, longest_pause_s
+from humantrack.video.length import Length, Packets, expected, measured
+from humantrack.video.span import Span
 
 PERIOD = 1 / clips.FPS
 HOUR, DAY, WRAP = 3600.0, 86400.0, 2**33 / 90000
@@ -96,9 +91,7 @@ def part(tmp_path_factory):
 def overlay_of(clip, path):
     with (
         open_source(clip) as source,
-        VideoWriter(
-            path, fps=source.info.fps, width=96, height=64, audio_from=clip
-        ) as writer,
+        VideoWriter(path, fps=source.info.fps, width=96, height=64, audio_from=clip) as writer,
     ):
         for frame in source:
             writer.write(frame.rgb, frame.time_s)
@@ -171,7 +164,9 @@ def test_a_jump_ahead_in_an_indexed_file_is_closed_and_ranges_count_without_it(e
 
 
 def test_a_time_before_zero_is_a_time(tmp_path):
-    clip = clips.write(tmp_path / "early.mkv", output_ts_offset="-1.5", avoid_negative_ts="disabled")
+    clip = clips.write(
+        tmp_path / "early.mkv", output_ts_offset="-1.5", avoid_negative_ts="disabled"
+    )
     got, info = clips.steps(clip)
     assert got == pytest.approx(np.arange(60) * PERIOD, abs=0.002) and info.frame_count == 60
 
