@@ -113,7 +113,7 @@ def believable_length(path: Path, container: Any, stream: Any, fps: Fraction) ->
         if 0 < len(listed) <= _MOST_LISTED:
             return _by_index(claim, listed, stream.time_base, size)
     if size <= _SMALL:
-        found = _packets(path, stream, size)
+        found = _packets(path, stream)
         length = measured(claim, found)
         return replace(length, **_promise_of_avi(path, claim, found)) if is_avi else length
     ratio = _RATIO_CONSTANT if claim.pause_s < longest_pause_s("") else _RATIO
@@ -195,22 +195,23 @@ def _claimed_s(container: Any, stream: Any) -> float | None:
     return None
 
 
-def _packets(path: Path, stream: Any, most: int) -> Packets:
-    """The packets in the first ``most`` bytes, undecoded."""
-    count = read = 0
+def _packets(path: Path, stream: Any, most: int | None = None) -> Packets:
+    """All packets, or those in the first ``most`` bytes, undecoded."""
+    count = read = total = 0
     decode_s: list[float] = []
     show_s: list[float] = []
     with counted(Problems()), open_container(path) as container:
         try:
             for packet in container.demux():
-                read = max(read, packet.pos or 0) + packet.size
+                total += packet.size
+                read = max(total, (packet.pos or 0) + packet.size)
                 if packet.size and packet.stream.index == stream.index and not packet.is_discard:
                     count += 1
                     if packet.dts is not None:
                         decode_s.append(float(packet.dts * packet.time_base))
                     if packet.pts is not None:
                         show_s.append(float(packet.pts * packet.time_base))
-                if read >= most:
+                if most is not None and read >= most:
                     break
         except av.error.FFmpegError:
             pass  # what can be read behind damage is the decoder's business
