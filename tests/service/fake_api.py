@@ -95,6 +95,7 @@ class FakeService:
             "people": 4 if done else None,
             "seconds_left": None,
             "error": None,
+            "warnings": [],
             "attempts": 0 if state == "queued" else 1,
             "priority": 0,
             "overrides": {},

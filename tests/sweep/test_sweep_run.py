@@ -74,6 +74,7 @@ def test_all_succeed(sweep):
     assert content["clips"][1] == {
         **{"clip": "x1.mp4", "settings": "", "status": "ok", "frames": 8, "people": 2},
         **{"fps": 2.0, "seconds": 4.0, "output": "x.pkl", "error": None, "exit_code": 0},
+        "warnings": [],
     }
     with (sweep.home / "sweep.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))

@@ -72,7 +72,7 @@ class ProgressSink:
 
     Args:
         name: what is being tracked.
-        total: frames to come, or None.
+        total: frames to come, or None; it is given up once there are more.
         console: where to write (stderr).
         bar: draw a live bar; otherwise plain lines.
         done: frames an earlier run has finished.
@@ -105,12 +105,20 @@ class ProgressSink:
     def write(self, frame: Frame, record: FrameRecord) -> None:
         """Count a frame."""
         self.frames += 1
+        if self._total is not None and self.frames > self._total:
+            self._total = None
+            self._forget_total()
         self.people = sum(p.missed == 0 for p in record.people)
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, advance=1, fps=self.fps, people=self._who())
         elif time.monotonic() - self._last >= PLAIN_EVERY_S:
             self._last = time.monotonic()
             self._console.print(self._plain_line(), highlight=False, markup=False, soft_wrap=True)
+
+    def _forget_total(self) -> None:
+        """The bar then shows that nobody knows."""
+        if self._progress is not None and self._task is not None:
+            self._progress.tasks[self._task].total = None
 
     def _who(self) -> str:
         return "1 person" if self.people == 1 else f"{self.people} people"

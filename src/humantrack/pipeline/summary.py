@@ -106,6 +106,9 @@ class RunSummary:
     resumed_from: int = 0
     """Frames taken over from a run that was stopped or killed."""
 
+    warnings: tuple[str, ...] = ()
+    """What may be wrong with the clip, such as that it was cut off; a line each."""
+
     note: str | None = None
     """What the user may wonder about, in one line."""
 
@@ -144,5 +147,7 @@ class RunSummary:
         ):
             if path is not None:  # outside the table, so that a long path can be copied whole
                 console.print(f"{label}: {path}", highlight=False, soft_wrap=True, markup=False)
+        for line in self.warnings:
+            console.print(f"warning: {line}", highlight=False, soft_wrap=True, markup=False)
         if self.note:
             console.print(f"note: {self.note}", highlight=False, soft_wrap=True)

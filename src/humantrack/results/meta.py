@@ -94,6 +94,9 @@ class RunMeta:
 
     decode_errors: DecodeErrors = DecodeErrors()
 
+    warnings: tuple[str, ...] = ()
+    """What may be wrong with the source, a line each."""
+
     error: str | None = None
     """Why a partial run stopped."""
 
@@ -136,6 +139,12 @@ def read_meta(results: str | os.PathLike[str]) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def warnings_in(meta: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The warnings in a description; none in one that is older than they are."""
+    lines = (meta or {}).get("warnings")
+    return tuple(line for line in lines if isinstance(line, str)) if isinstance(lines, list) else ()
 
 
 def to_json(value: Any) -> Any:  # noqa: PLR0911, one return for each kind

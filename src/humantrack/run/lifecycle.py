@@ -109,6 +109,7 @@ class Lifecycle:
             self.counter,
             seconds=self.watch.total_s,
             decode_errors=self._source.decode_errors,
+            warnings=self._source.warnings,
             resumed_from=self._start.resumed_from,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from humantrack.errors import OutputError
 from humantrack.fingerprint import shortened
 from humantrack.pipeline.summary import RunSummary, TrackCounter
+from humantrack.results.meta import read_meta, warnings_in
 from humantrack.run.settings import RunOptions
 
 
@@ -64,6 +65,7 @@ class OutputPaths:
         *,
         seconds: float,
         decode_errors: int,
+        warnings: tuple[str, ...],
         resumed_from: int,
     ) -> RunSummary:
         """The summary of a run that wrote these files."""
@@ -78,6 +80,7 @@ class OutputPaths:
             seen=counter.seen,
             seconds=seconds,
             decode_errors=decode_errors,
+            warnings=warnings,
             resumed_from=resumed_from,
         )
 
@@ -88,5 +91,6 @@ class OutputPaths:
             results=self.results,
             overlay=self.overlay if self.overlay.exists() else None,
             meta=self.meta if self.meta.exists() else None,
+            warnings=warnings_in(read_meta(self.results)),
             skipped=True,
         )

@@ -132,6 +132,7 @@ def write_meta(
         place=place,
         resumed_from=resumed_from,
         decode_errors=DecodeErrors(count=source.decode_errors, messages=source.decode_messages),
+        warnings=source.warnings,
         error=None if error is None else str(error),
         people=counter.most_at_once,
     )

@@ -29,6 +29,7 @@ from humantrack.errors import (
     WeightsError,
 )
 from humantrack.pipeline.summary import RunSummary
+from humantrack.results.meta import warnings_in
 from humantrack.sweep import outcome as out
 from humantrack.sweep.outcome import BEGUN, Outcome, Reports
 from humantrack.terminal import hears_hangup
@@ -183,6 +184,7 @@ def _success(summary: RunSummary, seconds: float) -> Outcome:
         fps=round(summary.fps, 2),
         seconds=round(seconds, 3),
         output=str(summary.results),
+        warnings=summary.warnings,
     )
 
 
@@ -223,6 +225,7 @@ def finished(folder: Path, fingerprint: Callable[[], Mapping[str, str]]) -> Outc
             fps=round(frames / seconds, 2) if seconds else None,
             seconds=round(seconds, 3),
             output=str(results),
+            warnings=warnings_in(meta),
         )
     return None
 

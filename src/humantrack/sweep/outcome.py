@@ -44,6 +44,8 @@ class Outcome:
     """One line."""
 
     exit_code: int = 0
+    warnings: tuple[str, ...] = ()
+    """What may be wrong with the clip, a line each."""
 
 
 class Reports:
@@ -96,7 +98,8 @@ class Reports:
 
     def outcome(self, number: int, status: str) -> Outcome:
         """What a job wrote when it ended in this way."""
-        return Outcome(**json.loads((self.folder / f"{number}.{status}").read_bytes()))
+        said = json.loads((self.folder / f"{number}.{status}").read_bytes())
+        return Outcome(**{**said, "warnings": tuple(said.get("warnings", ()))})
 
     def forget(self, number: int, *statuses: str) -> None:
         """Take back what was said of a job, before it is run again."""

@@ -24,7 +24,7 @@ from humantrack.sweep.plan import Job
 
 COLUMNS = (
     *("clip", "settings", "status", "frames", "people", "fps", "seconds"),
-    *("output", "error", "exit_code"),
+    *("output", "error", "exit_code", "warnings"),
 )
 """Fields of a clip in sweep.json, and columns of sweep.csv."""
 
@@ -52,7 +52,8 @@ class Row:
         o = self.outcome
         if o.status in out.SUCCEEDED:
             how = "finished before" if o.status == out.SKIPPED else "ok"
-            return f"{self.job.title}: {how}, {_numbers(o)}"
+            told = "".join(f"; warning: {line}" for line in o.warnings)
+            return f"{self.job.title}: {how}, {_numbers(o)}{told}"
         return f"{self.job.title}: {o.status}" + (f": {o.error}" if o.error else "")
 
 
@@ -76,7 +77,9 @@ def write_sweep(folder: Path, stem: str, rows: Sequence[Row], about: Mapping[str
     page = io.StringIO(newline="")
     writer = csv.DictWriter(page, COLUMNS)
     writer.writeheader()
-    writer.writerows(row.fields() for row in rows)
+    for row in rows:
+        fields = row.fields()
+        writer.writerow({**fields, "warnings": "; ".join(fields["warnings"])})
     with atomic_write(folder / f"{stem}.csv") as file:
         file.write(page.getvalue().encode("utf-8", "backslashreplace"))
 
@@ -85,7 +88,7 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
     """Show all rows: a table on a terminal, elsewhere a line for each that did not succeed."""
     if not console.is_terminal:
         for row in rows:
-            if row.outcome.status not in out.SUCCEEDED:
+            if row.outcome.status not in out.SUCCEEDED or row.outcome.warnings:
                 console.print(row.line(), highlight=False, markup=False, soft_wrap=True)
         return
     table = Table(show_edge=False, pad_edge=False)
@@ -98,7 +101,7 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
             Text(row.job.title),
             Text(o.status, style=_STYLES.get(o.status, "yellow")),
             *(_text(v) for v in (o.frames, o.people, o.fps, o.seconds)),
-            Text(o.error or o.output or ""),
+            Text("\n".join([o.error or o.output or "", *(f"warning: {w}" for w in o.warnings)])),
         )
     console.print(table)
 

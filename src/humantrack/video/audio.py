@@ -14,6 +14,9 @@ import av.error
 
 from humantrack.errors import HumantrackError
 from humantrack.video.container import INDEXED_FORMATS, first_frame, open_container, open_video
+from humantrack.video.length import believable_length
+from humantrack.video.rates import frame_rate, stamps_of
+from humantrack.video.sound_times import in_step
 from humantrack.video.streams import StreamChoice, audio_stream
 
 _log = logging.getLogger(__name__)
@@ -27,6 +30,9 @@ _EARLIER_S = 1
 
 _GAP_S = 0.1
 """A longer silence between two packets is kept; a shorter one is rounding."""
+
+_OVERLAP_S = 0.05
+"""Sound that lies further before the end of what was written is left out."""
 
 _AAC_FRAME = 1024
 """Samples in a packet of AAC."""
@@ -90,10 +96,14 @@ class AudioTrack:
             frame = first_frame(container, stream, self._path)
             has_time = frame.pts is not None and container.format.name != "avi"
             self._video_origin = frame.pts * stream.time_base if has_time else Fraction(0)
+            fps = frame_rate(stream, lambda: stamps_of(self._path, self._streams.video))
+            self._length = believable_length(self._path, container, stream, fps)
+            pictures = stream.index
         container = self._files.enter_context(open_container(self._path))
         self._in: Any = audio_stream(container, self._streams.audio, self._path)
         if self._in is None:
             return
+        self._pictures: Any = container.streams[pictures]
         codec = self._in.codec_context
         if codec is None:
             raise ValueError("no decoder for the sound")
@@ -110,7 +120,8 @@ class AudioTrack:
 
     def _seek(self, time_s: Fraction) -> None:
         """Skip ahead where the container has an index; elsewhere read from the beginning."""
-        if time_s <= 0 or not self._in.container.format.name.startswith(INDEXED_FORMATS):
+        is_indexed = self._in.container.format.name.startswith(INDEXED_FORMATS)
+        if time_s <= 0 or not is_indexed or self._length.has_jumps:
             return
         try:
             self._in.container.seek(int(time_s / self._in.time_base), stream=self._in)
@@ -119,10 +130,12 @@ class AudioTrack:
 
     def _copied(self, zero: Fraction) -> Iterator[tuple[float, Any]]:
         offset = round(zero / self._in.time_base)
-        for packet in self._in.container.demux(self._in):
-            if packet.size == 0 or packet.pts is None or packet.pts < offset:
+        last = -1
+        for packet in self._read():
+            if packet.size == 0 or packet.pts is None or packet.pts - offset <= last:
                 continue
             packet.pts -= offset
+            last = packet.pts
             packet.dts = packet.pts
             packet.stream = self._out
             yield float(packet.pts * packet.time_base), packet
@@ -137,7 +150,7 @@ class AudioTrack:
         for sound in self._decoded():
             for frame in resampler.resample(sound):
                 told = position if frame.pts is None else _samples(frame, rate, zero)
-                if told < 0:
+                if told < 0 or told < position - rate * _OVERLAP_S:
                     continue
                 if told > position + rate * _GAP_S or position == 0:
                     position = told
@@ -148,12 +161,22 @@ class AudioTrack:
 
     def _decoded(self) -> Iterator[Any]:
         """Frames of sound, then None, which makes the resampler give up its rest."""
-        for packet in self._in.container.demux(self._in):
+        for packet in self._read():
             try:
                 yield from packet.decode()
             except av.error.InvalidDataError as error:
                 _log.debug("damaged sound in %s: %s", self._path, error)
         yield None
+
+    def _read(self) -> Iterator[Any]:
+        """Packets of sound, in step with the pictures."""
+        yield from in_step(
+            self._in.container,
+            self._in,
+            self._pictures,
+            period_s=1 / self._length.fps,
+            pause_s=self._length.pause_s,
+        )
 
     def _timed(self, packets: list[Any]) -> Iterator[tuple[float, Any]]:
         for packet in packets:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -168,17 +167,6 @@ def holds_a_picture(path: Path) -> bool:
     with open_container(path) as container:
         name = str(container.format.name)
     return name.endswith("_pipe") or name in ("apng", "gif", "image2")
-
-
-def is_cut_avi(path: Path) -> bool:
-    """True for an AVI whose first RIFF chunk goes on behind the end of the file."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-            size = file.seek(0, os.SEEK_END)
-    except OSError:  # the file is gone meanwhile
-        return False
-    return head[:4] == b"RIFF" and size < 8 + int.from_bytes(head[4:], "little")
 
 
 def _packets(container: Any, stream: Any, problems: Problems) -> Iterator[Any]:

@@ -18,6 +18,9 @@ class Problems:
         self.later: Problems | None = None
         """Those that will be added when reading ends."""
 
+        self.notes: list[str] = []
+        """What a user ought to know beside the count."""
+
         self._messages: dict[str, None] = {}
 
     @property
@@ -34,6 +37,7 @@ class Problems:
         """Begin to count anew."""
         self.count, self.later = 0, None
         self._messages.clear()
+        self.notes.clear()
 
     def add(self, message: str) -> None:
         """Count one more."""
@@ -41,6 +45,10 @@ class Problems:
         if len(self._messages) < KEPT:
             self._messages[message] = None
         _log.debug("decode error: %s", message)
+
+    def note(self, line: str) -> None:
+        """Add to what a user ought to know."""
+        self.notes.append(line)
 
     def extend(self, other: Problems) -> None:
         """Count those of another, too."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
+
+from humantrack.video.container import open_video
 
 _FALLBACK_FPS = Fraction(30)
 _ORDINARY_FPS = 240
@@ -40,6 +43,21 @@ def frame_rate(stream: Any, stamps: Callable[[], Iterator[int]]) -> Fraction:
             if is_true and claim <= _HIGHEST_FPS:
                 return claim
     return next((claim for claim in claims if claim <= _ORDINARY_FPS), _FALLBACK_FPS)
+
+
+def stamps_of(path: Path, number: int | None) -> Iterator[int]:
+    """The times of a video stream's packets, in ticks, from the first one on.
+
+    Args:
+        path: the file.
+        number: of the stream among the video streams; None for the best.
+    """
+    with open_video(path, number=number) as (container, stream):
+        has_pts = container.format.name != "avi"
+        for packet in container.demux(stream):
+            stamp = packet.pts if has_pts else packet.dts
+            if stamp is not None and packet.size and not packet.is_discard:
+                yield stamp
 
 
 def _ticks(stamps: list[int]) -> tuple[int, int]:

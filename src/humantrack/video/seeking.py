@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,10 @@ _CODECS = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "prores"})
 
 _MOST_REORDER = 64
 """More packets than any codec reorders (16 in H.264 and HEVC)."""
+
+
+Jumps = Callable[[int], bool]
+"""Whether a step of so many ticks is a clock that was set."""
 
 
 class LostPlaceError(Exception):
@@ -46,25 +50,46 @@ class Ranks:
     Args:
         number: of the first frame.
         stamp: its timestamp; packets before it do not count.
+        jumps: where the clock starts again, packets before and behind are not mixed up.
     """
 
-    def __init__(self, number: int, stamp: int) -> None:
+    def __init__(self, number: int, stamp: int, jumps: Jumps = lambda ticks: False) -> None:
         self._next, self._first_stamp = number, stamp
-        self._waiting: list[int] = []
+        self._went_in, self._came_out = _Epochs(jumps), _Epochs(jumps)
+        self._waiting: list[tuple[int, int]] = []
 
     def add(self, packet: Any) -> None:
         """Count a packet that goes into the decoder."""
-        if packet.pts is not None and packet.pts >= self._first_stamp and not packet.is_discard:
-            heapq.heappush(self._waiting, packet.pts)
+        if packet.pts is None or packet.is_discard:
+            return
+        place = self._went_in.place(packet.pts)
+        if place >= (0, self._first_stamp):
+            heapq.heappush(self._waiting, place)
 
     def number(self, stamp: int | None) -> int:
         """The number of a frame that comes out."""
-        while self._waiting and stamp is not None and self._waiting[0] <= stamp:
-            if heapq.heappop(self._waiting) == stamp:
+        place = None if stamp is None else self._came_out.place(stamp)
+        while self._waiting and place is not None and self._waiting[0] <= place:
+            if heapq.heappop(self._waiting) == place:
                 break
             self._next += 1
         self._next += 1
         return self._next - 1
+
+
+class _Epochs:
+    """Timestamps in an order that a clock which is set on the way does not disturb."""
+
+    def __init__(self, jumps: Jumps) -> None:
+        self._jumps, self._epoch = jumps, 0
+        self._last: int | None = None
+
+    def place(self, stamp: int) -> tuple[int, int]:
+        """How often the clock has been set, and the stamp."""
+        if self._last is not None and self._jumps(stamp - self._last):
+            self._epoch += 1
+        self._last = stamp
+        return self._epoch, stamp
 
 
 def is_seekable(container: Any, stream: Any) -> bool:
@@ -74,24 +99,31 @@ def is_seekable(container: Any, stream: Any) -> bool:
     )
 
 
-def find_mark(container: Any, stream: Any, span: Span, origin: int) -> Mark | None:
+def find_mark(
+    container: Any, stream: Any, span: Span, origin: int, jumps: Jumps = lambda ticks: False
+) -> Mark | None:
     """The mark of the span's first frame; None if there is no use or no way to seek.
+
+    There is none where the clock jumps: a timestamp then may mean two places, or the wrong time.
 
     Args:
         container: just opened.
         stream: its video stream.
         span: the span wanted.
         origin: timestamp of the source's first frame.
+        jumps: tells a step of the clock that is a jump.
     """
     stamps: list[int] = []
+    last: int | None = None
     keyframes: dict[int, int] = {}
     is_mov = container.format.name.startswith("mov")
     left = _MOST_REORDER
     for packet in container.demux(stream):
         if packet.size == 0 or left == 0:
             break
-        if packet.pts is None:
+        if packet.pts is None or (last is not None and jumps(packet.pts - last)):
             return None
+        last = packet.pts
         if packet.is_discard or packet.pts < origin:
             continue
         stamps.append(packet.pts)

@@ -87,6 +87,12 @@ class FrameSource(Iterator[Frame]):
         """The first different complaints."""
         return tuple(self._reader.problems.messages)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user ought to know of the frames read so far, a line each."""
+        problems = self._reader.problems
+        return (*problems.notes, *_said_of(problems.count, self.info.kind))
+
     def __next__(self) -> Frame:
         if self._pending is not None and self._depth > 0:
             self._ahead = ReadAhead(self._pending, self._depth)
@@ -251,10 +257,21 @@ def _at_least_one(reader: Reader, span: Span) -> Iterator[Frame]:
     if info.duration_s is not None:
         length.append(f"{info.duration_s:.3f} s")
     raise EmptySourceError(
-        "no frame between the start and the end asked for",
+        span.why_empty(info.frame_count, info.duration_s),
         where=info.path,
         hint=f"the source is {', '.join(length)} long" if length else None,
     )
+
+
+def _said_of(count: int, kind: str) -> tuple[str, ...]:
+    """A line about decode errors, if there are any."""
+    if not count:
+        return ()
+    if kind == "images":
+        which = "an image" if count == 1 else f"{count} images"
+        return (f"{which} could not be read and {'is' if count == 1 else 'are'} left out",)
+    errors = "1 decode error" if count == 1 else f"{count} decode errors"
+    return (f"{errors}: pictures may be damaged or missing",)
 
 
 def _rate(fps: float | Fraction | None) -> Fraction:

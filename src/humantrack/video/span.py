@@ -62,6 +62,23 @@ class Span:
             self.end_time_s is not None and time_s >= self.end_time_s
         )
 
+    def why_empty(self, frames: int | None, duration_s: float | None) -> str:
+        """Which bound leaves no frame of a source of this length, by the names of the options."""
+        start, end = f"video.start_time={self.start_time_s:g}", f"video.end_time={self.end_time_s}"
+        first, last = f"video.start_frame={self.start_frame}", f"video.end_frame={self.end_frame}"
+        if self.end_time_s is not None and self.end_time_s <= self.start_time_s:
+            return f"{end} s is not later than {start} s, so there is no frame between"
+        if self.end_frame is not None and self.end_frame <= self.start_frame:
+            return f"{last} is not later than {first}, so there is no frame between"
+        late = duration_s is not None and self.start_time_s >= duration_s
+        far = frames is not None and self.start_frame >= frames
+        has_end = self.end_time_s is not None or self.end_frame is not None
+        if self.start_time_s and (late or not (far or has_end or self.start_frame)):
+            return f"{start} s lies beyond the end of the video"
+        if self.start_frame and (far or not (has_end or self.start_time_s)):
+            return f"{first} lies beyond the end of the video"
+        return "no frame between the start and the end asked for"
+
     def count(self, total: int | None, fps: Fraction) -> int | None:
         """Frames of a source of ``total`` frames at a constant rate that lie in the span."""
         first = max(self.start_frame, _frames_before(self.start_time_s, fps))

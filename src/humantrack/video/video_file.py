@@ -15,18 +15,13 @@ import av.error
 from humantrack.types import Frame, FrameKey, SourceInfo
 from humantrack.types.arrays import ByteArray
 from humantrack.video.aspect import PixelAspect, squared
-from humantrack.video.clock import Clock
+from humantrack.video.clock import Clock, jumps
 from humantrack.video.colour import RgbConverter
-from humantrack.video.container import (
-    MOST_PIXELS,
-    decoded,
-    first_frame,
-    is_cut_avi,
-    open_video,
-)
+from humantrack.video.container import MOST_PIXELS, decoded, first_frame, open_video
 from humantrack.video.decode_errors import Problems
+from humantrack.video.length import believable_length
 from humantrack.video.orientation import Orientation
-from humantrack.video.rates import frame_rate
+from humantrack.video.rates import frame_rate, stamps_of
 from humantrack.video.seeking import (
     LostPlaceError,
     Mark,
@@ -79,7 +74,8 @@ class VideoReader:
             self._origin = self._stamp(frame)
             self._is_seekable = is_seekable(container, stream)
             self._time_base: Fraction = stream.time_base or Fraction(1, 1000)
-            self._packet_count: int = stream.frames
+            rate = frame_rate(stream, lambda: stamps_of(path, self._streams.video))
+            self._length = believable_length(path, container, stream, rate)
             self.info = self._describe(name, container, stream, frame)
 
     def frames(self, span: Span) -> Iterator[Frame]:
@@ -90,14 +86,15 @@ class VideoReader:
         mark = None
         if self._is_seekable and self._origin is not None and not span.is_from_start:
             with open_video(self._path, number=self._streams.video) as (container, stream):
-                mark = find_mark(container, stream, span, self._origin)
+                mark = find_mark(container, stream, span, self._origin, self._jumps)
         try:
             yield from self._walk(span, mark)
         except LostPlaceError:
             yield from self._walk(span, None)
 
     def _walk(self, span: Span, mark: Mark | None) -> Iterator[Frame]:
-        clock = Clock(self._time_base, self.info.fps, origin=self._origin if mark else None)
+        origin = self._origin if mark else None
+        clock = Clock(self._time_base, self.info.fps, origin, pause_s=self._length.pause_s)
         index, count, tick = 0, 0, (self._origin or 0) - 1
         with closing(self._decode(mark)) as frames:
             for number, frame, aspect in frames:
@@ -116,17 +113,27 @@ class VideoReader:
         self._check_end(frames_before + count, tick - (self._origin or 0) + 1)
 
     def _check_end(self, frames: int, slots: int) -> None:
-        """Count it if there were fewer frames than the container says.
+        """Count it if there were fewer frames than the container says, and say if it was cut.
 
         An AVI counts slots, of which some may be empty: the frame before is shown on. Those at
         the end look like frames that are lost, so that its length has to tell.
         """
+        promised, is_cut = self._length.promised or 0, self._length.is_cut
+        if not self._has_pts and is_cut:
+            self.problems.add("the file is shorter than its header says")
+        if is_cut and frames < promised:
+            self.problems.note(
+                f"the video holds {frames} of the {promised} frames its container promises; "
+                "it may be cut off"
+            )
         if not self._has_pts:
             frames = slots + round(self.info.fps)
-            if is_cut_avi(self._path):
-                self.problems.add("the file is shorter than its header says")
-        if frames < self._packet_count:
-            self.problems.add(f"only {frames} of {self._packet_count} frames could be decoded")
+        if frames < promised:
+            self.problems.add(f"only {frames} of {promised} frames could be decoded")
+
+    def _jumps(self, ticks: int) -> bool:
+        """True for a step of the clock that is no passing of time."""
+        return jumps(ticks * self._time_base, 1 / self.info.fps, self._length.pause_s)
 
     def _decode(self, mark: Mark | None) -> Numbered:
         """Frames from the mark on: with all threads until the first damage, then with one.
@@ -163,7 +170,8 @@ class VideoReader:
     ) -> Numbered:
         """Frames from the mark on, or all, with their numbers in the source."""
         origin = self._origin or 0
-        ranks = Ranks(mark.number, mark.stamp) if mark else Ranks(0, origin)
+        number, stamp = (mark.number, mark.stamp) if mark else (0, origin)
+        ranks = Ranks(number, stamp, self._jumps)
         count_packets = self._is_seekable and self._origin is not None
         told = ranks.add if count_packets else _ignore
         aspects = PixelAspect(stream)
@@ -197,12 +205,7 @@ class VideoReader:
         )
 
     def _describe(self, name: str, container: Any, stream: Any, frame: av.VideoFrame) -> SourceInfo:
-        fps = frame_rate(stream, self._stamps)
-        duration = None
-        if stream.duration and stream.duration > 0:
-            duration = float(stream.duration * self._time_base)
-        elif container.duration and container.duration > 0:
-            duration = container.duration / av.time_base
+        length = self._length
         sound = audio_stream(container, self._streams.audio, self._path)
         width, height = squared((frame.width, frame.height), self._aspect, MOST_PIXELS)
         if self._orientation.swaps_sides:
@@ -213,9 +216,9 @@ class VideoReader:
             kind="video",
             width=width,
             height=height,
-            fps=fps,
-            frame_count=stream.frames or (round(duration * fps) if duration else None),
-            duration_s=duration,
+            fps=length.fps,
+            frame_count=length.frames,
+            duration_s=length.duration_s,
             rotation_deg=90 * self._orientation.quarter_turns,
             sample_aspect=self._aspect,
             has_audio=sound is not None,
@@ -223,14 +226,6 @@ class VideoReader:
             stream=number_of(stream),
             audio_stream=None if sound is None else number_of(sound),
         )
-
-    def _stamps(self) -> Iterator[int]:
-        """The times of the packets, in ticks, from the first one on."""
-        with open_video(self._path, number=self._streams.video) as (container, stream):
-            for packet in container.demux(stream):
-                stamp = packet.pts if self._has_pts else packet.dts
-                if stamp is not None and packet.size and not packet.is_discard:
-                    yield stamp
 
 
 def _ignore(packet: Any) -> None:

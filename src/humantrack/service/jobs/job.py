@@ -59,6 +59,9 @@ class Job:
     fps: float | None
     people: int | None
     error: Error | None
+    warnings: tuple[str, ...] = ()
+    """What may be wrong with the clip, a line each; known once it has succeeded."""
+
     attempts: int
     max_attempts: int
     worker: str | None
@@ -106,6 +109,7 @@ class Job:
             "seconds_left": self.seconds_left,
             "error": error
             and {"code": error.code, "exit_code": error.exit_code, "detail": error.detail},
+            "warnings": list(self.warnings),
             "attempts": self.attempts,
             "priority": self.priority,
             "overrides": dict(self.overrides),

@@ -48,6 +48,7 @@ _table = sa.Table(
     sa.Column("fps", sa.Float(53)),
     sa.Column("people", sa.Integer),
     sa.Column("error", sa.Text),
+    sa.Column("warnings", sa.Text),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("max_attempts", sa.Integer, nullable=False),
     sa.Column("worker", sa.String(100)),
@@ -82,6 +83,7 @@ class Store:
                 if not self._is_sqlite:  # two processes may start at once
                     at.execute(sa.text("SELECT pg_advisory_xact_lock(4242)"))
                 _table.metadata.create_all(at)
+                _add_what_is_new(at)
         except sa.exc.SQLAlchemyError as error:
             where = sa.make_url(url).render_as_string(hide_password=True)
             raise OutputError("cannot open the database of jobs", where=where) from error
@@ -185,6 +187,7 @@ class Store:
         again = {
             **{"state": QUEUED, "attempts": 0, "cancel": False, "error": None, "worker": None},
             **{"started_s": None, "ended_s": None, "frames": 0, "fps": None, "people": None},
+            "warnings": None,
         }
         with self._engine.begin() as at:
             return _change(at, again, _c.id == id, _c.state.in_((FAILED, CANCELLED)))
@@ -225,7 +228,7 @@ class Store:
         """
         mine = (_c.id == id, _c.worker == worker, _c.state == RUNNING)
         with self._engine.begin() as at:
-            values = {**seen, "lease_s": self.now_s(at) + lease_s}
+            values = {**_columns(seen), "lease_s": self.now_s(at) + lease_s}
             if seen:
                 values["version"] = _c.version + 1
             update = _table.update().where(*mine).values(**values).returning(_c.cancel)
@@ -244,7 +247,7 @@ class Store:
         """Write down how a worker's job ended; False if it is that worker's no more."""
         with self._engine.begin() as at:
             values = {
-                **(seen or {}),
+                **_columns(seen or {}),
                 **{"state": state, "ended_s": self.now_s(at), "error": _error_text(error)},
                 **{"worker": None, "lease_s": None},
             }
@@ -314,8 +317,22 @@ def _job(row: Any) -> Job:
     names = [c.name for c in _table.columns if c.name not in ("lease_s", "idempotency_key")]
     values = {name: getattr(row, name) for name in names}
     values["overrides"] = json.loads(values["overrides"])
+    values["warnings"] = tuple(json.loads(values["warnings"] or "[]"))
     values["error"] = None if values["error"] is None else Error(**json.loads(values["error"]))
     return Job(**values)
+
+
+def _columns(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """What a worker has seen, as the table holds it."""
+    lines = seen.get("warnings")
+    return {**seen, **({"warnings": json.dumps(list(lines))} if lines is not None else {})}
+
+
+def _add_what_is_new(at: sa.Connection) -> None:
+    """Add the columns that a database of an earlier version has not."""
+    there = {column["name"] for column in sa.inspect(at).get_columns(_table.name)}
+    if "warnings" not in there:
+        at.exec_driver_sql("ALTER TABLE jobs ADD COLUMN warnings TEXT")
 
 
 def _error_text(error: Error | None) -> str | None:

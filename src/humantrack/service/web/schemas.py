@@ -63,6 +63,7 @@ class JobOut(Schema):
     people = Integer(required=True, allow_none=True)
     seconds_left = Float(required=True, allow_none=True)
     error = Nested(ErrorOut, required=True, allow_none=True)
+    warnings = List(String(), required=True)
     attempts = Integer(required=True)
     priority = Integer(required=True)
     overrides = Dict(required=True)

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -29,6 +29,7 @@ class Progress:
         self._total = total
         self._frames = self._first = 0
         self._people: set[int] = set()
+        self._warnings: tuple[str, ...] = ()
         self._start_s = time.monotonic()
         self._seconds = 0.0
 
@@ -50,14 +51,20 @@ class Progress:
         self._people.update(person.track_id for person in record.people)
         self._seconds = time.monotonic() - self._start_s
 
+    def warn(self, lines: Sequence[str]) -> None:
+        """What may be wrong with the clip."""
+        self._warnings = tuple(lines)
+
     def seen(self) -> dict[str, Any]:
         """The store's columns that it fills."""
         done = self._frames - self._first
+        more = self._total is not None and self._frames > self._total
         return {
             "frames": self._frames,
-            "frames_total": self._total,
+            "frames_total": None if more else self._total,
             "people": len(self._people) if self._frames else None,
             "fps": round(done / self._seconds, 2) if done and self._seconds else None,
+            "warnings": self._warnings,
         }
 
 
@@ -79,7 +86,8 @@ class Runner:
             source = source.relative_to(home)
         cfg = job_config(source, folder.output.relative_to(folder.path), job.overrides)
         with _inside(home), _logging_to(Path("log.txt")):
-            self._session.track(cfg, stop, progress=progress.begin)
+            done = self._session.track(cfg, stop, progress=progress.begin)
+        progress.warn(done.warnings)
 
     def drop(self) -> None:
         """Let the models go: after an error nobody knows what state they are in."""

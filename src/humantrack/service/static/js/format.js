@@ -59,6 +59,7 @@ export function facts(job) {
   }
   parts.push(job.state === "cancelled" ? `Stopped after ${frames(job.frames)}` : frames(job.frames));
   if (job.people !== null) parts.push(people(job.people));
+  if (job.warnings.length) parts.push(plural(job.warnings.length, "warning", "warnings"));
   if (job.started_at && job.ended_at) {
     const took = (Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000;
     if (took >= 0) parts.push(`took ${duration(took)}`);

@@ -33,6 +33,7 @@ export class JobPage {
   #title = h("h1", {});
   #chip = h("span", { class: "chip" });
   #facts = h("p", { class: "hint numbers" });
+  #warnings = h("ul", { class: "warnings", "aria-label": "Warnings" });
   #buttons = h("div", { class: "row" });
   #content = h("div", {});
 
@@ -48,6 +49,7 @@ export class JobPage {
         h("div", { class: "job-title" }, this.#title, this.#chip),
         this.#buttons,
         this.#facts,
+        this.#warnings,
       ),
       this.#content,
     );
@@ -63,6 +65,8 @@ export class JobPage {
     setText(this.#chip, STATES[job.state]);
     this.#chip.className = `chip ${job.state}`;
     setText(this.#facts, facts(job));
+    this.#warnings.hidden = !job.warnings.length;
+    this.#warnings.replaceChildren(...job.warnings.map((line) => h("li", {}, `${line[0].toUpperCase()}${line.slice(1)}.`)));
     document.title = `${job.name} – humantrack`;
     if (job.state !== this.#state) this.#rebuild(job);
     this.#inner?.update?.(job);
