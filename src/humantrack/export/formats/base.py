@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
+
+import numpy as np
 
 from humantrack.clips.source import Batch, ResultsSource
 from humantrack.errors import ConfigError
 from humantrack.export.output import OutputFiles
 from humantrack.motion.motion import Motion, MotionCollector
+from humantrack.types.arrays import IntArray
 
 
 class Exporter(ABC):
@@ -24,6 +27,9 @@ class Exporter(ABC):
         outputs: where files are begun.
         suffix: of the format, as listed in ``FORMATS``.
     """
+
+    needs_context: ClassVar[bool] = False
+    """True if it takes the frames around the selection too (``FrameEntry.is_selected``)."""
 
     def __init__(self, source: ResultsSource, outputs: OutputFiles, suffix: str) -> None:
         self.source, self.outputs, self.suffix = source, outputs, suffix
@@ -43,7 +49,15 @@ class Exporter(ABC):
 
 
 class MotionExporter(Exporter):
-    """A format that writes each person's motion as a whole; ``write_motion`` is all it needs."""
+    """A format that writes each person's motion as a whole; ``write_motion`` is all it needs.
+
+    Gaps are filled, and motion is smoothed and resampled, before frames are selected: what is
+    written of a few frames is what the whole export has for them.
+    """
+
+    needs_context = True
+    is_even: ClassVar[bool] = False
+    """True if its frames must be evenly spaced."""
 
     def begin(self) -> None:
         """Nothing is written before all frames are known."""
@@ -56,14 +70,23 @@ class MotionExporter(Exporter):
     def finish(self) -> None:
         """Write track by track."""
         for motion in self._collector.motions():
-            self.write_motion(motion)
+            whole = motion.even() if self.is_even else motion
+            rows = self.selected(whole.frame)
+            if rows.start < rows.stop:
+                self.write_motion(whole, rows)
+
+    def selected(self, frame: IntArray) -> slice:
+        """Which of these numbers of frames, (T,) and rising, were asked for."""
+        first, stop = self.options.frames
+        start = int(np.searchsorted(frame, first))
+        return slice(start, len(frame) if stop is None else int(np.searchsorted(frame, stop)))
 
     def open_track(self, motion: Motion) -> BinaryIO:
         """Begin the file of a track."""
         return self.outputs.open(f"_{motion.name}{self.suffix}")
 
-    def write_motion(self, motion: Motion) -> None:
-        """Write one track, or one part of it."""
+    def write_motion(self, motion: Motion, rows: slice = slice(None)) -> None:
+        """Write these rows of one track, or of one part of it."""
         raise NotImplementedError
 
 
@@ -90,7 +113,7 @@ class Format:
     def load(self) -> type[Exporter]:
         """The exporter's class."""
         module, name = self.place.split(":")
-        kind: type[Exporter] = getattr(importlib.import_module(f"humantrack.export.{module}"), name)
+        kind: type[Exporter] = getattr(importlib.import_module(f"humantrack.export.formats.{module}"), name)
         return kind
 
 
