@@ -13,6 +13,7 @@
     ├── OutputError             8   a result cannot be written (permission, full disk)
     ├── ResultsError            9   a results file cannot be read
     │   └── UnsafePickleError  10   ... because it asks to run code
+    ├── SelectionError         16   the tracks or frames asked for are not in the results
     ├── DependencyError        11   an optional package is needed and missing or broken
     ├── StageError             12   a stage of the pipeline failed on a frame
     ├── CheckpointError        13   an unfinished run cannot be continued
@@ -133,6 +134,12 @@ class UnsafePickleError(ResultsError):
     """A results file asks to run code."""
 
     exit_code = 10
+
+
+class SelectionError(HumantrackError):
+    """The tracks or frames asked for are not in the results."""
+
+    exit_code = 16
 
 
 class DependencyError(HumantrackError):
