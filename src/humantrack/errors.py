@@ -13,12 +13,12 @@
     ├── OutputError             8   a result cannot be written (permission, full disk)
     ├── ResultsError            9   a results file cannot be read
     │   └── UnsafePickleError  10   ... because it asks to run code
-    ├── SelectionError         16   the tracks or frames asked for are not in the results
     ├── DependencyError        11   an optional package is needed and missing or broken
     ├── StageError             12   a stage of the pipeline failed on a frame
     ├── CheckpointError        13   an unfinished run cannot be continued
     ├── SweepError             15   not one clip of a sweep succeeded
     │   └── PartialSweepError  14   ... or some did and some did not
+    ├── SelectionError         16   tracks or frames to export are not in the results
     └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
         └── TerminatedRunError 143  ... by SIGTERM

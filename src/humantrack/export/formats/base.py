@@ -113,7 +113,8 @@ class Format:
     def load(self) -> type[Exporter]:
         """The exporter's class."""
         module, name = self.place.split(":")
-        kind: type[Exporter] = getattr(importlib.import_module(f"humantrack.export.formats.{module}"), name)
+        room = importlib.import_module(f"humantrack.export.formats.{module}")
+        kind: type[Exporter] = getattr(room, name)
         return kind
 
 
