@@ -103,7 +103,7 @@ def rows_of(name, files):
 
 
 @pytest.mark.parametrize("name", ["json", "jsonl", "csv", "parquet", "mot", "coco", "phalp"])
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(selections())
 def test_tables_and_documents(exported, name, selection):
     frames, tracks = selection
@@ -125,7 +125,7 @@ def tracks_within(exported, how, frames, tracks):
 
 
 @pytest.mark.parametrize("how", HOWS, ids=str)
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(selections())
 def test_even_motion(exported, how, selection):
     """Frames within a gap are filled as they are in the whole, at either end as well."""
@@ -150,7 +150,7 @@ def test_even_motion(exported, how, selection):
 
 
 @pytest.mark.parametrize("how", HOWS, ids=str)
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(selections())
 def test_frames_for_blender(exported, clip, how, selection):
     frames, tracks = selection

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
 KEYS = {key.name for key in all_keys()}
-GROUPS = {path.name for path in (ROOT / "src/humantrack/conf").iterdir() if path.is_dir()}
+GROUPS = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
 GROUPS |= {"video", "tracker"}
 HYDRA = {"-m", "--multirun", "--cfg", "--help", "--version", "--hydra-help", "--info", "-sc"}
 HYDRA |= {"--config-dir", "--config-name", "--config-path", "--shell-completion"}
@@ -115,7 +115,9 @@ def test_options_in_the_text_exist(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_files_that_are_named_exist(page):
     text = page.read_text("utf-8")
-    names = set(re.findall(r"(?<![\w./])((?:scripts|src|tests|deploy|conf|docs)/[\w./-]*\w)", text))
+    names = set(
+        re.findall(r"(?<![\w./])((?:scripts|src|tests|deploy|conf|docs)/[\w./-]*\w)(?![\w*])", text)
+    )
     links = {t for t in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in t}
     missing = [name for name in names if not (ROOT / name).exists()]
     missing += [link for link in links if not (page.parent / link).exists()]

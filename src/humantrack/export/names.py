@@ -12,6 +12,9 @@ from humantrack.export.streams import STDOUT, is_stream
 
 _RESULTS = ".pkl"
 
+_ANYBODYS = ".txt"
+"""A suffix that says nothing of the format, though one has it."""
+
 
 def outputs_of(
     path: Path,
@@ -67,7 +70,8 @@ def format_named(output: str | Path | None) -> Format | None:
     if output is None or is_folder(output) or is_stream(output):
         return None
     name = Path(output).name.lower()
-    fitting = [f for f in FORMATS.values() if name.endswith(f.suffix)]
+    telling = (f for f in FORMATS.values() if f.suffix != _ANYBODYS)
+    fitting = [f for f in telling if name.endswith(f.suffix)]
     return max(fitting, key=lambda f: len(f.suffix), default=None)
 
 
