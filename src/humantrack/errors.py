@@ -20,6 +20,7 @@
     ├── OutOfMemoryError       17   the machine, or a limit set on it, has not enough memory
     ├── SweepError             15   not one clip of a sweep succeeded
     │   └── PartialSweepError  14   ... or some did and some did not
+    ├── SelectionError         16   tracks or frames to export are not in the results
     └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
         ├── HangupError       129   ... by SIGHUP: the terminal was closed
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
@@ -142,6 +143,12 @@ class UnsafePickleError(ResultsError):
     """A results file asks to run code."""
 
     exit_code = 10
+
+
+class SelectionError(HumantrackError):
+    """The tracks or frames asked for are not in the results."""
+
+    exit_code = 16
 
 
 class DependencyError(HumantrackError):

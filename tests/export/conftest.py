@@ -138,6 +138,12 @@ def person() -> type[Person]:
     return Person
 
 
+@pytest.fixture(scope="session")
+def dance() -> Callable[..., list[FrameRecord]]:
+    """``dance(count, times=...)``: the frames of the usual three people."""
+    return lambda count, times: records_of(DANCERS, count, times=times)
+
+
 @pytest.fixture
 def make_results(tmp_path: Path) -> Callable[..., Path]:
     """``make_results(people, count=40, name="clip.pkl")``: a results file of humantrack."""

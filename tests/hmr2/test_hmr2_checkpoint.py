@@ -71,6 +71,16 @@ def test_a_checkpoint_of_another_size_is_refused(lightning, make_smpl):
     assert "missing: backbone.blocks.2" in str(caught.value)
 
 
+@pytest.mark.parametrize("prefix", ["", "model.", "ema.", "module.", "_orig_mod."])
+def test_prefixes_that_others_put_before_the_keys(tmp_path, tiny_state, tiny, load, prefix):
+    path, want = tmp_path / "hmr2.ckpt", tiny.state_dict()
+    state = {f"{prefix}{key}": value for key, value in tiny_state.items()}
+    for content in (state, {"state_dict": state, "epoch": 1}, {"model": state}):
+        torch.save(content, path)
+        got = load(path).state_dict()
+        assert all(torch.equal(got[key], want[key]) for key in tiny_state if key in want)
+
+
 def test_missing_and_unknown_keys_are_refused(lightning, tiny_state, load):
     state = dict(tiny_state)
     state["backbone.blocks.0.attn.odd"] = state.pop("backbone.last_norm.bias")

@@ -21,11 +21,16 @@ def track(out: Path, source: Path, *overrides: str):
 
 
 @pytest.fixture(scope="module")
-def quality():
+def script():
     spec = importlib.util.spec_from_file_location("quality", ROOT / "scripts" / "quality.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.quality
+    return module
+
+
+@pytest.fixture(scope="module")
+def quality(script):
+    return script.quality
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +55,21 @@ def test_four_people_are_found_and_kept_apart(demo, quality, data):
     assert figures["mpjpe_mm"] <= 100
     assert figures["pa_mpjpe_mm"] <= 60
     assert figures["reprojection"] <= 0.03
+
+
+@pytest.mark.slow
+def test_the_pages_figures_are_those_of_a_run(demo, script, quality, data):
+    assert script.apart("demo.mp4", quality(demo.results, data / "demo_gt.npz")) == {}
+
+
+def test_the_pages_figures_of_the_small_clip(small, script, quality, data):
+    assert script.apart("demo_small.mp4", quality(small.results, data / "demo_small_gt.npz")) == {}
+
+
+def test_the_pages_table_is_made_of_its_figures(script):
+    block, figures = script.stated(script.PAGE.read_text("utf-8"))
+    assert block == script.block_of(figures)
+    assert list(figures) == list(script.CLIPS)
 
 
 @pytest.mark.slow

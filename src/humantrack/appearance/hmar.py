@@ -14,12 +14,15 @@ from humantrack.appearance.resnet import Backbone
 from humantrack.appearance.texture_head import TextureHead
 from humantrack.body.smpl import Smpl
 from humantrack.body.smpl_head import IterativeSmplHead
-from humantrack.weights.checkpoint import load_strict, read_state_dict
+from humantrack.weights.checkpoint import load_strict
+from humantrack.weights.prefix import prefix_of, read_tensors
 
-PARTS = ("encoding_head", "texture_head", "backbone", "smplx_head")
-"""Only keys of the checkpoint that contain one of these belong to the network."""
+PARTS = ("encoding_head", "texture_head", "backbone", "smpl_head")
+"""Only keys of the checkpoint that begin with one of these, after the prefix, are the network's."""
 
-PREFIX_LENGTH = 5
+USUAL_ENTRY = "model."
+"""Where the weights of the official file lie, under a prefix of five characters."""
+
 COLOUR_SCALE = 5.0
 
 
@@ -108,6 +111,9 @@ def process_uv_image(uv_image: Tensor) -> Tensor:
 def load_hmar(checkpoint: Path, smpl: Smpl, *, device: str | torch.device = "cpu") -> Hmar:
     """The network with the weights of ``hmar_v2_weights.pth``, ready to run.
 
+    Whatever stands before the network's keys, and whatever dictionary they lie in, they are found
+    if all of them are there.
+
     Args:
         checkpoint: the file.
         smpl: the body model; the file has none.
@@ -117,9 +123,9 @@ def load_hmar(checkpoint: Path, smpl: Smpl, *, device: str | torch.device = "cpu
         MissingWeightsError: no such file.
         WeightsError: not a checkpoint, or not of this network, with the keys that do not fit.
     """
-    state = _network_keys(read_state_dict(checkpoint, "model"))
     with torch.device("meta"):
         network = Hmar(smpl)
+    state = _network_keys(checkpoint, network.state_dict())
     load_strict(network, state, optional=("smpl.",), where=checkpoint)
     return network.requires_grad_(False).eval().to(device)
 
@@ -131,19 +137,20 @@ def load_encoder(checkpoint: Path, *, device: str | torch.device = "cpu") -> Enc
         MissingWeightsError: no such file.
         WeightsError: not a checkpoint, or without this encoder.
     """
-    state = _network_keys(read_state_dict(checkpoint, "model"))
     name = "encoding_head."
-    own = {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
     with torch.device("meta"):
         encoder = Encoder()
+    wanted = {name + key: value for key, value in encoder.state_dict().items()}
+    state = _network_keys(checkpoint, wanted)
+    own = {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
     load_strict(encoder, own, ignore=("t_",), where=checkpoint)
     return encoder.requires_grad_(False).eval().to(device)
 
 
-def _network_keys(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Keys of the checkpoint -> those of the network."""
-    return {
-        key[PREFIX_LENGTH:].replace("smplx", "smpl"): value
-        for key, value in state.items()
-        if any(part in key for part in PARTS)
-    }
+def _network_keys(checkpoint: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What the checkpoint holds of the network, under the network's keys, whatever the prefix."""
+    state = {k.replace("smplx", "smpl"): v for k, v in read_tensors(checkpoint).items()}
+    shapes = {k: tuple(v.shape) for k, v in wanted.items() if not k.startswith("smpl.")}
+    prefix = prefix_of(state, shapes, usual=USUAL_ENTRY, where=checkpoint)
+    own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    return {key: value for key, value in own.items() if key.partition(".")[0] in PARTS}

@@ -20,6 +20,9 @@ _PROBED_FRAMES = 500
 """Frames looked at for the rate and size that a file without a description has."""
 
 _SLOWEST_FPS, _FASTEST_FPS = 1e-3, 1e6
+_SAME_RATE = 1e-3
+"""Rates closer than this part of one another are one: 29.97 is 30000/1001."""
+
 _LARGEST_PX = 1 << 20
 _MOST_FRAMES = 2**53
 
@@ -36,6 +39,9 @@ class ClipFacts:
     fps_known: bool
     """False if the file does not say, and a rate was assumed."""
 
+    fps_said: float | None = None
+    """What the file says, where the user says otherwise; None if they agree, or one is silent."""
+
     width: int | None
     height: int | None
     duration_s: float | None
@@ -49,28 +55,36 @@ class ClipFacts:
     """Program and version that made the results."""
 
 
-def clip_facts(path: Path, file: ResultsFile, assumed_fps: float | None) -> ClipFacts:
+def clip_facts(
+    path: Path, file: ResultsFile, own_fps: float | None, slow_motion: float | None = None
+) -> ClipFacts:
     """The facts of a results file. What its description says is only believed where it can be.
 
     Args:
         path: of the results.
         file: the same, opened.
-        assumed_fps: frames per second where nothing says.
+        own_fps: frames per second, whatever the file says; None believes it, or assumes a rate.
+        slow_motion: how many times slower than life the video plays.
     """
     meta = read_meta(path) or {}
     source, model, versions = (_table(meta, key) for key in ("source", "model", "versions"))
-    seen = _probe(file, assumed_fps)
+    seen = _probe(file)
     version = _text(versions.get("humantrack"))
-    fps = _number(source.get("fps"), _SLOWEST_FPS, _FASTEST_FPS)
+    said = _number(source.get("fps"), _SLOWEST_FPS, _FASTEST_FPS) or seen.fps_said
+    played = own_fps or said or ASSUMED_FPS
+    fps = played * (slow_motion or 1.0)
+    duration_s = _number(source.get("duration_s"))
+    differs = said is not None and abs(played - said) > _SAME_RATE * said
     return ClipFacts(
         name=_text(source.get("name")) or readable(path.stem),
         path=_text(source.get("path")) or seen.path,
-        fps=fps or seen.fps,
-        fps_known=bool(fps) or seen.fps_known,
+        fps=fps,
+        fps_known=(own_fps or said) is not None,
+        fps_said=said if differs else None,
         width=_whole(source.get("width"), _LARGEST_PX) or seen.width,
         height=_whole(source.get("height"), _LARGEST_PX) or seen.height,
-        duration_s=_number(source.get("duration_s")),
-        frame_count=_whole(meta.get("frame_count"), _MOST_FRAMES) if meta else seen.frame_count,
+        duration_s=duration_s and duration_s * ((said or played) / fps),
+        frame_count=_whole(meta.get("frame_count"), _MOST_FRAMES),
         model=model if _is_json(model) else {},
         written_by=f"humantrack {version}" if version else None,
     )
@@ -108,8 +122,17 @@ def _is_json(value: Any) -> bool:
     return True
 
 
-def _probe(file: ResultsFile, assumed_fps: float | None) -> ClipFacts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
     """What the first frames themselves tell."""
+
+    path: str | None
+    fps_said: float | None
+    width: int | None
+    height: int | None
+
+
+def _probe(file: ResultsFile) -> _Seen:
     times: list[float] = []
     size: tuple[int | None, int | None] | None = None
     path = None
@@ -126,16 +149,7 @@ def _probe(file: ResultsFile, assumed_fps: float | None) -> ClipFacts:
     step = statistics.median(steps) if steps else 0.0
     measured = _number(1 / step if step else None, _SLOWEST_FPS, _FASTEST_FPS)
     height, width = size or (None, None)
-    return ClipFacts(
-        name="",
-        path=path,
-        fps=measured or assumed_fps or ASSUMED_FPS,
-        fps_known=measured is not None or assumed_fps is not None,
-        width=width,
-        height=height,
-        duration_s=None,
-        frame_count=None,
-    )
+    return _Seen(path=path, fps_said=measured, width=width, height=height)
 
 
 def _size(sizes: Any) -> tuple[int | None, int | None] | None:

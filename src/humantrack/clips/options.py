@@ -38,10 +38,13 @@ class ExportOptions:
     """First frame and the one to stop before (None: none), as numbered in the file."""
 
     tracks: frozenset[int] | None = None
-    """Track ids to keep; None keeps all."""
+    """Track ids to keep, each of which the results must have; None keeps all."""
+
+    track_ranges: tuple[tuple[int, int], ...] = ()
+    """First and last id of more tracks to keep, of which the results must have one each."""
 
     min_length: int = 1
-    """Tracks seen in fewer frames are left out."""
+    """Tracks seen in fewer frames of the whole file are left out."""
 
     gaps: str = "interpolate"
     """What fills frames in which a track was missed: interpolate, hold, or split (nothing)."""
@@ -56,7 +59,11 @@ class ExportOptions:
     """Order of BVH's rotation channels."""
 
     source_fps: float | None = None
-    """Frames per second where the results do not say; None takes 30."""
+    """Frames per second, whatever the results say; None takes what they say, or 30."""
+
+    slow_motion: float | None = None
+    """How many times slower than life the video plays: times are divided by it, and the frame
+    rate is multiplied by it. 8 for what was recorded at 240 frames per second and plays at 30."""
 
     smpl: Path | None = None
     """SMPL model file that gives the rest pose of SMPL bodies; None looks in the cache."""
@@ -78,6 +85,7 @@ class ExportOptions:
             ("focal", self.focal_px),
             ("fps", self.fps),
             ("source-fps", self.source_fps),
+            ("slow-motion", self.slow_motion),
             ("min-length", self.min_length),
         ):
             if number is not None and not 0 < number < 1e9:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 
 from humantrack.clips.facts import ClipFacts, clip_facts
 from humantrack.clips.options import ExportOptions
-from humantrack.errors import ResultsError
+from humantrack.errors import ResultsError, SelectionError
 from humantrack.results import (
     DEFAULT_MAX_SIZE,
+    PEOPLE_KEYS,
     PeopleColumns,
     ResultsFile,
     people_columns,
@@ -24,6 +26,12 @@ from humantrack.types import FrameKey
 BATCH_FRAMES = 64
 _LARGE_FRAME = 2**26
 """Bytes of a frame that are always allowed: thousands of people."""
+
+_NEAR_A_FRAME = 0.1
+"""Part of a frame that a clock may be off."""
+
+_SHOWN_IDS = 12
+"""Ids that an error names before it only counts."""
 
 _END_OF_TIME_S = 1e12
 """What claims to be later is no time."""
@@ -44,6 +52,9 @@ class FrameEntry:
     raw: dict[str, Any]
     """The frame under PHALP's keys."""
 
+    is_selected: bool = True
+    """False if it is only there as context of the frames that were asked for."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -59,6 +70,13 @@ class Batch:
             ResultsError: if a frame is malformed.
         """
         return people_columns([(frame.key, frame.raw) for frame in self.frames])
+
+    @cached_property
+    def selected(self) -> Batch:
+        """Those of the frames that were asked for."""
+        if all(frame.is_selected for frame in self.frames):
+            return self
+        return Batch([frame for frame in self.frames if frame.is_selected])
 
 
 class ResultsSource:
@@ -90,18 +108,29 @@ class ResultsSource:
         if self.is_walkable:
             limit = min(max_size, max(max_size // BATCH_FRAMES, _LARGE_FRAME))
             self._file = ResultsFile(path, strict=strict, max_size=limit)
-        self.facts = clip_facts(self.path, self._file, self.options.source_fps)
+        options = self.options
+        self.facts = clip_facts(self.path, self._file, options.source_fps, options.slow_motion)
+        if self.facts.fps_said is not None:
+            warnings.warn(
+                f"{path} says {self.facts.fps_said:.6g} frames per second; "
+                f"--source-fps {options.source_fps:g} is taken instead",
+                stacklevel=2,
+            )
 
-    def batches(self, advance: Callable[[int], None] | None = None) -> Iterator[Batch]:
+    def batches(
+        self, advance: Callable[[int], None] | None = None, *, context: bool = False
+    ) -> Iterator[Batch]:
         """The selected frames, with the selected tracks.
 
         Args:
             advance: told how many frames of the file each batch took, for a progress bar.
+            context: give the frames before and after the selection as well, marked as not
+                selected. Those of them that are malformed are given without people.
         """
         keep = self.kept_tracks
-        entries = self._entries()
+        entries = self._entries(context=context)
         while some := list(itertools.islice(entries, BATCH_FRAMES)):
-            yield Batch([_only(frame, keep) for frame in some])
+            yield _batch(some, keep)
             if advance is not None:
                 advance(len(some))
 
@@ -109,30 +138,102 @@ class ResultsSource:
     def kept_tracks(self) -> frozenset[int] | None:
         """Ids of the tracks to keep; None keeps all."""
         options = self.options
-        if options.min_length <= 1:
+        if options.min_length <= 1 and not options.track_ranges:
             return options.tracks
         seen: dict[int, int] = {}
-        for frame in self._entries():
-            for track_id, missed in _ids(frame):
+        for frame in self._entries(context=True):
+            for track_id, missed in _ids_if_sound(frame):
                 seen[track_id] = seen.get(track_id, 0) + (missed <= 0)
-        long = frozenset(i for i, count in seen.items() if count >= options.min_length)
-        return long if options.tracks is None else long & options.tracks
+        least = options.min_length if options.min_length > 1 else 0
+        long = frozenset(i for i, count in seen.items() if count >= least)
+        if options.tracks is None and not options.track_ranges:
+            return long
+        return frozenset(i for i in long if _is_named(i, options))
 
-    def _entries(self) -> Iterator[FrameEntry]:
-        """The frames within ``options.frames``, each later than the one before."""
+    def check_selection(self) -> None:
+        """Walk until all tracks and a frame that were asked for are found.
+
+        Raises:
+            SelectionError: if there is no such track, or no such frame, in the file.
+        """
+        options = self.options
+        wanted = set(options.tracks or ())
+        ranges = set(options.track_ranges)
+        if not wanted and not ranges and options.frames == (0, None):
+            return
+        first, last, ids, is_found = None, 0, set[int](), options.frames == (0, None)
+        for frame in self._entries(context=True):
+            first, last = frame.index if first is None else first, frame.index
+            is_found |= frame.is_selected
+            ids.update(i for i, _ in _ids_if_sound(frame))
+            wanted -= ids
+            ranges = {(a, b) for a, b in ranges if not any(a <= i <= b for i in ids)}
+            if is_found and not wanted and not ranges:
+                return
+        if wanted or ranges:
+            raise _no_track(self.path, wanted, ranges, ids)
+        if first is not None:
+            a, b = options.frames
+            what = f"no frame is within --frames {a}:{'' if b is None else b}"
+            hint = f"the file has {first} to {last}"
+            raise SelectionError(what, where=self.path, hint=hint)
+
+    def _entries(self, *, context: bool = False) -> Iterator[FrameEntry]:
+        """The frames within ``options.frames``, each later than the one before.
+
+        With ``context`` all frames.
+        """
         first, stop = self.options.frames
         last_s = -math.inf
+        clock = _Clock(self.facts, self.options)
         for number, (key, raw) in enumerate(self._file):
-            entry = _entry(key, raw, number, self.facts, last_s)
+            try:
+                entry = _entry(key, raw, number, clock, last_s)
+            except ResultsError:
+                if context and number >= (math.inf if stop is None else stop):
+                    return  # the context ends here
+                raise
             last_s = entry.time_s
-            if stop is not None and entry.index >= stop:
+            is_after = stop is not None and entry.index >= stop
+            if is_after and not context:
                 return
-            if entry.index >= first:
+            if entry.index >= first and not is_after:
                 yield entry
+            elif context:
+                yield replace(entry, is_selected=False)
+
+
+class _Clock:
+    """When the frames of a file are: as it says, unless the user says otherwise."""
+
+    def __init__(self, facts: ClipFacts, options: ExportOptions) -> None:
+        self.fps = facts.fps
+        self._is_even = options.source_fps is not None
+        self._slow_motion = options.slow_motion or 1.0
+        self._fps_said = facts.fps_said or options.source_fps
+        self._offset: float | None = None
+
+    def time_s(self, index: int, said: Any) -> float:
+        """When a frame is, ``said`` being the file's time or None."""
+        if self._is_even:
+            return (index + self._before(index, said)) / self.fps
+        if said is None:
+            return index / self.fps
+        return float(said) / self._slow_motion
+
+    def _before(self, index: int, said: Any) -> float:
+        """Frames of the source before the first of the file, which may be a cut from its midst."""
+        if self._offset is None:
+            frames = 0.0 if said is None else float(said) * (self._fps_said or 0.0) - index
+            whole = round(frames) if math.isfinite(frames) else 0
+            self._offset = float(whole) if abs(frames - whole) < _NEAR_A_FRAME else frames
+            if not abs(self._offset) < _END_OF_TIME_S:
+                self._offset = 0.0
+        return self._offset
 
 
 def _entry(
-    key: FrameKey, raw: dict[str, Any], number: int, facts: ClipFacts, last_s: float
+    key: FrameKey, raw: dict[str, Any], number: int, clock: _Clock, last_s: float
 ) -> FrameEntry:
     """A frame, ``last_s`` being the time of the one before."""
     try:
@@ -141,9 +242,9 @@ def _entry(
         index = int(raw.get("time", number))
         if not 0 <= index < 2**53:
             raise ValueError("its 'time' is no number of a frame")
-        time_s = index / facts.fps if raw.get("time_s") is None else float(raw["time_s"])
+        time_s = clock.time_s(index, raw.get("time_s"))
         if not last_s < time_s < _END_OF_TIME_S:
-            time_s = index / facts.fps if math.isinf(last_s) else last_s + 1 / facts.fps
+            time_s = index / clock.fps if math.isinf(last_s) else last_s + 1 / clock.fps
         return FrameEntry(
             key=key,
             index=index,
@@ -153,6 +254,58 @@ def _entry(
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise ResultsError(f"a frame of the results is malformed ({error})", where=key) from error
+
+
+def _batch(frames: list[FrameEntry], keep: frozenset[int] | None) -> Batch:
+    """The frames with the people of these tracks; malformed context has none."""
+    try:
+        batch = Batch([_only(frame, keep) for frame in frames])
+        if not all(frame.is_selected for frame in frames):
+            _ = batch.people  # looks at every frame
+        return batch
+    except ResultsError:
+        return Batch([_only(_sound(frame), keep) for frame in frames])
+
+
+def _sound(frame: FrameEntry) -> FrameEntry:
+    """The frame, or, if it is malformed and mere context, one without people."""
+    if frame.is_selected:
+        return frame
+    try:
+        people_columns([(frame.key, frame.raw)])
+        _ids(frame)
+    except ResultsError:
+        return replace(frame, raw={key: [] for key in PEOPLE_KEYS})
+    return frame
+
+
+def _ids_if_sound(frame: FrameEntry) -> list[tuple[int, int]]:
+    """As ``_ids``; nobody if the frame is malformed and mere context."""
+    try:
+        return _ids(frame)
+    except ResultsError:
+        if frame.is_selected:
+            raise
+        return []
+
+
+def _is_named(track_id: int, options: ExportOptions) -> bool:
+    """Whether a track is among those to keep."""
+    return track_id in (options.tracks or ()) or any(
+        first <= track_id <= last for first, last in options.track_ranges
+    )
+
+
+def _no_track(
+    path: Path, wanted: Collection[int], ranges: Collection[tuple[int, int]], ids: Collection[int]
+) -> SelectionError:
+    names = [*map(str, sorted(wanted)), *(f"{a}-{b}" for a, b in sorted(ranges))]
+    nearest = sorted(ids, key=lambda i: min(abs(i - w) for w in [*wanted, *sum(ranges, ())]))
+    shown = sorted(nearest[:_SHOWN_IDS])
+    more = f" and {len(ids) - len(shown)} more" if len(ids) > len(shown) else ""
+    hint = f"there are {', '.join(map(str, shown))}{more}" if ids else "it has no tracks at all"
+    what = f"no track {', '.join(names[:_SHOWN_IDS])} in the results"
+    return SelectionError(what, where=path, hint=hint)
 
 
 def _is_key(key: object) -> bool:

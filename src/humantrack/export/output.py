@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from humantrack.atomic import cannot_write, replace
 from humantrack.errors import OutputError
+from humantrack.export.streams import STDOUT, is_stream, open_stream
 
 
 class OutputFiles:
@@ -82,6 +83,10 @@ class OutputFiles:
         try:
             if not path.exists():
                 return
+            if is_stream(path):
+                raise OutputError(
+                    "this is a pipe or a device, which is no place for this file", where=path
+                )
             is_kept = any(k.exists() and k.samefile(path) for k in self._keep)
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -128,11 +133,18 @@ class OutputFiles:
                 raise cannot_write(path, error) from error
 
 
-class StandardOutput(OutputFiles):
-    """Standard output in place of files."""
+class StreamOutput(OutputFiles):
+    """Standard output, a pipe or a device in place of files.
 
-    def __init__(self) -> None:
-        super().__init__(Path("-"))
+    Args:
+        target: its path, or ``-``.
+    """
+
+    def __init__(self, target: str | Path = STDOUT) -> None:
+        super().__init__(Path(target))
+        self._name = Path("standard output") if str(target) == STDOUT else Path(target)
+        self._target = target
+        self._file: BinaryIO | None = None
 
     @property
     def is_stream(self) -> bool:
@@ -140,17 +152,22 @@ class StandardOutput(OutputFiles):
         return True
 
     def path(self, suffix: str) -> Path:
-        """Standard output has no name."""
-        return Path("-")
+        """The stream's own, whatever the suffix."""
+        return self._stem
+
+    def check_free(self, path: Path) -> None:
+        """A stream is there already, and is not replaced."""
 
     def open(self, suffix: str) -> BinaryIO:
-        """Standard output itself."""
+        """The stream itself."""
         if self.paths:
             raise OutputError("this export is several files", hint="name a folder with -o FOLDER/")
-        if sys.stdout is None:  # the program was started without one
-            raise OutputError("standard output is closed")
-        self.paths.append(Path("-"))
-        return sys.stdout.buffer
+        try:
+            self._file = open_stream(self._target)
+        except OSError as error:
+            raise cannot_write(self._name, error) from error
+        self.paths.append(self._stem)
+        return self._file
 
     def __exit__(
         self,
@@ -159,11 +176,15 @@ class StandardOutput(OutputFiles):
         trace: TracebackType | None,
     ) -> None:
         try:
-            if error is None:
-                sys.stdout.buffer.flush()
+            if self._file is not None and error is None:
+                self._file.flush()
         except BrokenPipeError:  # no error: who reads has had enough
             raise
         except OSError as refused:
-            raise cannot_write(Path("standard output"), refused) from refused
+            raise cannot_write(self._name, refused) from refused
+        finally:
+            if self._file is not None and self._file is not getattr(sys.stdout, "buffer", None):
+                with suppress(OSError):
+                    self._file.close()
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise cannot_write(Path("standard output"), error) from error
+            raise cannot_write(self._name, error) from error

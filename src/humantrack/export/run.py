@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,15 +12,11 @@ import numpy as np
 
 from humantrack.clips.options import ExportOptions
 from humantrack.clips.source import ResultsSource
-from humantrack.errors import ConfigError, HumantrackError, ResultsError
+from humantrack.errors import HumantrackError, ResultsError
 from humantrack.export.formats.base import Exporter, Format
-from humantrack.export.output import OutputFiles, StandardOutput
+from humantrack.export.names import misnamed, outputs_of
+from humantrack.export.output import OutputFiles
 from humantrack.results import DEFAULT_MAX_SIZE, meta_path
-
-STDOUT = "-"
-
-_OWN_SUFFIXES = (".phalp.pkl", ".blender.pkl")
-"""Pickles that an export has written; a folder's are not exported again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +52,8 @@ def export(
     Args:
         path: the results.
         formats: from ``base.FORMATS``.
-        output: a file's name (one format that writes one file), a folder (an existing one, or
-            with a slash at its end), ``-`` for standard output; None writes beside the results.
+        output: a file's name, a folder (an existing one, or with a slash at its end), ``-`` for
+            standard output, a pipe or device; None writes beside the results. See ``names``.
         options: choices that formats share.
         force: whether files that are there already may be replaced.
         strict: raise for results that are cut short, instead of a note.
@@ -69,26 +63,31 @@ def export(
 
     Raises:
         ConfigError: if ``output`` cannot hold the formats.
+        SelectionError: if the results have no such track or frame; nothing is written.
         ResultsError: if the results cannot be read; no file is left behind.
         OutputError: if a file cannot be written; no file is left behind.
     """
     path = Path(path)
-    outputs = _outputs(path, formats, output, force=force, keep=(path, meta_path(path), *keep))
+    outputs = outputs_of(path, formats, output, force=force, keep=(path, meta_path(path), *keep))
     notes: list[str] = []
     # Formats say themselves what they make of numbers that are none.
     with reading(path, notes.append), np.errstate(all="ignore"):
         source = ResultsSource(path, options, strict=strict, max_size=max_size)
+        source.check_selection()
         advance = None if progress is None else progress(source)
         with ExitStack() as stack:
             exporters = [
                 _begun(kind, source, stack.enter_context(files))
                 for kind, files in zip(formats, outputs, strict=True)
             ]
-            for batch in source.batches(advance):
+            context = any(exporter.needs_context for exporter in exporters)
+            for batch in source.batches(advance, context=context):
                 for exporter in exporters:
-                    exporter.write(batch)
+                    exporter.write(batch if exporter.needs_context else batch.selected)
             for exporter in exporters:
                 exporter.finish()
+    if note := misnamed(output, formats):
+        notes.append(note)
     if not source.facts.fps_known:
         notes.append(
             f"{path} does not say its frame rate; {source.facts.fps:g} is assumed (--source-fps)"
@@ -116,87 +115,3 @@ def _begun(kind: Format, source: ResultsSource, files: OutputFiles) -> Exporter:
     exporter = kind.load()(source, files, kind.suffix)
     exporter.begin()
     return exporter
-
-
-def _outputs(
-    path: Path,
-    formats: Sequence[Format],
-    output: str | Path | None,
-    *,
-    force: bool,
-    keep: Collection[Path],
-) -> list[OutputFiles]:
-    """Where each format writes."""
-
-    def named(stem: Path, exact: Path | None = None) -> list[OutputFiles]:
-        return [OutputFiles(stem, overwrite=force, exact=exact, keep=keep) for _ in formats]
-
-    if output is None:
-        return named(path.with_suffix(""))
-    single = len(formats) == 1 and formats[0].is_single
-    if str(output) == STDOUT:
-        if not single:
-            raise ConfigError(
-                "only one file fits standard output", where="-o -", hint="name a folder"
-            )
-        return [StandardOutput()]
-    target = Path(output)
-    if is_folder(output):
-        return named(target / path.stem)
-    if single:
-        return named(target, exact=target)
-    return named(target.with_suffix("") if len(formats) == 1 else target)
-
-
-def is_folder(output: str | Path) -> bool:
-    """True for an existing folder, or a name with a slash at its end."""
-    name = str(output)
-    try:
-        return name != STDOUT and (name.endswith(("/", "\\")) or Path(name).is_dir())
-    except OSError:  # a name that is too long, say: opening the file will tell
-        return False
-
-
-def find_results(inputs: Sequence[str]) -> list[tuple[Path, Path]]:
-    """The results files that a command line names, each with its place in an output folder.
-
-    That is its place below the folder named; where two would meet, all are placed as they lie
-    below their common folder.
-
-    Raises:
-        ConfigError: for an empty name, such as a variable that is not set gives.
-        ResultsError: if a folder holds none.
-    """
-    found: dict[str, tuple[Path, Path]] = {}
-    for name in inputs:
-        if not name:
-            raise ConfigError("a name is empty", hint="write . for this folder")
-        for path, place in _named(Path(name)):
-            file = os.path.abspath(path)  # noqa: PTH100, links are files of their own
-            found.setdefault(file, (path, place))
-    places = Counter(place.with_suffix("") for _, place in found.values())
-    if len(places) == len(found):
-        return list(found.values())
-    try:
-        root = os.path.commonpath([Path(file).parent for file in found])
-    except ValueError:  # on different drives
-        return list(found.values())
-    return [(path, Path(file).relative_to(root)) for file, (path, _) in found.items()]
-
-
-def _named(path: Path) -> Iterator[tuple[Path, Path]]:
-    """A file, or those of a folder."""
-    try:
-        is_folder = path.is_dir()
-    except OSError:  # a name that is too long, say: opening the file will tell
-        is_folder = False
-    if not is_folder:
-        yield path, Path(path.name)
-        return
-    found = sorted(
-        p for p in path.rglob("*.pkl") if p.is_file() and not p.name.endswith(_OWN_SUFFIXES)
-    )
-    if not found:
-        raise ResultsError("the folder holds no results (.pkl)", where=path)
-    for file in found:
-        yield file, file.relative_to(path)

@@ -15,8 +15,9 @@ from humantrack.clips.options import ExportOptions
 from humantrack.clips.source import ResultsSource
 from humantrack.clips.spans import ClipSpans, TrackSpans, clip_spans, facts_of
 from humantrack.errors import HumantrackError, printable
-from humantrack.export.output import OutputFiles
+from humantrack.export.output import OutputFiles, StreamOutput
 from humantrack.export.run import reading
+from humantrack.export.streams import is_stream
 from humantrack.render.palette import identity_colour
 from humantrack.results import DEFAULT_MAX_SIZE
 
@@ -67,6 +68,7 @@ def show(
         try:
             with reading(path, note):
                 source = ResultsSource(path, options, strict=strict, max_size=max_size)
+                source.check_selection()
                 clip = clip_spans(source)
         except HumantrackError as error:
             errors.append(error)
@@ -91,7 +93,11 @@ def _picture(
     from humantrack.export.plot import check, draw
 
     check(path)
-    outputs = OutputFiles(path, overwrite=force, exact=path, keep=keep)
+    outputs: OutputFiles = (
+        StreamOutput(path)
+        if is_stream(path)
+        else OutputFiles(path, overwrite=force, exact=path, keep=keep)
+    )
     outputs.check_free(path)
 
     def write(clips: Sequence[ClipSpans]) -> None:

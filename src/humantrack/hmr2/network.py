@@ -16,12 +16,19 @@ from humantrack.geometry.cameras import FOCAL_PX, SQUARE_PX
 from humantrack.hmr2.decoder import DecoderSizes, SmplHead
 from humantrack.hmr2.discriminator import Discriminator
 from humantrack.hmr2.vit import Vit, VitSizes
-from humantrack.weights.checkpoint import load_strict, read_state_dict
+from humantrack.weights.checkpoint import load_strict
+from humantrack.weights.prefix import prefix_of, read_tensors
 
 _log = logging.getLogger(__name__)
 
 SIDE_COLUMNS = 32
 """Columns of the square crop that are cut off on either side: the backbone sees 192 of 256."""
+
+_USUAL_ENTRY = "state_dict."
+"""Where the weights of a Lightning checkpoint lie."""
+
+_OPTIONAL = ("smpl.", "initialized")
+"""Beginnings of keys that a checkpoint may lack."""
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
@@ -186,21 +193,34 @@ def load_hmr2(
         MissingWeightsError: no such file.
         WeightsError: not a checkpoint, or not of this network, with the keys that do not fit.
     """
-    state = read_state_dict(checkpoint)
-    _compare_bodies(state, smpl)
     with torch.device("meta"):  # the numbers are taken over from the file, so none is made first
         network = Hmr2(smpl, vit=vit, decoder=decoder)
+    state = _network_keys(checkpoint, network)
+    _compare_bodies(state, smpl)
     if "initialized" not in state:
         network.initialized = torch.tensor(False)
     load_strict(
         network,
         state,
         ignore=("discriminator.",),
-        optional=("smpl.", "initialized"),
+        optional=_OPTIONAL,
         where=checkpoint,
     )
     network.requires_grad_(False).eval().to(device).set_precision(precision)
     return network.compile_transformers() if compiled else network
+
+
+def _network_keys(checkpoint: Path, network: Hmr2) -> dict[str, Tensor]:
+    """What the checkpoint holds of the network, under the network's keys, whatever the prefix."""
+    state = read_tensors(checkpoint)
+    needed = {k: v for k, v in network.state_dict().items() if not k.startswith(_OPTIONAL)}
+    shapes = {key: tuple(value.shape) for key, value in needed.items()}
+    prefix = prefix_of(state, shapes, usual=_USUAL_ENTRY, where=checkpoint)
+    own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    if prefix:
+        return own
+    parts = {key.partition(".")[0] for key in network.state_dict()}
+    return {key: value for key, value in own.items() if key.partition(".")[0] in parts}
 
 
 def _compare_bodies(state: Mapping[str, Tensor], smpl: Smpl) -> None:

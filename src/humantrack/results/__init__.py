@@ -1,7 +1,7 @@
 """Records to and from PHALP's keys: streaming pickle writer, safe reader."""
 
 from humantrack.results.collection import Results
-from humantrack.results.columns import PeopleColumns, people_columns
+from humantrack.results.columns import PEOPLE_KEYS, PeopleColumns, people_columns
 from humantrack.results.meta import DecodeErrors, RunMeta, meta_path, read_meta, write_meta
 from humantrack.results.reader import (
     DEFAULT_MAX_SIZE,
@@ -15,6 +15,7 @@ from humantrack.results.writer import ResultsWriter, check_partial, partial_path
 
 __all__ = [
     "DEFAULT_MAX_SIZE",
+    "PEOPLE_KEYS",
     "DecodeErrors",
     "PeopleColumns",
     "Results",

@@ -46,6 +46,10 @@ _SMPL: dict[str, tuple[int, ...]] = {
 }
 
 
+PEOPLE_KEYS = ("tid", "tracked_time", *(key for key, _, _ in _ARRAYS.values()), "smpl", "mask")
+"""PHALP's keys that a frame must have, each a list with an entry per person."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleColumns:
     """P people-frames in the order of the file. Coordinates as in docs/coordinates.md."""

@@ -19,11 +19,12 @@ from humantrack.errors import StageError, WeightsError
 from humantrack.tracking.predictor_files import read_mean_std, read_sizes
 from humantrack.tracking.predictor_network import POSE_SIZE, PoseNetwork
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
-from humantrack.weights.checkpoint import load_strict, read_state_dict
+from humantrack.weights.checkpoint import load_strict
+from humantrack.weights.prefix import prefix_of, read_tensors
 
 _log = logging.getLogger(__name__)
 
-_PREFIX = "encoder."
+_USUAL_PREFIX = "state_dict.encoder."
 _UNUSED_PARTS = {"transformer", "class_token", "pos_embedding", "pe", "action_head_kinetics"}
 """Parts of a checkpoint's encoder that the read-out never looks at."""
 
@@ -96,13 +97,14 @@ def load_pose_predictor(
     mean, std = read_mean_std(mean_std)
     with torch.device("meta"):  # the numbers are taken over from the file, so none is made first
         network = PoseNetwork(sizes)
-    state = {
-        key.removeprefix(_PREFIX): value
-        for key, value in read_state_dict(weights).items()
-        if key.startswith(_PREFIX)
-    }
-    if not state:
-        raise WeightsError(f"no key begins with {_PREFIX!r}: no pose predictor", where=weights)
+    everything = read_tensors(weights)
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    try:
+        prefix = prefix_of(everything, shapes, usual=_USUAL_PREFIX, where=weights)
+    except WeightsError as error:
+        what = f"no pose predictor: {error.what}"
+        raise WeightsError(what, where=weights, hint=error.hint) from error
+    state = {k.removeprefix(prefix): v for k, v in everything.items() if k.startswith(prefix)}
     parts = {_part(key) for key in network.state_dict()}
     strange = {_part(key) for key in state} - parts - _UNUSED_PARTS
     if strange:

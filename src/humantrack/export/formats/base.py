@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from humantrack.errors import ConfigError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the list of formats is read for --help, which must not wait
     from humantrack.clips.source import Batch, ResultsSource
     from humantrack.export.output import OutputFiles
     from humantrack.motion.motion import Motion
+    from humantrack.types.arrays import IntArray
 
 
 class Exporter(ABC):
@@ -26,6 +27,9 @@ class Exporter(ABC):
         outputs: where files are begun.
         suffix: of the format, as listed in ``FORMATS``.
     """
+
+    needs_context: ClassVar[bool] = False
+    """True if it takes the frames around the selection too (``FrameEntry.is_selected``)."""
 
     def __init__(self, source: ResultsSource, outputs: OutputFiles, suffix: str) -> None:
         self.source, self.outputs, self.suffix = source, outputs, suffix
@@ -45,7 +49,15 @@ class Exporter(ABC):
 
 
 class MotionExporter(Exporter):
-    """A format that writes each person's motion as a whole; ``write_motion`` is all it needs."""
+    """A format that writes each person's motion as a whole; ``write_motion`` is all it needs.
+
+    Gaps are filled, and motion is smoothed and resampled, before frames are selected: what is
+    written of a few frames is what the whole export has for them.
+    """
+
+    needs_context = True
+    is_even: ClassVar[bool] = False
+    """True if its frames must be evenly spaced."""
 
     def begin(self) -> None:
         """Nothing is written before all frames are known."""
@@ -60,14 +72,25 @@ class MotionExporter(Exporter):
     def finish(self) -> None:
         """Write track by track."""
         for motion in self._collector.motions():
-            self.write_motion(motion)
+            whole = motion.even() if self.is_even else motion
+            rows = self.selected(whole.frame)
+            if rows.start < rows.stop:
+                self.write_motion(whole, rows)
+
+    def selected(self, frame: IntArray) -> slice:
+        """Which of these numbers of frames, (T,) and rising, were asked for."""
+        import numpy as np
+
+        first, stop = self.options.frames
+        start = int(np.searchsorted(frame, first))
+        return slice(start, len(frame) if stop is None else int(np.searchsorted(frame, stop)))
 
     def open_track(self, motion: Motion) -> BinaryIO:
         """Begin the file of a track."""
         return self.outputs.open(f"_{motion.name}{self.suffix}")
 
-    def write_motion(self, motion: Motion) -> None:
-        """Write one track, or one part of it."""
+    def write_motion(self, motion: Motion, rows: slice = slice(None)) -> None:
+        """Write these rows of one track, or of one part of it."""
         raise NotImplementedError
 
 

@@ -22,6 +22,9 @@ from humantrack.motion.motion import EVEN, MOST_FRAMES, Y_UP, Motion, MotionColl
 from humantrack.results.encode import END, HEADER, encode_frame
 from humantrack.types import FrameKey
 
+_SAME = 1e-6
+"""Part of a frame within which two times are one."""
+
 _FILLED = -1
 """PHALP's ``tracked_time`` of a frame that was filled in."""
 
@@ -47,38 +50,44 @@ class Blender(MotionExporter):
 
     def finish(self) -> None:
         """Write track by track; the parts of a track share a file."""
-        keys = self._grid()
+        keys, rows = self._grid()
         motions = self._collector.motions()
         for _, parts in itertools.groupby(motions, key=lambda motion: motion.track_id):
-            self._write_track(keys, list(parts))
+            self._write_track(keys, rows, list(parts))
 
-    def _grid(self) -> Sequence[FrameKey]:
-        """A key for every frame of the files.
+    def _grid(self) -> tuple[Sequence[FrameKey], slice]:
+        """A key for every frame of the whole clip, and which of them the files hold.
 
         Raises:
             ResultsError: if there would be more frames than any clip has.
         """
         if self.options.fps is None or not self._times:
-            return self._keys
+            return self._keys, self.selected(np.array(self._indices, np.int64))
         length = (self._times[-1] - self._times[0]) * self.options.fps
         if not 0 <= length < MOST_FRAMES:
             raise ResultsError(
                 f"the clip would have {length:.3g} frames at {self.options.fps:g} per second",
                 hint="check --fps, and the times in the results",
             )
-        return [f"{i:06d}" for i in range(int(length + EVEN) + 1)]
+        keys = [f"{i:06d}" for i in range(int(length + EVEN) + 1)]
+        when_s = self._times[0] + (np.arange(len(keys)) + _SAME) / self.options.fps
+        before = np.searchsorted(self._times, when_s, side="right") - 1
+        return keys, self.selected(np.array(self._indices, np.int64)[before])
 
-    def _write_track(self, keys: Sequence[FrameKey], parts: list[Motion]) -> None:
+    def _write_track(self, keys: Sequence[FrameKey], rows: slice, parts: list[Motion]) -> None:
         people: dict[int, dict[str, Any]] = {}
         for part in parts:
-            rows, motion = self._placed(part, len(keys))
-            people |= zip(rows, _entries(motion), strict=True)
+            places, motion = self._placed(part, len(keys))
+            people |= zip(places, _entries(motion), strict=True)
+        held = range(len(keys))[rows]
+        if people.keys().isdisjoint(held):
+            return
         with self.open_track(replace(parts[0], part=None)) as file:
             file.write(HEADER)
-            for row, key in enumerate(keys):
+            for row in held:
                 there = people.get(row)
                 lists = {name: [] if there is None else [there[name]] for name in _ENTRY}
-                file.write(encode_frame(key, {"time": row, **lists}))
+                file.write(encode_frame(keys[row], {"time": row, **lists}))
             file.write(END)
 
     def _placed(self, part: Motion, count: int) -> tuple[list[int], Motion]:

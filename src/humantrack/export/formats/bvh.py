@@ -34,19 +34,21 @@ class Bvh(MotionExporter):
     in the order in which they are listed.
     """
 
-    def write_motion(self, motion: Motion) -> None:
+    is_even = True
+
+    def write_motion(self, motion: Motion, rows: slice = slice(None)) -> None:
         """Write one track at even frames."""
-        motion = motion.even()
         options = self.options
         digits = DIGITS if options.precision is None else options.precision
         head = "\n".join(_hierarchy(motion.skeleton, options.euler, digits))
-        motion_head = f"MOTION\nFrames: {len(motion)}\nFrame Time: {1 / motion.fps:.10f}\n"
+        count = len(motion.frame[rows])
+        motion_head = f"MOTION\nFrames: {count}\nFrame Time: {1 / motion.fps:.10f}\n"
         angles = continuous_euler(motion.matrices, options.euler)[:, list(_depth_first())]
-        rows = np.concatenate([motion.pelvis, angles.reshape(len(motion), -1)], axis=1)
+        table = np.concatenate([motion.pelvis, angles.reshape(len(motion), -1)], axis=1)[rows]
         with self.open_track(motion) as file:
             file.write(f"HIERARCHY\n{head}\n{motion_head}".encode("ascii"))
-            for start in range(0, len(rows), _LINES):
-                some = rows[start : start + _LINES]
+            for start in range(0, count, _LINES):
+                some = table[start : start + _LINES]
                 file.write("".join(f"{_numbers(row, digits)}\n" for row in some).encode("ascii"))
 
 

@@ -43,22 +43,26 @@ class Glb(MotionExporter):
         super().begin()
         self._file = self.outputs.open(self.suffix)
         self._times: list[float] = []
+        self._shown: list[float] = []
         self._scene = _Scene()
 
     def write(self, batch: Batch) -> None:
         """Gather the people, and when the frames were."""
         super().write(batch)
         self._times += [frame.time_s for frame in batch.frames]
+        self._shown += [frame.time_s for frame in batch.frames if frame.is_selected]
 
     @property
     def _start_s(self) -> float:
-        """When the clip's first frame is; the scene counts from there."""
-        return self._times[0] if self._times else 0.0
+        """When the first frame to show is; the scene counts from there."""
+        return self._shown[0] if self._shown else 0.0
 
-    def write_motion(self, motion: Motion) -> None:
+    def write_motion(self, motion: Motion, rows: slice = slice(None)) -> None:
         """Add a person to the scene."""
-        here = replace(motion, time_s=motion.time_s - self._start_s)
-        self._scene.add(here, np.array(self._times) - self._start_s)
+        start_s = self._start_s
+        here = replace(motion, time_s=motion.time_s - start_s)
+        clip_s = np.array(self._times) - start_s
+        self._scene.add(here, clip_s, rows, self._shown[-1] - start_s)
 
     def finish(self) -> None:
         """Put the scene together and write it."""
@@ -124,30 +128,32 @@ class _Scene:
 
     # -- what is in it --------------------------------------------------------------------------
 
-    def add(self, motion: Motion, clip_s: FloatArray) -> None:
+    def add(self, motion: Motion, clip_s: FloatArray, shown: slice, end_s: float) -> None:
         """A person.
 
         Args:
-            motion: theirs, in the scene's time.
-            clip_s: (F,) when the clip's frames are.
+            motion: theirs, in the scene's time, which may begin before 0.
+            clip_s: (F,) when the clip's frames are, in the same time.
+            shown: which rows of the motion are within the scene.
+            end_s: when the last frame of the scene is.
 
         Raises:
             ResultsError: if times are not finite.
         """
         top = len(self._gltf.nodes)
         with np.errstate(over="ignore"):
-            time_s = motion.time_s.astype(np.float32)
+            time_s = np.maximum(motion.time_s[shown], 0.0).astype(np.float32)
         if not np.isfinite(time_s).all():
             raise ResultsError(f"track {motion.track_id} has times that are no times")
         rows = np.flatnonzero(np.diff(np.maximum.accumulate(time_s), prepend=-1) > 0)
-        turns = _continuous(motion.quaternions)[..., [1, 2, 3, 0]].astype(np.float32)
-        places = motion.pelvis.astype(np.float32)
+        turns = _continuous(motion.quaternions)[shown][..., [1, 2, 3, 0]].astype(np.float32)
+        places = motion.pelvis[shown].astype(np.float32)
         self._add_tree(motion, turns[0], places[0])
         clock = self._store(time_s[rows], bounds=True)
         for joint in range(len(SMPL_JOINTS)):
             self._animate(top + 1 + joint, "rotation", clock, turns[rows, joint])
         self._animate(top + 1, "translation", clock, places[rows])
-        switch_s, on = _switch(motion, clip_s)
+        switch_s, on = _switch(motion, clip_s, end_s)
         if len(on) > 1:
             scale = np.repeat(on[:, None], 3, axis=1)
             self._animate(top, "scale", self._store(switch_s, bounds=True), scale, "STEP")
@@ -318,12 +324,12 @@ def _continuous(quaternions: FloatArray) -> FloatArray:
     return out
 
 
-def _switch(motion: Motion, clip_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(K,) times and 0 or 1: when the person appears, and is gone, within the clip."""
-    times, on = [float(motion.time_s[0])], [1.0]
+def _switch(motion: Motion, clip_s: FloatArray, end_s: float) -> tuple[FloatArray, FloatArray]:
+    """(K,) times and 0 or 1: when the person appears, and is gone, between 0 and ``end_s``."""
+    times, on = [max(float(motion.time_s[0]), 0.0)], [1.0]
     if times[0] > 0:
         times, on = [0.0, *times], [0.0, *on]
-    later = clip_s[clip_s > motion.time_s[-1]]
+    later = clip_s[(clip_s > motion.time_s[-1]) & (clip_s <= end_s)]
     if len(later):
         times, on = [*times, float(later.min())], [*on, 0.0]
     seconds = np.array(times, np.float32)

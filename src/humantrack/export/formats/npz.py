@@ -34,26 +34,27 @@ class Amass(MotionExporter):
     Axes as in ``export.motion``: metres, y up, z towards the viewer. AMASS's own files have z up.
     """
 
-    def write_motion(self, motion: Motion) -> None:
+    is_even = True
+
+    def write_motion(self, motion: Motion, rows: slice = slice(None)) -> None:
         """Write one track at even frames."""
-        motion = motion.even()
-        count = len(motion)
-        turns = quaternion_to_axis_angle(motion.quaternions).reshape(count, 72)[:, :_BODY]
+        turns = quaternion_to_axis_angle(motion.quaternions[rows]).reshape(-1, 72)[:, :_BODY]
+        count = len(turns)
         rate = np.float64(motion.fps)
         rest = motion.skeleton.rest + motion.rest_pelvis
         with self.open_track(motion) as file:
             np.savez_compressed(
                 file,
                 poses=np.concatenate([turns, np.zeros((count, _HANDS))], axis=1).astype(np.float32),
-                trans=(motion.pelvis - motion.rest_pelvis).astype(np.float32),
+                trans=(motion.pelvis[rows] - motion.rest_pelvis).astype(np.float32),
                 betas=np.concatenate([motion.betas, np.zeros(6)]).astype(np.float32),
                 dmpls=np.zeros((count, 8), np.float32),
                 gender=np.array("neutral"),
                 mocap_framerate=rate,
                 mocap_frame_rate=rate,
-                frame=motion.frame.astype(np.int64),
-                observed=motion.observed,
-                start_time_s=np.float64(motion.time_s[0]),
+                frame=motion.frame[rows].astype(np.int64),
+                observed=motion.observed[rows],
+                start_time_s=np.float64(motion.time_s[rows][0]),
                 rest_joints=rest.astype(np.float32),
                 body=np.array(motion.skeleton.kind),
             )

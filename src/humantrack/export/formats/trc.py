@@ -42,13 +42,16 @@ class Trc(MotionExporter):
     Frames are numbered, and timed in seconds, from the start of the source.
     """
 
-    def write_motion(self, motion: Motion) -> None:
+    is_even = True
+
+    def write_motion(self, motion: Motion, rows: slice = slice(None)) -> None:
         """Write one track at even frames."""
-        motion = motion.even()
         digits = DIGITS if self.options.precision is None else self.options.precision
         name = " ".join(self.outputs.path(f"_{motion.name}{self.suffix}").name.split())
-        count, start_s = len(motion), float(motion.time_s[0])
-        first, rate = round(start_s * motion.fps), f"{motion.fps:.10g}"
+        numbers = range(len(motion))[rows]
+        count, start_s = len(numbers), float(motion.time_s[0])
+        offset, rate = round(start_s * motion.fps), f"{motion.fps:.10g}"
+        first = offset + numbers[0]
         facts = (rate, rate, count, len(MARKERS), "m", rate, first, count)
         lines = [
             f"PathFileType\t4\t(X/Y/Z)\t{name}",
@@ -58,11 +61,12 @@ class Trc(MotionExporter):
             "\t\t" + "".join(f"X{i}\tY{i}\tZ{i}\t" for i in range(1, len(MARKERS) + 1)),
             "",
         ]
-        points = np.round(motion.joints[:, list(MARKERS.values())], digits).reshape(count, -1) + 0.0
+        points = (
+            np.round(motion.joints[rows, list(MARKERS.values())], digits).reshape(count, -1) + 0.0
+        )
         with self.open_track(motion) as file:
             file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-            for i, row in enumerate(points.tolist()):
-                numbers = "\t".join(f"{value:.{digits}f}" for value in row)
-                file.write(
-                    f"{first + i}\t{start_s + i / motion.fps:.6f}\t{numbers}\n".encode("ascii")
-                )
+            for i, row in zip(numbers, points.tolist(), strict=True):
+                time_s = start_s + i / motion.fps
+                places = "\t".join(f"{value:.{digits}f}" for value in row)
+                file.write(f"{offset + i}\t{time_s:.6f}\t{places}\n".encode("ascii"))
