@@ -60,7 +60,7 @@ class VideoReader:
             self._has_pts = container.format.name != "avi"
             self._origin = self._stamp(frame)
             self._is_seekable = is_seekable(container, stream)
-            self._time_base: Fraction = stream.time_base or Fraction(1, 1000)
+            self._time_base = Fraction(stream.time_base or Fraction(1, 1000))
             self._packet_count: int = stream.frames
             self.info = self._describe(name, container, stream, frame)
 
