@@ -28,7 +28,7 @@ from humantrack.video.seeking import (
 )
 from humantrack.video.span import Span
 
-_RACING = frozenset({"mpeg4", "rv30", "rv40"})
+_RACING = frozenset({"mpeg4", "rv30", "rv40", "vp8"})
 """Decoders in which threads race for a frame that is damaged, without a word of it."""
 
 Numbered = Generator[tuple[int, av.VideoFrame], None, None]
