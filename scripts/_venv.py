@@ -50,6 +50,11 @@ def _fault(interpreter: Path) -> str:
         return "its installation was interrupted"
     if not (VENV / "pyvenv.cfg").is_file():
         return "it is not whole"
+    return _fault_of_python(interpreter)
+
+
+def _fault_of_python(interpreter: Path) -> str:
+    """What is wrong with the interpreter of .venv, or nothing."""
     code = "import sys, pip; print(sys.prefix, *sys.version_info[:2], sep='\\n')"
     try:
         done = subprocess.run(
@@ -62,9 +67,11 @@ def _fault(interpreter: Path) -> str:
     prefix, *version = done.stdout.split("\n")[:3]
     if Path(prefix).resolve() != VENV.resolve():
         return "it is not whole"
-    if tuple(map(int, version)) != sys.version_info[:2]:
-        return f"it has Python {'.'.join(version)}"
-    return ""
+    return (
+        ""
+        if tuple(map(int, version)) == sys.version_info[:2]
+        else f"it has Python {'.'.join(version)}"
+    )
 
 
 def _make(fault: str) -> None:

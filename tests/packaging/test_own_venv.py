@@ -74,7 +74,8 @@ def test_one_line_a_step_and_then_none(project):
     done = call(project)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["making", "installing", str(project / ".venv/bin/python")]
+    interpreter = str(project / ".venv" / "bin" / "python")
+    assert [line.split()[0] for line in lines] == ["making", "installing", interpreter]
     assert done.stderr == ""
     assert call(project).stdout.splitlines() == lines[2:]
 
@@ -133,7 +134,8 @@ def test_pips_words_are_shown_only_when_it_fails(project):
 
 def test_two_at_once_install_once(project):
     log = ready(project, install="sleep 1")
-    code = f"import sys; sys.path.insert(0, {str(project / 'scripts')!r}); import _venv; _venv.python()"
+    folder = str(project / "scripts")
+    code = f"import sys; sys.path.insert(0, {folder!r}); import _venv; _venv.python()"
     both = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         for _ in range(2)

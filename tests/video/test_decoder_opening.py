@@ -1,4 +1,4 @@
-"""Decoders that cannot be opened, tags in any encoding, and numbers as PyAV's versions give them."""
+"""Decoders that cannot be opened, tags in any encoding, and the numbers of PyAV 19."""
 
 from __future__ import annotations
 
