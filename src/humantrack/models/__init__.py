@@ -71,8 +71,14 @@ def session(name: str, threads: int | None = None) -> InferenceSession:
 
 _sessions: dict[str, InferenceSession] = {}
 
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+"""From 1.29 on onnxruntime writes an id and a database into the user's cache and reports to its
+makers, unless this environment variable is set. Its API comes too late: the files are there then.
+"""
+
 
 def _new_session(model: bytes, threads: int) -> InferenceSession:
+    os.environ.setdefault(_NO_TELEMETRY, "1")  # now, as it is read when the library is loaded
     try:
         import onnxruntime  # takes 0.3 s, which only those who run a network should pay
     except ImportError as error:

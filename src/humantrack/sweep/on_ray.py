@@ -50,6 +50,7 @@ def run_all(
     ray: Any = importlib.import_module("ray")
     owned = not ray.is_initialized()
     if owned:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports to its makers
         quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
         ray.init(address=address, **{**quiet, **init})
     try:

@@ -161,6 +161,7 @@ class AudioTrack:
 
     def _decoded(self) -> Iterator[Any]:
         """Frames of sound, then None, which makes the resampler give up its rest."""
+        self._in.codec_context.open(strict=False)  # may fail; see container.decoded
         for packet in self._read():
             try:
                 yield from packet.decode()

@@ -34,6 +34,11 @@ MOST_PIXELS = 2**27
 _MOST_FAILURES = 64
 """Attempts in a row to read on behind damage."""
 
+_TAGS_IN_ANY_ENCODING: dict[str, Any] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
+"""PyAV 19 reads tags in any encoding; those before fail on what is not UTF-8 unless told."""
+
 _LISTS = frozenset({"hls", "concat", "dash", "imf", "webm_dash_manifest"})
 """FFmpeg's names of formats that are not a video but name files to read."""
 
@@ -73,7 +78,7 @@ def open_container(path: Path) -> Any:
     try:
         container = av.open(
             f"file:{path}",  # else "12:30.mp4" has the protocol "12", and "pipe:0" is stdin
-            metadata_errors="ignore",
+            **_TAGS_IN_ANY_ENCODING,
             options={"protocol_whitelist": "file", "format_whitelist": _formats()},
         )
     except (av.error.FFmpegError, OSError) as error:
@@ -106,6 +111,8 @@ def decoded(
     """
     damage = problems if damage is None else damage
     decoder = stream.codec_context
+    if not _is_open(decoder, damage):
+        return
     try:
         for packet in _packets(container, stream, problems):
             told(packet)
@@ -114,6 +121,21 @@ def decoded(
     finally:
         with counted(damage, decoder.name):  # its threads must be at rest before it is freed
             decoder.flush_buffers()
+
+
+def _is_open(decoder: Any, damage: Problems) -> bool:
+    """Open a decoder; False if it cannot be.
+
+    PyAV would do it with the first packet, and after a failure use what is no decoder any more:
+    version 19 then crashes.
+    """
+    with counted(damage, decoder.name):
+        try:
+            decoder.open(strict=False)
+        except av.error.FFmpegError as error:
+            _count(error, damage)
+            return False
+    return True
 
 
 def _frames_of(packet: Any, decoder: Any, damage: Problems) -> list[av.VideoFrame]:

@@ -33,7 +33,7 @@ from humantrack.video.seeking import (
 from humantrack.video.span import Span
 from humantrack.video.streams import StreamChoice, audio_stream, number_of
 
-_RACING = frozenset({"mpeg4", "rv30", "rv40"})
+_RACING = frozenset({"mpeg4", "rv30", "rv40", "vp8"})
 """Decoders in which threads race for a frame that is damaged, without a word of it."""
 
 Numbered = Generator[tuple[int, av.VideoFrame, Fraction], None, None]
@@ -73,7 +73,7 @@ class VideoReader:
             self._has_pts = container.format.name != "avi"
             self._origin = self._stamp(frame)
             self._is_seekable = is_seekable(container, stream)
-            self._time_base: Fraction = stream.time_base or Fraction(1, 1000)
+            self._time_base = Fraction(stream.time_base or Fraction(1, 1000))
             rate = frame_rate(stream, lambda: stamps_of(path, self._streams.video))
             self._length = believable_length(path, container, stream, rate)
             self.info = self._describe(name, container, stream, frame)
