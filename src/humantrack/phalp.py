@@ -14,6 +14,7 @@ from humantrack import video
 from humantrack.config.ranges import check_numbers
 from humantrack.detect.registry import LEAST_SCORE, first_available, make_detector
 from humantrack.errors import OutputError
+from humantrack.memory import check_room
 from humantrack.pipeline.loop import feed, walk
 from humantrack.pipeline.observe import observations
 from humantrack.pipeline.stopping import Chunk, Stop, until
@@ -250,6 +251,7 @@ class PHALP:
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
         check_numbers(self.cfg)
+        check_room()
         seed_everything(self.cfg.seed)
         stop = Stop() if stop is None else stop
         with open_source(self.cfg, self.given_boxes) as source:

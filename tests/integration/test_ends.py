@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -40,10 +41,14 @@ def files(out: Path) -> dict[str, Path]:
     }
 
 
-def wait_for(path: Path, process: subprocess.Popen) -> None:
-    while not path.exists():
+def wait_for(path: Path, process: subprocess.Popen, terminal: int | None = None) -> None:
+    """Until frames are in a file; reads what is shown on a terminal, as a window does."""
+    while not path.exists() or path.stat().st_size < 5000:
         assert process.poll() is None, "it ended too early"
-        time.sleep(0.005)
+        if terminal is not None and select.select([terminal], [], [], 0.005)[0]:
+            os.read(terminal, 1 << 16)
+        elif terminal is None:
+            time.sleep(0.005)
 
 
 SLOW = ("checkpoint.every_s=0", "batch_frames=1")
@@ -54,7 +59,7 @@ def test_a_closed_terminal_leaves_what_the_same_command_goes_on_with(data, tmp_p
     process = _on_terminal(slave, command(data, tmp_path, *SLOW))
     os.close(slave)
     with process:
-        wait_for(files(tmp_path)["checkpoint"], process)
+        wait_for(files(tmp_path)["partial"], process, master)
         os.close(master)  # the window is gone
         assert process.wait() == 129
     left = files(tmp_path)

@@ -84,6 +84,8 @@ class Run:
         """
         if isinstance(error, Exception):
             self._checkpoints.save()
+        if not self._sinks.results.frame_count and not self._sinks.results.partial_path.exists():
+            self._checkpoints.remove()  # of nothing; it would only be in the way
         if isinstance(error, HumantrackError):
             self._say_what_is_kept(error)
         self._write_meta(error)
