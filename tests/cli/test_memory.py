@@ -98,6 +98,7 @@ def test_a_limit_that_is_too_small_is_one_line(megabytes, data, tmp_path):
         [sys.executable, "-c", code, *arguments, f"video.output_dir={tmp_path}"],
         capture_output=True,
         text=True,
+        check=False,
     )
     assert done.returncode == 17, done.stderr
     assert "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ from threading import Event
 
 import pytest
 
+from humantrack.claims import Claim
 from humantrack.errors import (
     ConfigError,
     HumantrackError,
@@ -16,7 +17,6 @@ from humantrack.errors import (
     StageError,
 )
 from humantrack.pipeline.summary import RunSummary
-from humantrack.claims import Claim
 from humantrack.sweep.job import finished, last_line, run_job, sweeping
 from humantrack.sweep.outcome import Reports
 

@@ -12,10 +12,10 @@ from threading import Timer
 import pytest
 from rich.console import Console
 
+from humantrack.claims import Claim
 from humantrack.errors import InterruptedRunError, PartialSweepError, SweepError
 from humantrack.sweep import outcome as out
 from humantrack.sweep import run as running
-from humantrack.claims import Claim
 from humantrack.sweep.clips import Clip
 from humantrack.sweep.outcome import Outcome, Reports
 from humantrack.sweep.plan import plan_jobs

@@ -17,8 +17,8 @@ from humantrack.fingerprint import NEUTRAL_KEYS, source_fingerprint
 from humantrack.pipeline.checkpoint import read_checkpoint
 from humantrack.pipeline.window import BackFillWindow
 from humantrack.results import check_partial, partial_path
-from humantrack.run.paths import OutputPaths
 from humantrack.run.naming import place_of
+from humantrack.run.paths import OutputPaths
 from humantrack.run.settings import run_fingerprint
 from humantrack.terminal import say
 from humantrack.types import Frame

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
+from humantrack.claims import Claim, HeldError
 from humantrack.errors import (
     ConfigError,
     DependencyError,
@@ -29,7 +30,6 @@ from humantrack.errors import (
 )
 from humantrack.pipeline.summary import RunSummary
 from humantrack.sweep import outcome as out
-from humantrack.claims import Claim, HeldError
 from humantrack.sweep.outcome import BEGUN, Outcome, Reports
 from humantrack.terminal import hears_hangup
 

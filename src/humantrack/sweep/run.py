@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
+from humantrack.claims import is_held
 from humantrack.errors import (
     HumantrackError,
     InterruptedRunError,
@@ -25,7 +26,6 @@ from humantrack.errors import (
 )
 from humantrack.pipeline.stopping import Asked, heard_signals
 from humantrack.sweep import outcome as out
-from humantrack.claims import is_held
 from humantrack.sweep.job import CLAIM, sweeping
 from humantrack.sweep.outcome import Outcome, Reports
 from humantrack.sweep.plan import Job
