@@ -1,5 +1,5 @@
 """``python -m humantrack`` is the same as ``humantrack``."""
 
-from humantrack.cli.door import main
+from humantrack.cli.entry import main
 
 main()

@@ -148,7 +148,7 @@ class UnsafePickleError(ResultsError):
 class SelectionError(HumantrackError):
     """The tracks or frames asked for are not in the results."""
 
-    exit_code = 16
+    exit_code = 18
 
 
 class DependencyError(HumantrackError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 
 from humantrack.errors import DependencyError, HumantrackError, OutOfMemoryError, StageError
 
@@ -20,6 +21,28 @@ _WRAPPERS = (StageError, DependencyError)
 more memory than there is in the world."""
 
 _HINT = "free some or raise the limit (ulimit -v); batch_frames=1 and render.enable=false need less"
+
+
+_RESERVE_BYTES = 512 << 20
+"""Address space that a run needs beyond its models. Short of it, numpy's libraries end the process
+on the spot, with whatever it was doing."""
+
+
+def check_room() -> None:
+    """See that there is memory to begin a run with, where a limit has been set on it.
+
+    Raises:
+        OutOfMemoryError: if there is not.
+    """
+    try:
+        import resource
+
+        if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+            mmap.mmap(-1, _RESERVE_BYTES).close()
+    except ImportError:  # Windows has no such limit
+        return
+    except (OSError, MemoryError) as error:
+        raise OutOfMemoryError("not enough memory", hint=_HINT) from error
 
 
 def is_lack_of_memory(error: BaseException | None) -> bool:

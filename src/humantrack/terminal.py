@@ -42,7 +42,9 @@ class StandardError(io.TextIOBase):
 
     @property
     def _stream(self) -> TextIO | None:
-        return sys.stderr if self._fixed is None else self._fixed
+        stream = sys.stderr if self._fixed is None else self._fixed
+        # While rich shows a bar, its own stand-in for standard error passes on to who writes here.
+        return getattr(stream, "rich_proxied_file", stream)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]

@@ -81,7 +81,7 @@ def test_a_stage_that_lacks_memory_says_at_which_frames(make_frame):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the address space")
-@pytest.mark.parametrize("megabytes", [100, 200, 410, 500, 700])
+@pytest.mark.parametrize("megabytes", [100, 500, 899, 1200])
 def test_a_limit_that_is_too_small_is_one_line(megabytes, data, tmp_path):
     """The package is entered without what its ``__init__`` loads, as the command's door is."""
     code = (
@@ -90,7 +90,7 @@ def test_a_limit_that_is_too_small_is_one_line(megabytes, data, tmp_path):
         "package = types.ModuleType('humantrack')\n"
         f"package.__path__ = [{str(SRC / 'humantrack')!r}]\n"
         "sys.modules['humantrack'] = package\n"
-        "from humantrack.cli.door import main\n"
+        "from humantrack.cli.entry import main\n"
         "main()"
     )
     arguments = [f"video.source={data / 'demo_small.mp4'}", "tracker=embedded"]
@@ -98,6 +98,7 @@ def test_a_limit_that_is_too_small_is_one_line(megabytes, data, tmp_path):
         [sys.executable, "-c", code, *arguments, f"video.output_dir={tmp_path}"],
         capture_output=True,
         text=True,
+        check=False,
     )
     assert done.returncode == 17, done.stderr
     assert "Traceback" not in done.stderr

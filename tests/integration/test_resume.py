@@ -283,6 +283,11 @@ def other_settings(wreck, clip, tmp_path):
 
 
 def another_video(wreck, clip, tmp_path):
+    from humantrack.pipeline.checkpoint import read_checkpoint, write_checkpoint
+    from humantrack.run.naming import place_of
+
+    state = read_checkpoint(files(wreck)["checkpoint"])
+    write_checkpoint(files(wreck)["checkpoint"], {**state, "place": place_of(clip)})
     with clip.open("ab") as file:
         file.write(b"\0" * 8)
     return (), "another video, or the video has changed"

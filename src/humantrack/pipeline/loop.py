@@ -40,7 +40,8 @@ def walk(
         Frames and their records, in order, as they become final.
 
     Raises:
-        StageError, OutOfMemoryError: if a stage fails on a chunk; what was final has been yielded by then.
+        StageError, OutOfMemoryError: if a stage fails on a chunk; what was final has been yielded
+            by then.
     """
     rest = iter(frames)
     while True:

@@ -165,7 +165,7 @@ class Names:
         # A run that was killed early has left no more than its claim.
         is_used = partial.exists() or is_held(claim, self._lost_after_s)
         if with_claim and is_used and note_of(claim):
-            found.append(Identity(*(note_of(claim).split(" ") + [""])[:2]))
+            found.append(Identity(*[*note_of(claim).split(" "), ""][:2]))
         for one in found:
             if one.content != self._me.content and one.place != self._me.place:
                 return _Owner.ANOTHER

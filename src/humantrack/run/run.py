@@ -10,6 +10,7 @@ from typing import Any
 
 from humantrack import video
 from humantrack.errors import OutputError
+from humantrack.memory import check_room
 from humantrack.pipeline.loop import feed, walk
 from humantrack.pipeline.progress import StartProgress
 from humantrack.pipeline.stopping import Chunk, Stop, until
@@ -54,6 +55,7 @@ class Run:
                 is off.
             InterruptedRunError: if ``stop`` was set; frames that were final are kept.
         """
+        check_room()
         seed_everything(self._options.seed)
         stop = Stop() if stop is None else stop
         with open_source(self._options.source, self._stages.given_boxes) as source:

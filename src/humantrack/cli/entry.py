@@ -7,8 +7,8 @@ import sys
 _EXIT_CODE = 17
 """Of OutOfMemoryError, which may not be there yet."""
 
-_LEAST_BYTES = 400 << 20
-"""Address space that no run gets by with; numpy's libraries end the process with less than half."""
+_LEAST_BYTES = 900 << 20
+"""Address space that no run gets by with. With less, libraries end the process while they load."""
 
 _LIGHT = {"-h", "--help", "--version"}
 
