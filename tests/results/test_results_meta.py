@@ -60,6 +60,7 @@ def test_fields_of_a_run(tmp_path, meta):
         "fingerprint",
         "resumed_from",
         "decode_errors",
+        "warnings",
         "error",
         "versions",
         "schema",
