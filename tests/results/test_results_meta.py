@@ -61,6 +61,7 @@ def test_fields_of_a_run(tmp_path, meta):
         "place",
         "resumed_from",
         "decode_errors",
+        "warnings",
         "error",
         "versions",
         "schema",
