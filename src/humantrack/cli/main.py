@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from humantrack._version import __version__
+from humantrack.errors import InterruptedRunError
+
+# All else is imported where it is used: --help and --version must not wait for Hydra and numpy.
 
 HELP = """\
 humantrack {version}: reconstruct and track every person of a video in 3D
@@ -36,6 +43,83 @@ All keys: docs/configuration.md, or humantrack --cfg job. Hydra's own help: huma
 """
 
 
+@dataclass
+class _Call:
+    """What :func:`main` and its jobs tell each other past Hydra."""
+
+    failures: list[BaseException] = field(default_factory=list)
+    """Errors of the jobs. Hydra would print each one in its own way if it saw it."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """True once a job was interrupted: those after it are not begun."""
+        return any(isinstance(e, InterruptedRunError | KeyboardInterrupt) for e in self.failures)
+
+
+_call = _Call()
+
+
+def _run_job(cfg: Any) -> None:
+    """What Hydra calls once, or in a sweep once for each job, there perhaps in another process."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+    from rich.console import Console
+
+    from humantrack import session
+    from humantrack.pipeline.stopping import on_signals
+
+    if cfg.sweep.report is not None:
+        _run_clip_of_sweep(cfg)
+        return
+    if _call.is_stopped:
+        return
+    try:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # a sweeper that is not ours
+            number = str(HydraConfig.get().job.num)
+            cfg.video.output_dir = str(Path(cfg.video.output_dir) / number)
+        with on_signals() as stop:
+            summary = session.track(cfg, stop)
+        summary.print(Console(stderr=True))
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - main reports it
+        _call.failures.append(error)
+
+
+def _run_clip_of_sweep(cfg: Any) -> None:
+    """A job of the folder sweep; how it ended goes into its report and nowhere else."""
+    from humantrack import session
+    from humantrack.cli.errors import explain
+    from humantrack.pipeline.stopping import on_signals
+    from humantrack.sweep import devices
+    from humantrack.sweep.job import run_job, wait_out_interrupts
+
+    wait_out_interrupts()
+    report, keys = Path(cfg.sweep.report), cfg.sweep
+    shared = cfg.device != "auto" or session.may_use_gpu(cfg)
+    gpus = devices.gpus_of(cfg.device) if shared else []
+    cfg.device = devices.own_gpu(report.parent / "gpus", cfg.device, gpus)
+    with on_signals() as stop:
+        run_job(
+            Path(cfg.video.output_dir),
+            report,
+            work=lambda: session.track_with_kept_models(cfg, stop),
+            explain=explain,
+            fingerprint=lambda: _fingerprint(cfg),
+            stop=stop,
+            resume=keys.resume,
+            retries=keys.retries,
+            max_failures=keys.max_failures,
+            lost_after_s=keys.lost_after_s,
+        )
+
+
+def _fingerprint(cfg: Any) -> dict[str, str]:
+    """Of the clip and the configuration that results are finished for."""
+    from humantrack import session
+    from humantrack.run.settings import run_fingerprint
+
+    return run_fingerprint(session.as_meant_today(cfg), Path(cfg.video.source).expanduser())
+
+
 def main(argv: list[str] | None = None) -> None:
     """Entry point of ``humantrack``. Exits with 0, or with the code of what went wrong.
 
@@ -49,9 +133,41 @@ def main(argv: list[str] | None = None) -> None:
     if "--version" in arguments:
         sys.stdout.write(f"humantrack {__version__}\n")
         return
-    from humantrack.cli.jobs import run  # help and version must not wait for Hydra and numpy
+    from humantrack.cli.arguments import overrides_in, quote_clips, quote_existing_path
+    from humantrack.cli.errors import report_error
+    from humantrack.config.load import check_overrides
 
-    run(arguments)
+    sweeps = bool({"-m", "--multirun"} & set(arguments))
+    arguments = [quote_clips(a) if sweeps else quote_existing_path(a) for a in arguments]
+    debug = any(a.replace(" ", "").lower() == "debug=true" for a in arguments)
+    _call.failures.clear()
+    try:
+        overrides = overrides_in(arguments)
+        check_overrides(overrides)
+        _call_hydra(arguments)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
+        _call.failures.append(error)
+    if _call.failures:
+        codes = [report_error(error, debug=debug) for error in _call.failures]
+        sys.exit(codes[0])
+
+
+def _call_hydra(arguments: list[str]) -> None:
+    import hydra
+
+    from humantrack.config.load import conf_dir, prefer_own_launchers, register_schema
+
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints and exits by itself
+    register_schema()
+    prefer_own_launchers()
+    before = sys.argv
+    sys.argv = [before[0], *arguments]
+    try:
+        hydra.main(version_base="1.2", config_path=str(conf_dir()), config_name="config")(
+            _run_job
+        )()
+    finally:
+        sys.argv = before
 
 
 if __name__ == "__main__":
