@@ -230,7 +230,7 @@ class Config:
         "hmr2 if all its files are there.",
     )
     seed: int = key(42, "Seed of all random numbers.")
-    device: str = key("auto", "auto (the first of cuda, mps, cpu that helps), cpu, cuda, cuda:1, mps.")
+    device: str = key("auto", "auto (the first of cuda, mps, cpu that helps), cpu, cuda:1, mps.")
     detect_shots: bool = key(False, "Find cuts, and track people across them.")
     use_gt: bool = key(False, "Take the boxes of video.source (.pkl) or video.boxes as given.")
     overwrite: bool = key(True, "false: a clip whose results exist is left alone.")
