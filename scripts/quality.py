@@ -70,7 +70,7 @@ ROWS = {
 }
 """Rows of the page's table: name, notation, goal on demo.mp4."""
 
-_BLOCK = re.compile(r"<!-- quality\.py\n(.*?)\n-->\n\n(?:\|.*\n)+")
+_BLOCK = re.compile(r"<!-- quality\.py\n([\s\S]*?)\n-->\n\n(?:\|.*\n)+")
 
 
 def quality(results: str | Path, truth: str | Path) -> dict[str, float]:
