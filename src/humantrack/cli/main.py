@@ -17,7 +17,7 @@ from rich.console import Console
 
 from humantrack import session
 from humantrack._version import __version__
-from humantrack.cli.arguments import CommandLine, read_arguments
+from humantrack.cli.arguments import CommandLine, asks_for_debug, read_arguments
 from humantrack.cli.errors import explain, report_error
 from humantrack.config.files import read_user_files
 from humantrack.config.load import conf_dir, prefer_own_launchers, register_schema
@@ -161,12 +161,10 @@ def main(argv: list[str] | None = None) -> None:
     if "--version" in arguments:
         sys.stdout.write(f"humantrack {__version__}\n")
         return
-    debug = "debug=true" in arguments
+    debug = any(asks_for_debug(text) for text in arguments)
     _call.failures.clear()
     try:
-        line = read_arguments(arguments)
-        debug = line.debug
-        _call_hydra(line)
+        _call_hydra(read_arguments(arguments))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
         _call.failures.append(error)
     if _call.failures:
