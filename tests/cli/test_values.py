@@ -141,16 +141,12 @@ def shown():
     texts = [HELP, *(p.read_text("utf-8") for p in PAGES), *(k.help for k in all_keys())]
     found = set()
     for text in texts:
-        for match in re.finditer(
-            r"(?<![\w.{/])(\+{0,2}[A-Za-z_]\w*(?:\.\w+)*)=(\"[^\"]*\"|'[^']*'|[^\s`,;)]+)", text
-        ):
-            key, value = match[1], match[2].rstrip(".:'")
-            if key.lstrip("+") in keys_by_name() and not re.search(r"[A-Z]{4}|[<>|]|\.\.\.", value):
+        for key, written in EXAMPLE.findall(text):
+            value = written.rstrip(".:'" if written[0] in "'\"" else ".:'\"")
+            if key in keys_by_name() and not PLACEHOLDER.search(value):
                 found.add(f"{key}={value}")
-    times = re.search(
-        r"Times are written (.*?)\. ",
-        PAGES[0].with_name("docs").joinpath("configuration.md").read_text("utf-8"),
-    )
+    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    times = re.search(r"Times are written (.*?)\. ", page)
     assert times is not None
     for value in re.findall(r"`([^`]+)`", times[1]):
         found |= {f"video.start_time={value}", f"video.end_time={value}"}
