@@ -30,11 +30,39 @@ humantrack video.source=clip.mp4 phalp.n_init=3 render.type=SKELETON
 - A mistyped key is an error that names the nearest right one.
 - `video=stream` (default) and `video=extract` are the two modes of reading; `video=extract` is `video.extract_video=true`.
 - Times are written `90`, `1.5s`, `500ms`, `1m30s`, `2h` or `00:01:30.5`. `-1` and `null` mean "no limit".
-- Values with spaces, commas or brackets need quotes for both the shell and Hydra: `'video.source="my clip, 2.mp4"'`. A path
-  that exists is understood without the inner quotes.
+- Paths are taken as typed, spaces, commas, `=`, brackets and numbers like `2024_10_05` included: `'video.source=my clip, 2.mp4'`
+  needs the shell's quotes only. `~` is your home. Hydra's own quotes (`'video.source="my clip, 2.mp4"'`) work too. Relative paths
+  begin where the command was started, also with `hydra.job.chdir=true`. In a sweep (`-m`) a comma stands between several values,
+  unless there is a file of that name.
+- `null` and `None` mean "not set" for keys whose default is `null`; `3.0` is a whole number; yes, no, on, off, 1 and 0 are booleans.
 - From Python: `humantrack.load_config("video.source=clip.mp4", "phalp.n_init=3")`.
 - Where the default differs from PHALP's: the whole clip is read (PHALP stops at 1300 frames or 10 seconds), frames are
   streamed (`video.extract_video=false`), `device` is `auto`, the overlay keeps the source's frame rate.
+
+## A file of your own
+
+Settings that you use again go into a yaml file, here `settings/lab.yaml`:
+
+```yaml
+defaults:
+  - config     # all the defaults; this list may be left out
+  - _self_
+video:
+  output_dir: ~/results/2024_10
+  start_time: 90
+phalp:
+  n_init: 3
+```
+
+```bash
+humantrack --config-dir settings --config-name lab video.source=clip.mp4
+```
+
+Keys on the command line come after those of the file. Names stay as typed there too. A file that is not yaml, a mistyped key and a
+wrong value are told with file and line. A list of defaults may name further files, and `override video: extract`; a folder
+`settings/video/` adds choices to `video=`. The name `config` is taken.
+
+`humantrack --hydra-help` lists Hydra's flags, among them `-sc install=bash`, which completes keys in the shell.
 """
 
 

@@ -33,9 +33,6 @@ class CommandLine:
     rerun: str | None
     """A file of ``--experimental-rerun``."""
 
-    debug: bool
-    """Tracebacks are asked for."""
-
 
 def read_arguments(arguments: list[str]) -> CommandLine:
     """Flags and overrides, checked.
@@ -50,18 +47,17 @@ def read_arguments(arguments: list[str]) -> CommandLine:
     args = parser.parse_args(flags)
     if args.shell_completion:
         _check_completion(typed)
-        return CommandLine([*flags, *typed], None, None, debug=False)
+        return CommandLine([*flags, *typed], None, None)
     _check_flags(args)
     folders = [] if args.config_dir is None else [Path(expanded(args.config_dir))]
     split = split_list if args.multirun else None
-    debug = any(_is_debug(text) for text in typed)
     overrides = [clips_as_meant(t) if args.multirun else as_meant(t, split) for t in typed]
     folders += _search_path(overrides)
     _check_config(args, folders)
     check_overrides(overrides, folders)
     if args.config_dir is not None:
         flags = _with_folder(flags, args.config_dir, str(folders[0]))
-    return CommandLine([*flags, *overrides], args.config_name, args.experimental_rerun, debug)
+    return CommandLine([*flags, *overrides], args.config_name, args.experimental_rerun)
 
 
 def clips_as_meant(argument: str) -> str:
@@ -190,7 +186,8 @@ def _with_folder(flags: list[str], typed: str, folder: str) -> list[str]:
     ]
 
 
-def _is_debug(text: str) -> bool:
+def asks_for_debug(text: str) -> bool:
+    """True for ``debug=true``, however it is written."""
     name, _, value = text.replace(" ", "").partition("=")
     return name.lstrip("+") == "debug" and value.lower() in ("true", "yes", "on", "y", "1")
 

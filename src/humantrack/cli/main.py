@@ -58,16 +58,14 @@ def main(argv: list[str] | None = None) -> None:
     if "--version" in arguments:
         sys.stdout.write(f"humantrack {__version__}\n")
         return
-    from humantrack.cli.arguments import read_arguments
+    from humantrack.cli.arguments import asks_for_debug, read_arguments
     from humantrack.cli.errors import report_error
     from humantrack.cli.job import failures
 
-    debug = "debug=true" in arguments
+    debug = any(asks_for_debug(text) for text in arguments)
     failures.clear()
     try:
-        line = read_arguments(arguments)
-        debug = line.debug
-        _call_hydra(line)
+        _call_hydra(read_arguments(arguments))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - reported, never swallowed
         failures.append(error)
     if failures:

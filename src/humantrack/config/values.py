@@ -66,13 +66,14 @@ def as_meant(argument: str, split: Split | None = None) -> str:
     if key is None:
         return argument
     name, _, value = argument.partition("=")
-    if split is None or (key.path and exists(value)):
+    if split is None or (key.path and exists(value)) or key.name == "video.output_dir":
         return f"{name}={_one(key, value)}"
     if value[:1] in ("'", '"', "[", "{") or _CALL.match(value):
         override = parsed(f"{key.name}={value}")
         if override is not None and override.is_sweep_override():
             return argument
-    return f"{name}={','.join(_one(key, piece) for piece in split(value))}"
+    pieces = list(split(value)) if "," in value else [value]
+    return f"{name}={','.join(_one(key, piece) for piece in pieces)}"
 
 
 def _one(key: KeyInfo, value: str) -> str:
@@ -131,7 +132,9 @@ def _int(key: KeyInfo, value: str) -> str:
 
 
 def _bool(key: KeyInfo, value: str) -> str:
-    read = str(_unquoted(key, value)).strip().lower()
+    value_read = _unquoted(key, value)
+    is_whole = isinstance(value_read, float) and value_read.is_integer()
+    read = str(int(value_read) if is_whole else value_read).strip().lower()
     if read in _BOOLS:
         return _BOOLS[read]
     override = parsed(f"{key.name}={value}")

@@ -45,6 +45,8 @@ class Override:
         """
         if self.type == "boolean" and isinstance(value, bool):
             return value
+        if self.type == "integer" and isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON knows one sort of number
         if self.type == "integer" and type(value) is int and 0 <= value < 2**53:
             return value
         is_time = isinstance(value, str | int | float) and not isinstance(value, bool)
