@@ -136,7 +136,10 @@ def test_small_copies_and_masks_in_a_tiff_are_no_pages(tmp_path):
     path.write_bytes(tiff_of([(0, 64, 48), (1, 16, 12), (2, 60, 40), (4, 64, 48)]))
     with open_source(path) as source:
         frames = list(source)
-    assert [(f.width, f.height, int(f.rgb[0, 0, 0])) for f in frames] == [(64, 48, 0), (60, 40, 100)]
+    assert [(f.width, f.height, int(f.rgb[0, 0, 0])) for f in frames] == [
+        (64, 48, 0),
+        (60, 40, 100),
+    ]
 
 
 def test_a_chain_of_pages_that_bites_its_tail_ends(tmp_path):

@@ -31,7 +31,9 @@ def extent(rgb: np.ndarray) -> tuple[int, int]:
     return int(white.any(axis=0).sum()), int(white.any(axis=1).sum())
 
 
-def write(path: Path, aspect: Any, size: tuple[int, int], *, frames: int = 6, turn: int = 0) -> Path:
+def write(
+    path: Path, aspect: Any, size: tuple[int, int], *, frames: int = 6, turn: int = 0
+) -> Path:
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25, options={"bf": "2", "crf": "10"})
         (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
@@ -48,7 +50,9 @@ def write(path: Path, aspect: Any, size: tuple[int, int], *, frames: int = 6, tu
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".avi"])
-@pytest.mark.parametrize("aspect", [Fraction(2), Fraction(1, 2), Fraction(64, 45), Fraction(10, 11)])
+@pytest.mark.parametrize(
+    "aspect", [Fraction(2), Fraction(1, 2), Fraction(64, 45), Fraction(10, 11)]
+)
 def test_a_circle_is_round(tmp_path, suffix, aspect):
     stored = (160, 120)
     path = write(tmp_path / f"a{suffix}", aspect, stored)
@@ -77,7 +81,9 @@ def test_the_stored_picture_is_squared_before_it_is_turned(tmp_path, turn):
     assert abs(width - height) <= 3
 
 
-@pytest.mark.parametrize("aspect", [None, 0, Fraction(0, 7), 1000, Fraction(1, 1000), Fraction(1281, 1280)])
+@pytest.mark.parametrize(
+    "aspect", [None, 0, Fraction(0, 7), 1000, Fraction(1, 1000), Fraction(1281, 1280)]
+)
 def test_senseless_and_nearly_square_pixels_count_as_square(aspect):
     assert sane(aspect) == 1
 
