@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
@@ -108,7 +108,7 @@ class AnimationReader:
         if seen < len(times):
             self.problems.add(f"only {seen} of {len(times)} frames could be read")
 
-    def _readable(self, first: int) -> Iterator[ByteArray | None]:
+    def _readable(self, first: int) -> Generator[ByteArray | None, None, None]:
         """The pictures up to where the file is damaged."""
         try:
             for number, picture in enumerate(self._pages.pictures(first), first):

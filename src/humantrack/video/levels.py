@@ -49,5 +49,7 @@ class Levels:
         if values.dtype == np.uint8:
             return np.asarray(values, np.uint8)
         white = max(self.white, Levels.of(values).white)
-        scaled = np.nan_to_num(values.astype(np.float32), posinf=white, neginf=0) * (255 / white)
-        return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+        scaled: Any = np.nan_to_num(values.astype(np.float32), posinf=white, neginf=0) * (
+            255 / white
+        )
+        return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)

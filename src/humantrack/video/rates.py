@@ -35,11 +35,12 @@ def frame_rate(stream: Any, stamps: Callable[[], Iterator[int]]) -> Fraction:
     claims = [Fraction(rate) for rate in said if rate and 0 < rate <= _HIGHEST_FPS]
     if claims and claims[0] <= _ORDINARY_FPS:
         return claims[0]
+    time_base: Fraction | None = stream.time_base
     count, ticks = _ticks(list(itertools.islice(stamps(), _SAMPLE)))
-    if ticks and stream.time_base:
-        rate = Fraction(count) / (ticks * stream.time_base)
+    if ticks and time_base:
+        rate = Fraction(count) / (ticks * time_base)
         for claim in (*claims, Fraction(max(round(rate), 1)), rate):
-            is_true = abs(count / (claim * stream.time_base) - ticks) <= 1  # times are whole ticks
+            is_true = abs(count / (claim * time_base) - ticks) <= 1  # times are whole ticks
             if is_true and claim <= _HIGHEST_FPS:
                 return claim
     return next((claim for claim in claims if claim <= _ORDINARY_FPS), _FALLBACK_FPS)

@@ -207,13 +207,13 @@ def _reader(
         path = _listed(listed)
         return images(listed, path, _folder_name(path.parent))
     path, kind = _find(source)
-    if kind == "folder":
-        return images(_images_in(path), path, _folder_name(path))
-    if kind == "glob":
-        matches = _images_matching(str(path))
-        if len(matches) > 1:
-            return images(matches, Path(matches[0]), _folder_name(Path(matches[0]).parent))
-        path = Path(matches[0])
+    if kind != "file":
+        matches = _images_in(path) if kind == "folder" else _images_matching(str(path))
+        first = Path(matches[0])
+        folder, shown = (path, path) if kind == "folder" else (first.parent, first)
+        if kind == "folder" or len(matches) > 1 or not _holds_several(first):
+            return images(matches, shown, _folder_name(folder))
+        path = first
     pages = _pages(path, rate)
     if pages is not None:
         return AnimationReader(path, pages, name=name or clip_name(path), phalp_keys=phalp_keys)
@@ -236,6 +236,13 @@ def _pages(path: Path, rate: Fraction) -> Pages | None:
         if found == "tiff":
             return TiffPages(path, rate)
     return None
+
+
+def _holds_several(path: Path) -> bool:
+    """True for an animation, or a document of several pages."""
+    with suppress(OSError):
+        return several(path) is not None
+    return False
 
 
 def _is_animation(path: Path) -> bool:

@@ -98,7 +98,7 @@ class ToneMapper:
             gain = _looked_up(self._gain, _index(brightest / self._peak, _STEPS))
             light = cv2.multiply(light, cv2.merge([gain, gain, gain]))
         light = cv2.transform(light, self._matrix)
-        return _looked_up(self._code, _index(light, _CODES))
+        return np.asarray(_looked_up(self._code, _index(light, _CODES)), np.uint8)
 
 
 def peak_nits(frame: av.VideoFrame) -> float:
@@ -189,13 +189,15 @@ def _gain(light: Floats, peak: float) -> Floats:
 
 def _rgb_to_xyz(primaries: tuple[tuple[float, float], ...]) -> Floats:
     """(3,3) from linear RGB with white at D65 to XYZ (SMPTE RP 177)."""
-    columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
+    columns: Any = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
     x, y = _D65
     white = np.array([x / y, 1.0, (1 - x - y) / y])
-    return columns * np.linalg.solve(columns, white)
+    matrix: Floats = columns * np.linalg.solve(columns, white)
+    return matrix
 
 
 def _to_bt709(primaries: int) -> Floats:
     """(3,3) from linear RGB of these primaries to BT.709's."""
-    matrix: Floats = np.linalg.solve(_rgb_to_xyz(_BT709), _rgb_to_xyz(_WIDE.get(primaries, _BT709)))
-    return matrix
+    theirs = _rgb_to_xyz(_WIDE.get(primaries, _BT709))
+    matrix: Any = np.linalg.solve(_rgb_to_xyz(_BT709), theirs)
+    return np.asarray(matrix, float)
