@@ -34,13 +34,13 @@ class WithShirtColour(BlazePose_4dhuman):
 
 def shirt_colour(rgb: np.ndarray, box: np.ndarray) -> list[int]:
     """[R, G, B] in the middle third of a box (xyxy, pixels), at the height of the chest."""
-    width = rgb.shape[1]
+    height, width = rgb.shape[:2]
     left, top, right, bottom = box
-    rows = slice(int(max(0, top + 0.2 * (bottom - top))), int(max(1, top + 0.45 * (bottom - top))))
-    columns = slice(
-        int(max(0, left + (right - left) / 3)), int(min(width, right - (right - left) / 3)) + 1
-    )
-    patch = rgb[rows, columns].reshape(-1, 3)
+    columns = left + (right - left) * np.array([1 / 3, 2 / 3])
+    rows = top + (bottom - top) * np.array([0.2, 0.45])
+    x0, x1 = columns.clip(0, width).round().astype(int)
+    y0, y1 = rows.clip(0, height).round().astype(int)
+    patch = rgb[y0:y1, x0:x1].reshape(-1, 3)
     return [round(float(c)) for c in patch.mean(axis=0)] if len(patch) else [0, 0, 0]
 
 
