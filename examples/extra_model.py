@@ -51,8 +51,9 @@ def main(clip: str, output_dir: str = "outputs") -> None:
     colours: dict[int, list[Any]] = {}
     for record in load_results(summary.results).records:
         for person in record.people:
-            if person.missed == 0:
-                colours.setdefault(person.track_id, []).append(person.observation.extra)
+            extra = person.observation.extra
+            if person.missed == 0 and extra is not None:  # None: found without the detector
+                colours.setdefault(person.track_id, []).append(extra)
     for track_id, seen in sorted(colours.items()):
         red, green, blue = np.median(np.array(seen), axis=0)
         print(f"person {track_id}: #{int(red):02x}{int(green):02x}{int(blue):02x}")
