@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from _anny_body import AnnyBody, largest
-from _body_points import REGIONS, Surface, extra_joints, extra_vertices, keypoints, regions
-from _origin import pip_wheel, rebuild_model
-from _scene import about_y
+from lib.anny_body import AnnyBody, largest
+from lib.body_points import REGIONS, Surface, extra_joints, extra_vertices, keypoints, regions
+from lib.origin import pip_wheel, rebuild_model
+from lib.scene import about_y
 
 from humantrack.body.joints import (
     EXTRA_JOINTS,

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import tflite
-from _onnx_writer import GraphWriter
-from _origin import pip_wheel, read_members, rebuild_model
-from _tflite_reader import Operator, TfliteGraph, read
+from lib.onnx_writer import GraphWriter
+from lib.origin import pip_wheel, read_members, rebuild_model
+from lib.tflite_reader import Operator, TfliteGraph, read
 
 MODEL = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
 CHECKSUMS = {MODEL: "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"}

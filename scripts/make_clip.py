@@ -13,11 +13,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from _origin import REPOSITORY, same_as_shipped
-from _painter import paint, visible_faces
-from _room import add_shadow, draw_room
-from _scene import Camera, Scene, read_scene
-from _walker import Posed, Walker
+from lib.origin import REPOSITORY, same_as_shipped
+from lib.painter import paint, visible_faces
+from lib.room import add_shadow, draw_room
+from lib.scene import Camera, Scene, read_scene
+from lib.walker import Posed, Walker
 
 SHIPPED = REPOSITORY / "tests" / "data"
 TOLERANCE = 1e-6

@@ -2,7 +2,7 @@
 
 usage: python scripts/bench/hmr2_precision.py [--device cpu] [--precision bf16]
 
-Weights and crops are those of the golden files (tests/data/golden/golden_rule.py): not trained, so
+Weights and crops are those of the golden files (tests/support/golden_rule.py): not trained, so
 the figure tells how rounding grows through the network, not how good it is. Needs 6 GB of memory.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "data" / "golden"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 import golden_rule  # noqa: E402
 
 from humantrack.hmr2.network import Hmr2  # noqa: E402

@@ -26,7 +26,7 @@
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
         └── TerminatedRunError 143  ... by SIGTERM
 
-Exit code 70 is an error of our own that none of these describes (see ``reporting``).
+Exit code 70 is an error of our own that none of these describes (see ``humantrack.cli.errors``).
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Texture codes and distances against the genuine program's, and against one pair at a time."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import torch
+import tracker_rules
 from golden_rule import hmar_uv, normal
 
 from humantrack.appearance.autoencoder import Encoder
@@ -18,11 +17,8 @@ def tracker_data(data):
 
 
 @pytest.fixture(scope="module")
-def rules(tracker_data):
-    spec = importlib.util.spec_from_file_location("rules_for_textures", tracker_data / "rules.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def rules():
+    return tracker_rules
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="its stand-ins are shell
 def project(tmp_path) -> Path:
     """A project without dependencies, whose `python -m venv` and pip are stand-ins."""
     (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "_venv.py", tmp_path / "scripts")
+    (tmp_path / "scripts" / "lib").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "lib" / "venv.py", tmp_path / "scripts" / "lib")
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text("")
     return tmp_path
@@ -49,21 +50,21 @@ def ready(project: Path, look: str = "", install: str = "true") -> Path:
 
 
 def call(project: Path, before: str = "") -> subprocess.CompletedProcess[str]:
-    """``_venv.python()`` where making a .venv means laying out a stand-in that works."""
+    """``venv.python()`` where making a .venv means laying out a stand-in that works."""
     code = textwrap.dedent(f"""
         import sys
         sys.path[:0] = [{str(project / "scripts")!r}, {str(Path(__file__).parent)!r}]
-        import _venv
+        from lib import venv
         from pathlib import Path
-        quietly = _venv._quietly
+        quietly = venv._quietly
         def made(command):
             if "venv" not in command:
                 return quietly(command)
             from test_own_venv import ready
             ready(Path({str(project)!r}))
-        _venv._quietly = made
+        venv._quietly = made
         {before}
-        print(_venv.python())
+        print(venv.python())
     """)
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=project
@@ -135,7 +136,7 @@ def test_pips_words_are_shown_only_when_it_fails(project):
 def test_two_at_once_install_once(project):
     log = ready(project, install="sleep 1")
     folder = str(project / "scripts")
-    code = f"import sys; sys.path.insert(0, {folder!r}); import _venv; _venv.python()"
+    code = f"import sys; sys.path.insert(0, {folder!r}); from lib import venv; venv.python()"
     both = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         for _ in range(2)

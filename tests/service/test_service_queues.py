@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,93 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_servers import Postgres, Redis, may_run_postgres
 from service_process import Server, until
 
 if os.name != "posix":
     pytest.skip("signals and servers of POSIX systems", allow_module_level=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-class Redis:
-    """A redis-server of our own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self.port = folder, _free_port()
-        self.options = ("--queue", f"redis://127.0.0.1:{self.port}/0")
-        self.start()
-
-    def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--dir", str(self._folder)]
-        command += ["--save", "", "--appendonly", "yes", "--bind", "127.0.0.1"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        until(lambda: _answers(self.port), "Redis")
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(60)
-
-
-class Postgres:
-    """A PostgreSQL of our own, for the queue and for the job records."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = _free_port()
-        self._data = Path("/tmp") / f"humantrack-pg-{os.getpid()}-{self.port}"  # its user's own
-        self._bin = _postgres_bin()
-        url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-        self.options = ("--queue", url, "--database", url)
-        self._data.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            shutil.chown(self._data, "postgres")
-        init = [str(self._bin / "initdb"), "-D", str(self._data / "db")]
-        init += ["-U", "postgres", "-A", "trust"]
-        subprocess.run(_as_postgres(init), check=True, capture_output=True, cwd="/")
-        self.start()
-
-    def start(self) -> None:
-        command = [str(self._bin / "postgres"), "-D", str(self._data / "db"), "-p", str(self.port)]
-        command += ["-h", "127.0.0.1", "-k", str(self._data)]
-        self._process = subprocess.Popen(
-            _as_postgres(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/"
-        )
-        until(lambda: _answers(self.port), "PostgreSQL")
-
-    def stop(self) -> None:
-        pid = int((self._data / "db" / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, signal.SIGINT)
-        self._process.wait(60)
-
-    def close(self) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _postgres_bin() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else Path("/nowhere")
-
-
-def _as_postgres(command: list[str]) -> list[str]:
-    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
-
-
-def _may_run_postgres() -> bool:
-    if not _postgres_bin().is_dir():
-        return False
-    known = subprocess.run(["id", "postgres"], capture_output=True, check=False).returncode == 0
-    return os.geteuid() != 0 or known
 
 
 @pytest.fixture(params=["embedded", "redis", "postgresql"])
@@ -113,7 +29,7 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         one = Redis(tmp_path)
     elif request.param == "postgresql":
         pytest.importorskip("psycopg")
-        if not _may_run_postgres():
+        if not may_run_postgres():
             pytest.skip("PostgreSQL is not installed")
         one = Postgres(tmp_path)
     yield one

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tracker_rules
 
 from humantrack.types import Observation
 
 DATA = Path(__file__).parents[1] / "data" / "tracker"
 SHARED = Path(__file__).parents[3] / "shared"
-
-
-def _rules():
-    spec = importlib.util.spec_from_file_location("tracker_rules", DATA / "rules.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _normal(key, shape):
@@ -57,7 +50,7 @@ def golden():
 
 @pytest.fixture(scope="session")
 def rules():
-    return _rules()
+    return tracker_rules
 
 
 def _observe(

@@ -192,7 +192,7 @@ def _problem(key: KeyInfo, node: yaml.Node) -> str | None:
     try:
         OmegaConf.update(OmegaConf.structured(Config), key.name, value)
         if key.kind == "time":
-            from humantrack.video.times import parse_time
+            from humantrack.units import parse_time
 
             parse_time(value)
     except OmegaConfBaseException as error:

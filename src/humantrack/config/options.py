@@ -12,7 +12,8 @@ from humantrack.config.ranges import check_numbers
 from humantrack.detect.registry import DetectorOptions
 from humantrack.errors import ConfigError
 from humantrack.run.settings import BoxesOptions, CheckpointOptions, RunOptions, SourceOptions
-from humantrack.video import StreamChoice, parse_time
+from humantrack.units import parse_time
+from humantrack.video import StreamChoice
 
 
 def run_options(cfg: Any) -> RunOptions:

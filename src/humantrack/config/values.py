@@ -113,7 +113,7 @@ def _text(key: KeyInfo, value: str) -> str:
 
 
 def _time(key: KeyInfo, value: str) -> str:
-    from humantrack.video.times import parse_time
+    from humantrack.units import parse_time
 
     override = parsed(f"{key.name}={value}")
     if override is None or override.is_sweep_override() or "${" in value:

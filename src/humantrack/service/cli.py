@@ -14,6 +14,7 @@ from humantrack.errors import ConfigError, DependencyError, HumantrackError, Int
 from humantrack.terminal import forgive_streams, say
 
 _NEEDED = ("apiflask", "huey", "sqlalchemy", "waitress")
+_NEEDED_BY_CLIENT = ("httpx", "tenacity")
 _ABOUT = "Jobs over HTTP: upload clips, watch them being tracked, fetch results."
 _MORE = """
 humantrack-serve                          serve on http://127.0.0.1:8080
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] == ["submit"]:
+            _need(_NEEDED_BY_CLIENT, "client")
             from humantrack.service.client import submit
 
             return submit(words[1:])
@@ -40,6 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("humantrack-serve: stopped")
         return InterruptedRunError.exit_code
+
+
+def _need(names: Sequence[str], extra: str) -> None:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise DependencyError(
+            f"{', '.join(missing)} is missing",
+            hint=f'install it: pip install "humantrack[{extra}]"',
+        )
 
 
 def _token(words: list[str]) -> int:
@@ -55,11 +66,7 @@ def _token(words: list[str]) -> int:
 
 def _serve(words: list[str]) -> int:
     arguments = _parser().parse_args(words)
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise DependencyError(
-            f"{', '.join(missing)} is missing", hint='pip install "humantrack[serve]"'
-        )
+    _need(_NEEDED, "serve")
     from humantrack.service.settings import Settings
     from humantrack.service.start import start
     from humantrack.units import parse_age, parse_size

@@ -1,33 +1,41 @@
-"""``humantrack-serve submit``: sends a clip to a service, waits for it, fetches what it made.
+"""``humantrack-serve submit``: uploads a clip to a service, waits for it, downloads its files.
 
-Standard library only, so that a script on another machine needs no extras.
+Needs the extra ``client``, which is part of the extra ``serve``.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
+import contextlib
+import ipaddress
 import json
 import os
-import ssl
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
-from urllib.parse import quote, urlsplit
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
+import httpx
+import tenacity
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from humantrack.atomic import atomic_write
-from humantrack.errors import ConfigError, HumantrackError, SourceNotFoundError
+from humantrack.errors import (
+    ConfigError,
+    HumantrackError,
+    SourceNotFoundError,
+    UnreadableSourceError,
+)
+
+T = TypeVar("T")
 
 _TIMEOUT_S = 60.0
 _POLL_S = 0.5
 _LONGEST_WAIT_S = 30.0
-_PIECE = 2**18
 _ENDED = ("succeeded", "failed", "cancelled")
 _AGAIN = (408, 429, 502, 503, 504)
 
@@ -49,123 +57,152 @@ class Client:
         url: of the service.
         token: to send, or None.
         patience_s: how long to go on trying.
+
+    Raises:
+        ConfigError: if the address or the token cannot be one.
     """
 
     def __init__(self, url: str, token: str | None, patience_s: float) -> None:
-        self._url = urlsplit(url if "://" in url else f"http://{url}")
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+        address = url if "://" in url else f"http://{url}"
+        try:
+            urlsplit(address)  # finds brackets that are not closed, which httpx does not
+            base = httpx.URL(address)
+        except (ValueError, httpx.InvalidURL):
+            base = httpx.URL("")
+        if base.scheme not in ("http", "https") or not base.host:
             raise ConfigError("is no address of a service", where=f"--url {url}")
-        self._token, self._patience_s = token, patience_s
+        if token and not (token.isascii() and token.isprintable()):
+            raise ConfigError("the token has characters that no token has")
+        self._url, self._patience_s = base, patience_s
+        # Downloads are continued at a byte, so they must not be compressed.
+        headers = {"Accept-Encoding": "identity"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx.Client(
+            base_url=base,
+            headers=headers,
+            timeout=_TIMEOUT_S,
+            trust_env=not _is_this_machine(base.host),  # a proxy is for other machines
+        )
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._http.close()
 
     def json(self, method: str, path: str) -> dict[str, Any]:
-        """The document that a request gives."""
-        found: dict[str, Any] = json.loads(self._repeated(method, path))
-        return found
+        """The document that a request gives.
+
+        Raises:
+            ServiceError: if the service refuses or stays away.
+        """
+        return self._repeated(lambda: _document(self._http.request(method, path)))
 
     def submit(self, clip: Path, overrides: dict[str, Any], priority: int) -> dict[str, Any]:
-        """Upload a clip; the same key goes with each try, so that there is one job."""
-        edge = uuid.uuid4().hex
+        """Upload a clip in pieces; the same key goes with each try, so that there is one job.
+
+        Raises:
+            ServiceError: if the service refuses or stays away.
+            UnreadableSourceError: if the clip cannot be read.
+        """
         fields = {"overrides": json.dumps(overrides), "priority": str(priority)}
-        head = b"".join(
-            f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            for name, value in fields.items()
-        )
-        head += (
-            f'--{edge}\r\nContent-Disposition: form-data; name="file"; '
-            f'filename="{quote(clip.name)}"\r\nContent-Type: application/octet-stream\r\n\r\n'
-        ).encode()
-        tail = f"\r\n--{edge}--\r\n".encode()
-        headers = {
-            "Content-Type": f"multipart/form-data; boundary={edge}",
-            "Content-Length": str(len(head) + clip.stat().st_size + len(tail)),
-            "Idempotency-Key": uuid.uuid4().hex,
-        }
+        name = clip.name.encode("utf-8", "replace").decode("utf-8")
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
 
-        def body() -> Iterator[bytes]:
-            yield head
+        def upload() -> dict[str, Any]:
             with clip.open("rb") as file:
-                while piece := file.read(_PIECE):
-                    yield piece
-            yield tail
+                files = {"file": (name, file, "application/octet-stream")}
+                answer = self._http.post("/api/jobs", data=fields, files=files, headers=headers)
+            return _document(answer)
 
-        found: dict[str, Any] = json.loads(
-            self._repeated("POST", "/api/jobs", headers=headers, body=body)
-        )
-        return found
+        try:
+            return self._repeated(upload)
+        except OSError as error:
+            raise UnreadableSourceError(
+                "cannot be read", where=clip, hint=error.strerror
+            ) from error
 
     def download(self, path: str, target: Path) -> None:
-        """Fetch a file; goes on where a lost connection broke off."""
+        """Fetch a file; goes on where a lost connection broke off.
+
+        Raises:
+            ServiceError: if the service refuses or stays away.
+            OutputError: if the file cannot be written.
+        """
+        if not path.startswith("/"):  # the token is for this service alone
+            raise ServiceError("the service names a file elsewhere", where=path)
         with atomic_write(target) as file:
-            self._repeated("GET", path, into=file)
+            self._repeated(lambda: self._fetch(path, file))
 
-    def _repeated(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: Any = None,
-        into: BinaryIO | None = None,
-    ) -> bytes:
-        deadline, wait_s = time.monotonic() + self._patience_s, _POLL_S
-        while True:
-            try:
-                return self._once(method, path, dict(headers or {}), body, into)
-            except (OSError, http.client.HTTPException, _TryAgainError) as error:
-                if time.monotonic() > deadline:
-                    where = self._url.geturl()
-                    what = "the service cannot be reached"
-                    raise ServiceError(what, where=where, hint=str(error) or None) from error
-                time.sleep(wait_s)
-                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-
-    def _once(
-        self, method: str, path: str, headers: dict[str, str], body: Any, into: BinaryIO | None
-    ) -> bytes:
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        if into is not None and into.tell():
-            headers["Range"] = f"bytes={into.tell()}-"
-        connection = self._connection()
-        try:
-            connection.request(
-                method,
-                self._url.path.rstrip("/") + path,
-                body=None if body is None else body(),
-                headers=headers,
-            )
-            answer = connection.getresponse()
-            if answer.status >= 400:
-                _refuse(answer)
-            if into is None:
-                return answer.read()
-            if answer.status != 206:
+    def _fetch(self, path: str, into: BinaryIO) -> None:
+        done = into.tell()
+        headers = {"Range": f"bytes={done}-"} if done else {}
+        with self._http.stream("GET", path, headers=headers) as answer:
+            _refuse(answer)
+            if answer.status_code != 206:
                 into.seek(0)
                 into.truncate()
-            while piece := answer.read(_PIECE):
+            for piece in answer.iter_raw():
                 into.write(piece)
-            return b""
-        finally:
-            connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=context)
-        return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    def _repeated(self, call: Callable[[], T]) -> T:
+        """The result of a call, which is tried again while the service is away or busy."""
+        tries = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            stop=tenacity.stop_after_delay(self._patience_s),
+            wait=tenacity.wait_exponential(multiplier=_POLL_S, max=_LONGEST_WAIT_S),
+            reraise=True,
+        )
+        try:
+            return tries(call)
+        except (httpx.HTTPError, _TryAgainError) as error:
+            what = "the service cannot be reached"
+            raise ServiceError(what, where=self._url, hint=str(error) or None) from error
 
 
-def _refuse(answer: http.client.HTTPResponse) -> None:
-    text = answer.read(2**16)
-    if answer.status in _AGAIN:
-        raise _TryAgainError(f"status {answer.status}")
+def _may_pass(error: BaseException) -> bool:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, httpx.LocalProtocolError):
+        return False
+    return isinstance(error, httpx.TransportError | _TryAgainError)
+
+
+def _is_this_machine(host: str) -> bool:
     try:
-        document = json.loads(text)
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _document(answer: httpx.Response) -> dict[str, Any]:
+    _refuse(answer)
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ServiceError("this is no service of humantrack", where=answer.url)
+    return found
+
+
+def _refuse(answer: httpx.Response) -> None:
+    """Raise what an answer says, if it is not a success."""
+    if answer.is_success:
+        return
+    status = answer.status_code
+    if status in _AGAIN:
+        raise _TryAgainError(f"status {status}")
+    answer.read()
+    try:
+        document = answer.json()
         what, where = str(document["detail"]), str(document["code"])
     except (ValueError, KeyError, TypeError):
-        what, where = f"the service answered {answer.status}", None
-    raise ServiceError(what, where=where)
+        what, where = f"the service answered {status}", str(answer.url)
+    raise ServiceError(what, where=where, hint=_elsewhere(answer))
+
+
+def _elsewhere(answer: httpx.Response) -> str | None:
+    if not answer.has_redirect_location:
+        return None
+    return f"it has moved to {answer.headers['Location']}: use that as --url"
 
 
 def submit(words: Sequence[str]) -> int:
@@ -177,8 +214,14 @@ def submit(words: Sequence[str]) -> int:
     arguments = _parser().parse_args(words)
     if not arguments.clip.is_file():
         raise SourceNotFoundError("no such file", where=arguments.clip)
+    overrides = _overrides(arguments.set)
     client = Client(arguments.url, _token(arguments.token_file), arguments.patience)
-    job = client.submit(arguments.clip, _overrides(arguments.set), arguments.priority)
+    with contextlib.closing(client):
+        return _submit(client, arguments, overrides)
+
+
+def _submit(client: Client, arguments: argparse.Namespace, overrides: dict[str, Any]) -> int:
+    job = client.submit(arguments.clip, overrides, arguments.priority)
     sys.stdout.write(f"{job['id']}\n")
     sys.stdout.flush()
     if not arguments.wait and arguments.output is None:

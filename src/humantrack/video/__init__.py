@@ -1,11 +1,11 @@
 """Videos and images in, frames out; shot cuts; the mp4 writer."""
 
+from humantrack.units import parse_time
 from humantrack.video.extract import extracting
 from humantrack.video.pieces import PiecewiseWriter, check_pieces, remove_pieces
 from humantrack.video.shots import mark_shots
 from humantrack.video.source import FrameSource, open_source
 from humantrack.video.streams import StreamChoice
-from humantrack.video.times import parse_time
 from humantrack.video.writer import VideoWriter
 
 __all__ = [

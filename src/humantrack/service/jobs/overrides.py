@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from humantrack.config.load import load_config
 from humantrack.errors import ConfigError
-from humantrack.video import parse_time
+from humantrack.units import parse_time
 
 _CHECKPOINT_S = 10.0
 _LATEST_S = 1e9

@@ -25,6 +25,7 @@ from humantrack.service.jobs.job import (
     Error,
     Job,
 )
+from humantrack.service.jobs.migrations import migrate
 
 LostError = sa.exc.DBAPIError
 """What the store's methods raise while the database is away or locked; trying again may do."""
@@ -67,26 +68,32 @@ _c = _table.c
 class Store:
     """All jobs. Safe to use from several threads and processes.
 
+    Opening creates the tables, and upgrades those of an older humantrack.
+
     Args:
         url: SQLAlchemy's, of SQLite or PostgreSQL.
 
     Raises:
-        OutputError: if the database cannot be opened.
+        OutputError: if the database cannot be opened or is of a newer humantrack.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._reader = self._engine.execution_options(reads_only=True)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
+        where = sa.make_url(url).render_as_string(hide_password=True)
         try:
             with self._engine.begin() as at:
                 if not self._is_sqlite:  # two processes may start at once
                     at.execute(sa.text("SELECT pg_advisory_xact_lock(4242)"))
-                _table.metadata.create_all(at)
-                _add_what_is_new(at)
+                migrate(at, _c.keys(), where)
+        except OutputError:
+            self.close()
+            raise
         except sa.exc.SQLAlchemyError as error:
-            where = sa.make_url(url).render_as_string(hide_password=True)
-            raise OutputError("cannot open the database of jobs", where=where) from error
+            self.close()
+            why = str(getattr(error, "orig", "")).strip().partition("\n")[0] or None
+            raise OutputError("cannot open the database of jobs", where=where, hint=why) from error
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -326,13 +333,6 @@ def _columns(seen: Mapping[str, Any]) -> dict[str, Any]:
     """What a worker has seen, as the table holds it."""
     lines = seen.get("warnings")
     return {**seen, **({"warnings": json.dumps(list(lines))} if lines is not None else {})}
-
-
-def _add_what_is_new(at: sa.Connection) -> None:
-    """Add the columns that a database of an earlier version has not."""
-    there = {column["name"] for column in sa.inspect(at).get_columns(_table.name)}
-    if "warnings" not in there:
-        at.exec_driver_sql("ALTER TABLE jobs ADD COLUMN warnings TEXT")
 
 
 def _error_text(error: Error | None) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from _origin import MODELS
-from _painter import vertex_normals
-from _scene import Camera, Person, about_x, about_y, about_z
+from lib.origin import MODELS
+from lib.painter import vertex_normals
+from lib.scene import Camera, Person, about_x, about_y, about_z
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from _scene import Camera, Room
+from lib.scene import Camera, Room
 
 WINDOW_EVERY_M = 2.6
 WINDOW_FRAME = (120, 112, 104)

@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 
-CLIP = Path(__file__).parents[1] / "demo_small.mp4"
+CLIP = Path(__file__).parents[1] / "data" / "demo_small.mp4"
 SHORT = {"end_frame": 12, "render.enable": False}
 """Overrides of a job that takes a second."""
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from _origin import check
+from lib.origin import check
 
 from humantrack.body.joints import SMPL_JOINTS
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-GOLDEN = Path(__file__).parent
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
 
 def normal(key: str, shape: tuple[int, ...]) -> np.ndarray:
