@@ -139,7 +139,7 @@ def _matching(name: str) -> Iterator[Input]:
         elif wants_own or not match.name.endswith(OWN_SUFFIXES):
             items.append(Input(path=match, place=Path(match.name)))
     if not items:
-        what = "no results match" if is_pattern else "no such results"
+        what = "no results match" if is_pattern else "no such file"
         raise ResultsError(what, where=name, hint=_nearest(Path(home)))
     yield from items
 
