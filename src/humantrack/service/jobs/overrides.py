@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from humantrack.config.load import load_config
 from humantrack.errors import ConfigError
 from humantrack.units import parse_time
@@ -113,11 +111,11 @@ def job_config(source: Path, output: Path, overrides: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: for a value that makes no sense.
     """
-    cfg = load_config()
-    for name, value in check_overrides(overrides).items():
-        OmegaConf.update(cfg, OVERRIDES[name].key, value)
-    cfg.video.source, cfg.video.output_dir = str(source), str(output)
-    cfg.debug = True  # plain lines instead of a progress bar
-    if "checkpoint" in cfg:
-        cfg.checkpoint.every_s = _CHECKPOINT_S
-    return cfg
+    asked = {OVERRIDES[n].key: value for n, value in check_overrides(overrides).items()}
+    ours = {
+        "video.source": source,
+        "video.output_dir": output,
+        "debug": True,  # plain lines instead of a progress bar
+        "checkpoint.every_s": _CHECKPOINT_S,
+    }
+    return load_config(asked | ours)
