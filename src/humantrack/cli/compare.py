@@ -1,6 +1,6 @@
 """Genuine and native side by side on the same frames with the same weights.
 
-    python -m humantrack.cli.compare clip.mp4 [key=value ...]
+    python -m humantrack.upstream.compare clip.mp4 [key=value ...]
 
 Every native stage is given what the genuine stage before it gave, so that a difference shows in
 the stage it comes from. Keys are those of the command line; without ``video.end_frame`` or
