@@ -4,7 +4,7 @@ Written once for numpy arrays and for tensors on a GPU, which have the same meth
 imported when tensors come in. Triangles are cut into rows of pixels, the rows into pixels, each
 step for all triangles at once.
 
-Semantics are those of PHALP's depth maps (golden ARCHITECTURE.md section 9). Camera axes are x
+Semantics are those of the depth maps in 4D-Humans' track.py (shubham-goel/NMR). Camera axes are x
 right, y down, z away, in metres; map row r, column c is the ray through the pixel centre
 (c + 0.5, r + 0.5).
 """

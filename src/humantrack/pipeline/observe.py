@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 from humantrack.types import BodyBatch, Frame, Observation, People, RleMask
 
 DEPTH_SCALE = 200.0
-"""Camera depth in the pose vector is divided by this (golden ARCHITECTURE.md section 6)."""
+"""Camera depth in the pose vector is divided by this (PHALP's phalp/utils/utils.py)."""
 
 
 def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Observation]:

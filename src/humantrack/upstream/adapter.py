@@ -102,7 +102,7 @@ class UpstreamTracker:
     def setup_predictor(self) -> None:
         """The genuine one, and the weights it drops by mistake (``reference_quirks`` leaves them).
 
-        Source: golden ARCHITECTURE.md section 11, 1.
+        Source: ``load_weights`` in PHALP's phalp/models/predictor/pose_transformer_v2.py.
         """
         super().setup_predictor()  # type: ignore[misc]
         predictor: Any = getattr(self, "pose_predictor", None)
