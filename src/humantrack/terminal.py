@@ -1,4 +1,4 @@
-"""What a program is started with: standard streams, which may be closed or full, and signals."""
+"""The process's environment: standard streams, which may be closed or full, and signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom the estimator remembers, and whom it takes for whom."""
+"""The estimator's per-person state, and its association across frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What strangers may not do."""
+"""Untrusted requests and files: refused, without disclosing what exists."""
 
 from __future__ import annotations
 

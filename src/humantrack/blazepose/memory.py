@@ -1,4 +1,4 @@
-"""Whom the estimator saw in the last frames: where to look next and what to smooth with."""
+"""Per-person state across frames: regions to search next, and what is smoothed."""
 
 from __future__ import annotations
 

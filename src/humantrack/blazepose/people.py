@@ -1,4 +1,4 @@
-"""Who is in a frame: the detector's boxes, what is remembered, and the landmark network's word."""
+"""Associates the detector's boxes with remembered people, and finds landmarks for both."""
 
 from __future__ import annotations
 

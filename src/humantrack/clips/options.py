@@ -1,4 +1,4 @@
-"""What a user may ask of an export, checked when it is built."""
+"""Options of an export, checked when built."""
 
 from __future__ import annotations
 

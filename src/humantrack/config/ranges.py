@@ -1,4 +1,4 @@
-"""What numbers each key takes, so that a value that makes no sense is refused before any work."""
+"""Ranges of each key's numbers, so that an invalid value is refused before any work."""
 
 from __future__ import annotations
 

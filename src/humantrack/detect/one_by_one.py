@@ -1,4 +1,4 @@
-"""What detectors share that look at every frame by itself."""
+"""Base of detectors that process every frame by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run has done, for the program that called it and for the table a user sees."""
+"""Summary of a run, for the program that called it and for the table a user sees."""
 
 from __future__ import annotations
 

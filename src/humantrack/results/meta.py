@@ -1,4 +1,4 @@
-"""What a run was and how it went, as ``<name>.meta.json`` beside its results."""
+"""Description of a run and its outcome, as ``<name>.meta.json`` beside its results."""
 
 from __future__ import annotations
 

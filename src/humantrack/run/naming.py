@@ -1,4 +1,4 @@
-"""Which names a run writes under, so that no other video's results are taken or replaced.
+"""Names that a run writes under, so that no other video's results are taken or replaced.
 
 Results say which video they are of: by its content (the fingerprint) and by where it lay. A video
 whose name is taken by another one's results gets a name of its own, made of its content, so that

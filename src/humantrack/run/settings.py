@@ -1,4 +1,4 @@
-"""What a run is told, as frozen ``RunOptions``; and its device, chunk size, seed, fingerprint."""
+"""Options of a run, frozen as ``RunOptions``; its device, chunk size, seed and fingerprint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator may set, checked when it is built."""
+"""Settings of the service, checked when built."""
 
 from __future__ import annotations
 

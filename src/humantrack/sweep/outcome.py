@@ -1,4 +1,4 @@
-"""How a job ended, and the folder in which the jobs of one sweep say so.
+"""Outcomes of jobs, and the folder in which the jobs of one sweep record them.
 
 Jobs and the sweep share nothing but this folder. Every name in it says what it means, so that a
 listing is enough: ``7.begun``, ``7.ok``, ``9.failed``, ``stop``.

@@ -1,4 +1,4 @@
-"""How long a video is, as far as what its container claims can be true.
+"""Length of a video, as far as what its container claims can be true.
 
 A container may claim any number of frames and any duration: a header is damaged, a recording was
 cut off, a clock was set on the way. What it lists or holds tells: the index of an mp4, the packets

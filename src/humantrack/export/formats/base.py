@@ -1,4 +1,4 @@
-"""What every export format is, and the list of them."""
+"""Base class of export formats, and the list of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where new jobs wait until it is their turn to have their clips opened."""
+"""Admission of new jobs: they wait for their turn to have their clips opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks, and how often: tokens, the sessions of browsers, rates."""
+"""Authentication and rate limits: tokens, the sessions of browsers, rates."""
 
 from __future__ import annotations
 

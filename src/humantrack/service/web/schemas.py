@@ -1,4 +1,4 @@
-"""What requests and answers look like, for checking and for /openapi.json."""
+"""Schemas of requests and answers, for checking and for /openapi.json."""
 
 from __future__ import annotations
 

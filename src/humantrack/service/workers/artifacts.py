@@ -1,4 +1,4 @@
-"""What is made from a job's files on demand. These functions run in a helper process."""
+"""Files made from a job's results on demand. These functions run in a helper process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to be looked at now and then: lost leases, missing tickets, old results."""
+"""Periodic maintenance: lost leases, missing tickets, old results."""
 
 from __future__ import annotations
 
