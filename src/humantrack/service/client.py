@@ -259,7 +259,7 @@ def _fetch(client: Client, job: dict[str, Any], folder: Path, names: list[str] |
             raise ConfigError(
                 "the job has no such file", where=name, hint=f"it has {', '.join(there)}"
             )
-        # A service's word is no path.
+        # A service's answer is not a path.
         client.download(there[name]["url"], folder / Path(name).name)
 
 

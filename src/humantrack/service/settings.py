@@ -16,7 +16,7 @@ class Settings:
     """Everything that web and worker processes are told.
 
     Raises:
-        ConfigError: for a value that makes no sense, or a door that stands open.
+        ConfigError: for an invalid value, or a service open to all without tokens.
     """
 
     data: Path

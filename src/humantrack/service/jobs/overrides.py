@@ -41,7 +41,7 @@ class Override:
         """The value as the configuration wants it.
 
         Raises:
-            ConfigError: if it makes no sense.
+            ConfigError: if it is invalid.
         """
         if self.type == "boolean" and isinstance(value, bool):
             return value
@@ -98,7 +98,7 @@ def check_overrides(values: Mapping[str, Any]) -> dict[str, Any]:
     """A client's overrides, each of them one that is declared.
 
     Raises:
-        ConfigError: for an unknown name or a value that makes no sense.
+        ConfigError: for an unknown name or an invalid value.
     """
     for name in values:
         if name not in OVERRIDES:
@@ -111,7 +111,7 @@ def job_config(source: Path, output: Path, overrides: Mapping[str, Any]) -> Any:
     """The configuration of a job. Values are set as they are, never read as Hydra's language.
 
     Raises:
-        ConfigError: for a value that makes no sense.
+        ConfigError: for an invalid value.
     """
     cfg = load_config()
     for name, value in check_overrides(overrides).items():

@@ -190,7 +190,7 @@ def _answer(
 
 
 def _database_lost(error: Exception) -> Response:
-    logs.complain("the database is away", error=str(error).splitlines()[0][:200])
+    logs.error("the database is away", error=str(error).splitlines()[0][:200])
     return _told(try_later("DatabaseLostError", "the database is away for a moment", 2))
 
 
@@ -227,5 +227,5 @@ def _first(why: Any) -> str:
 
 
 def _internal(error: Exception) -> Response:
-    logs.complain("internal error", trace=True, path=request.path[:200])
+    logs.error("internal error", trace=True, path=request.path[:200])
     return _answer(500, "InternalError", "an error of the service itself; its log says more")

@@ -33,7 +33,7 @@ class Tokens:
     Only hashes are kept.
 
     Raises:
-        ConfigError: if the file cannot be read, or a line makes no sense.
+        ConfigError: if the file cannot be read, or a line is invalid.
     """
 
     def __init__(self, path: Path) -> None:
