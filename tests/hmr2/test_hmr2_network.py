@@ -34,7 +34,7 @@ def run_and_compare(network, golden, tokens):
     hooks.append(network.smpl_head.transformer.register_forward_hook(keep("decoder_token")))
     with torch.inference_mode():
         output = network(torch.from_numpy(hmr2_images()))
-        critic = network.discriminator(output.body_pose, output.betas)
+        judged = network.discriminator(output.body_pose, output.betas)
     for hook in hooks:
         hook.remove()
 
@@ -50,7 +50,7 @@ def run_and_compare(network, golden, tokens):
     upstream = output.as_upstream()
     upstream |= upstream.pop("pred_smpl_params")
     upstream["pred_vertices"] = upstream["pred_vertices"][:, ::10]
-    upstream["discriminator"] = critic
+    upstream["discriminator"] = judged
     assert set(upstream) <= set(golden)
     for name, value in upstream.items():
         close(value, golden[name])

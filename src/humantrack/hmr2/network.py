@@ -89,7 +89,7 @@ class Hmr2(nn.Module):
         smpl: the body model.
         vit: sizes of the backbone.
         decoder: sizes of the head.
-        with_discriminator: also make the critic (training only).
+        with_discriminator: also make the discriminator (training only).
     """
 
     def __init__(
