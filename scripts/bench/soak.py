@@ -135,7 +135,7 @@ class Walkers:
 
 
 class Stub(PHALP):
-    """The street without its networks."""
+    """The pipeline without its networks."""
 
     defaults = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
 

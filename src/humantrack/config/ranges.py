@@ -85,7 +85,7 @@ def check_number(key: str, value: object) -> None:
 
 
 def check_numbers(config: Any) -> None:
-    """Refuse numbers that make no sense.
+    """Refuse invalid numbers.
 
     Args:
         config: an OmegaConf configuration of the schema.

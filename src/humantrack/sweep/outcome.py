@@ -68,7 +68,7 @@ class Reports:
         self._write(f"{number}.{outcome.status}", text.encode("utf-8", "backslashreplace"))
 
     def stop(self) -> None:
-        """Ask all jobs to finish the frame in hand, and those not begun to stay so."""
+        """Ask all jobs to finish the current frame, and those not begun to stay so."""
         self._write("stop", b"")
 
     def enough(self) -> None:
