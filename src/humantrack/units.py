@@ -25,7 +25,7 @@ def parse_size(text: str, option: str, *, least: int = 0) -> int:
     Args:
         text: what the user wrote.
         option: where, for the error.
-        least: smallest size that makes sense.
+        least: smallest valid size.
 
     Raises:
         ConfigError: if it is no size, or too small a one.

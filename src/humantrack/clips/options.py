@@ -18,7 +18,7 @@ class ExportOptions:
     """Choices that formats share; docs/export.md says which format heeds which.
 
     Raises:
-        ConfigError: for a value that makes no sense.
+        ConfigError: for an invalid value.
     """
 
     rotations: str = "axis_angle"

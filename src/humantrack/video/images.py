@@ -77,7 +77,7 @@ def decode(data: Any) -> Any | None:
     Args:
         data: (N,) uint8, a file.
     """
-    import cv2  # not at import time of the room
+    import cv2  # not at import time of the package
 
     for flags in (cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH, cv2.IMREAD_UNCHANGED):
         try:

@@ -117,8 +117,8 @@ class Format:
     def load(self) -> type[Exporter]:
         """The exporter's class."""
         module, name = self.place.split(":")
-        room = importlib.import_module(f"humantrack.export.formats.{module}")
-        kind: type[Exporter] = getattr(room, name)
+        imported = importlib.import_module(f"humantrack.export.formats.{module}")
+        kind: type[Exporter] = getattr(imported, name)
         return kind
 
 
