@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from humantrack.types import Frame, Observation
 
-# A busy machine is no failure, so no example has a time limit.
+# A busy machine is not a failure, so no example has a time limit.
 settings.register_profile("humantrack", deadline=None)
 settings.load_profile("humantrack")
 

@@ -383,7 +383,7 @@ def test_walking_a_long_file_holds_one_frame_at_a_time(tmp_path):
     ("content", "why"),
     [
         (b"", "empty"),
-        (b"hello, this is no pickle", "not a results pickle"),
+        (b"hello, this is not a pickle", "not a results pickle"),
         (b"x", "empty or damaged"),
         (zlib.compress(b""), "empty"),
         (zlib.compress(b"\xffjunk"), "not a results pickle"),

@@ -108,7 +108,7 @@ def _draw(
     height, width = view.size
     pictures, pixels = (1 if scene else len(points)), height * width
     block = _block_size(xp)
-    with np.errstate(all="ignore"):  # what is no number is never drawn
+    with np.errstate(all="ignore"):  # what is not a number is never drawn
         screens = [_project(xp, mesh, view) for mesh in points]
         key = _empty_key(xp, pictures * pixels, view.far, vertices)
         for number, screen in enumerate(screens):

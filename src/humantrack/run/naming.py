@@ -59,7 +59,7 @@ class Names:
         paths_of: the paths for a name.
         name: of the clip.
         me: the clip.
-        lost_after_s: another run that is silent for so long is no more.
+        lost_after_s: another run that is silent for so long has ended.
     """
 
     def __init__(

@@ -228,7 +228,7 @@ def tracker_class(name: str | None) -> type[Any]:
     """The class of ``upstream.class_``, made ours; None stands for :class:`HMR2_4dhuman`.
 
     Raises:
-        ConfigError: if there is no such class, or it is no subclass of the genuine PHALP.
+        ConfigError: if there is no such class, or it is not a subclass of the genuine PHALP.
         DependencyError: if its module needs a package that is missing.
     """
     if name is None:

@@ -58,7 +58,7 @@ def read_image(path: str | Path, levels: Levels | None = None) -> ByteArray:
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: if it is no image.
+        ValueError: if it is not an image.
     """
     values = _values(path)
     return (levels or Levels()).apply(values)

@@ -52,9 +52,9 @@ class Override:
         is_time = isinstance(value, str | int | float) and not isinstance(value, bool)
         if self.type == "time" and is_time:
             if isinstance(value, str) and len(value) > 40:
-                raise ConfigError("is no time", where=name)
+                raise ConfigError("is not a time", where=name)
             if isinstance(value, int | float) and not 0 <= value < _LATEST_S:
-                raise ConfigError("is no time", where=name)
+                raise ConfigError("is not a time", where=name)
             parse_time(value)
             return float(value) if isinstance(value, int) else value
         if self.type == "string" and isinstance(value, str):

@@ -17,7 +17,7 @@ _LONGEST_S = 30.0
 
 
 class LineFullError(Exception):
-    """There is no place left, or not for this owner."""
+    """There are no places left, or not for this owner."""
 
 
 class Line:

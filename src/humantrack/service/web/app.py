@@ -32,7 +32,7 @@ _OPEN = {
 
 _FORM_BYTES = 2**20
 _BODY_BYTES = 2**20
-"""Of a request that is no upload."""
+"""Of a request that is not an upload."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

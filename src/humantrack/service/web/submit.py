@@ -121,7 +121,7 @@ def _named(service: Service) -> _SubmitRequest:
     try:
         body = request.get_json()
     except (ValueError, RecursionError) as error:
-        raise ProblemError(400, "BadRequest", "the body is no JSON") from error
+        raise ProblemError(400, "BadRequest", "the body is not JSON") from error
     if not isinstance(body, dict) or not isinstance(body.get("source"), str):
         raise ProblemError(400, "BadRequest", 'the body is an object with a "source"')
     if set(body) - _FIELDS:
