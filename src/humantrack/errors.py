@@ -6,7 +6,7 @@
     ├── ConfigError             2   a key or value on the command line is wrong
     ├── SourceError             3   something is wrong with the video
     │   ├── SourceNotFoundError 3   no such file, folder or glob
-    │   ├── UnreadableSourceError 4 it exists, but is no video or image we can open
+    │   ├── UnreadableSourceError 4 it exists, but is not a video or image we can open
     │   └── EmptySourceError    5   it opens, but not one frame came out
     ├── WeightsError            6   a model file is the wrong one or damaged
     │   └── MissingWeightsError 7   a model file is not there

@@ -1,4 +1,4 @@
-"""Which tracker a configuration means, and running it with the models of the run before."""
+"""Chooses a configuration's tracker, and runs it with the models of the run before."""
 
 from __future__ import annotations
 

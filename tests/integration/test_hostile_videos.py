@@ -1,4 +1,4 @@
-"""Videos of every odd kind and damaged ones, down the whole street: results, or one line."""
+"""Videos of every odd kind and damaged ones, through the whole pipeline: results, or one line."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class OneBody:
 
 
 class Stub(PHALP):
-    """The whole street but its networks."""
+    """The whole pipeline but its networks."""
 
     defaults = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
 

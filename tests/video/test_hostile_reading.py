@@ -99,7 +99,7 @@ def test_a_picture_patched_without_a_word_of_error_is_patched_the_same_every_tim
 
 @pytest.mark.parametrize("number", range(20, clips.FRAMES))
 def test_damage_near_the_end_costs_one_frame(number, tmp_path):
-    """However many frames the threads of a decoder have in hand."""
+    """However many frames the threads of a decoder hold."""
     options = {"x264-params": "keyint=1:bframes=0"}
     path = clips.write(tmp_path / "intra.mkv", options=options)
     whole, _, _ = read(path)
@@ -110,7 +110,7 @@ def test_damage_near_the_end_costs_one_frame(number, tmp_path):
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 def test_a_lost_frame_leaves_a_gap_and_seeking_knows_of_it(name, tmp_path):
-    """Frames have the same numbers, times and keys read from the start and sought behind it."""
+    """Frames have the same numbers, times and keys read from the start and seeked."""
     path = clips.write(tmp_path / name, codec="mjpeg", pix_fmt="yuvj420p", frames=60)
     for number in (4, 5, 21):
         emptied(path, number)
@@ -181,7 +181,7 @@ def test_of_two_videos_read_at_once_the_damaged_one_is_known(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "h264.mkv", "mpeg4.avi"])
-def test_leaving_early_while_threads_complain_does_not_hang(name, tmp_path):
+def test_leaving_early_while_threads_log_errors_does_not_hang(name, tmp_path):
     path = clips.write(tmp_path / name, **clips.DAMAGED[name])
     data = path.read_bytes()
     rng = np.random.default_rng(3)
@@ -311,7 +311,7 @@ def test_an_image_that_vanishes_is_counted(tmp_path):
         assert source.decode_errors == 1
 
 
-# -- what is no video ---------------------------------------------------------------------------
+# -- files that are not videos -------------------------------------------------------------------
 
 
 @POSIX

@@ -1,4 +1,4 @@
-"""What a frame carries beside its picture never ends a run; orientation in it is heeded once."""
+"""Side data of frames never ends a run; orientation in it is heeded once."""
 
 from __future__ import annotations
 

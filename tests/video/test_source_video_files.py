@@ -69,13 +69,13 @@ def test_seeking_finds_the_frame_that_counting_finds(make_clip, monkeypatch):
         "long.mp4", frames=64, gop=10, options={"bf": "3", "x264-params": "open-gop=1"}
     )
     bounds = [{"start_frame": n} for n in (9, 10, 11, 20, 29, 33, 60, 63)]
-    sought = [read(clip, **b) for b in bounds]
+    seeked = [read(clip, **b) for b in bounds]
 
     def lost(mark, frames):
         raise LostPlaceError
 
     monkeypatch.setattr("humantrack.video.video_file.frames_from", lost)
-    for bound, fast in zip(bounds, sought, strict=True):
+    for bound, fast in zip(bounds, seeked, strict=True):
         slow = read(clip, **bound)
         assert [(f.source_index, f.time_s, f.key) for f in fast] == [
             (f.source_index, f.time_s, f.key) for f in slow

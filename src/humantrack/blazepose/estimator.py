@@ -57,11 +57,11 @@ class BlazePoseEstimator:
         self._shape: tuple[int, ...] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Whom the next frame may show again."""
+        """The people whom the next frame may show again."""
         return {"shape": self._shape, **self._memory.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one with the same arguments stood."""
+        """Restore the state of another one with the same arguments."""
         self._shape = state["shape"]
         self._memory.load_state_dict(state)
 
@@ -69,7 +69,7 @@ class BlazePoseEstimator:
         """One ``People`` per frame.
 
         Strong boxes are dropped where the network sees nobody or a body twice; weak boxes where
-        they continue nobody; people who lost their box for a moment are added (``source`` -1).
+        they continue nobody; people without a detection for a moment are added (``source`` -1).
         """
         return [self._one(f, d) for f, d in zip(frames, detections, strict=True)]
 
@@ -84,16 +84,16 @@ class BlazePoseEstimator:
 
     def _remember(self, found: Sightings) -> list[Remembered]:
         """Renew the memory; gives the remembered person behind each sighting."""
-        numbers = self._memory.recognise(found.box, found.look)
+        numbers = self._memory.recognise(found.box, found.signature)
         people = []
         for i, number in enumerate(numbers):
             flag, region = float(found.landmarks.flag[i]), found.landmarks.next_region[i]
             if number >= 0:
                 person = self._memory.people[number]
                 region = _calmed(region, person.region)
-                person.see(found.box[i], region, flag, found.look[i])
+                person.see(found.box[i], region, flag, found.signature[i])
             else:
-                person = Remembered(found.box[i], region, flag, found.look[i])
+                person = Remembered(found.box[i], region, flag, found.signature[i])
             people.append(person)
         self._memory.after_frame(people)
         return people
@@ -128,7 +128,7 @@ class BlazePoseEstimator:
         n = len(found.source)
         source, boxes = found.source.astype(np.int64), found.box.astype(np.float32)
         code = np.zeros((n, CODE_SIZE), np.float32)
-        code[:, :SIGNATURE_SIZE] = found.look
+        code[:, :SIGNATURE_SIZE] = found.signature
         mask = None
         if self._masks:
             at = found.landmarks.region

@@ -56,7 +56,7 @@ class Stage:
     native_s: float = 0.0
 
     def note(self, difference: float, frame: Frame) -> None:
-        """Keep the difference if it is the largest yet; what is no number is the largest."""
+        """Keep the difference if it is the largest yet; what is not a number is the largest."""
         difference = float(difference) if np.isfinite(difference) else float("inf")
         if self.frame is None or difference > self.largest:
             self.largest, self.frame = difference, frame.source_index

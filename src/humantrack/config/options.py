@@ -1,4 +1,4 @@
-"""The door: the configuration, read once, as the frozen options that every room below takes."""
+"""The configuration, read once, as the frozen options that every lower layer takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the paths of a configuration lead: ``~`` is a home, and all begin where the user was."""
+"""Paths of a configuration: ``~`` is a home, and all are relative to the user's folder."""
 
 from __future__ import annotations
 

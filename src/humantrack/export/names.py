@@ -1,4 +1,4 @@
-"""Which names the files of an export take, from what the user gave as the output."""
+"""Names of an export's files, from what the user gave as the output."""
 
 from __future__ import annotations
 

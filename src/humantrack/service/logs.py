@@ -43,6 +43,6 @@ def say(event: str, **facts: Any) -> None:
     _log.info(event, extra={"facts": facts})
 
 
-def complain(event: str, *, trace: bool = False, **facts: Any) -> None:
+def error(event: str, *, trace: bool = False, **facts: Any) -> None:
     """Log that something went wrong, with the current exception's traceback if asked for."""
     _log.error(event, exc_info=trace, extra={"facts": facts})

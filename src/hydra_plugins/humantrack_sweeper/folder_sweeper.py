@@ -1,4 +1,4 @@
-"""What Hydra knows as ``hydra/sweeper=folder``; all it does is in ``humantrack.sweep``.
+"""Registers ``hydra/sweeper=folder`` with Hydra; all it does is in ``humantrack.sweep``.
 
 Hydra imports this in every program of the environment, so nothing large is imported up here.
 """

@@ -1,4 +1,4 @@
-"""What every export format is, and the list of them."""
+"""Base class of export formats, and the list of them."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ class Format:
     def load(self) -> type[Exporter]:
         """The exporter's class."""
         module, name = self.place.split(":")
-        room = importlib.import_module(f"humantrack.export.formats.{module}")
-        kind: type[Exporter] = getattr(room, name)
+        imported = importlib.import_module(f"humantrack.export.formats.{module}")
+        kind: type[Exporter] = getattr(imported, name)
         return kind
 
 
