@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from humantrack.config.load import load_config
 from humantrack.errors import DependencyError
-from humantrack.session import Kept, models_key
+from humantrack.session import Kept, jobs_may_use_gpu, models_key
 from humantrack.sweep import devices, launchers
 from humantrack.sweep.devices import gpus_of, own_gpu, worker_count
 
@@ -100,6 +100,30 @@ def test_launchers_are_fitted_to_the_machine(monkeypatch):
     assert launchers.fit_launcher(launcher("x.SlurmLauncher"), None) == 1000
     assert launchers.fit_launcher(launcher("x.SlurmLauncher"), 50) == 50
     assert launchers.fit_launcher(launcher("x.BasicLauncher"), 7) == 7
+
+
+def test_gpus_that_no_job_uses_set_no_limit(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(launchers, "_is_there", lambda package: True)
+    joblib = launcher("x.JoblibLauncher", n_jobs=-1)
+    launchers.fit_launcher(joblib, None, may_use_gpu=False)
+    assert joblib.hydra.launcher.n_jobs == 8
+    assert launchers.fit_launcher(launcher("x.LocalLauncher"), None, may_use_gpu=False) == 8
+
+
+def test_what_jobs_may_use_a_gpu():
+    def config(*overrides):
+        cfg = load_config("video.source=clips", *(o for o in overrides if "," not in o))
+        OmegaConf.set_struct(cfg, False)
+        cfg.hydra = {"overrides": {"task": list(overrides)}}
+        return jobs_may_use_gpu(cfg)
+
+    assert not config("tracker=embedded")
+    assert not config("tracker=embedded", "phalp.n_init=1,2")
+    assert config("tracker=embedded,hmr2")
+    assert config("tracker=hmr2")
+    assert config("device=cuda")
 
 
 def test_a_launcher_whose_package_is_missing_names_the_extra(monkeypatch):
