@@ -20,7 +20,7 @@
     ├── OutOfMemoryError       17   the machine, or a limit set on it, has not enough memory
     ├── SweepError             15   not one clip of a sweep succeeded
     │   └── PartialSweepError  14   ... or some did and some did not
-    ├── SelectionError         16   tracks or frames to export are not in the results
+    ├── SelectionError         18   tracks or frames to export are not in the results
     └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
         ├── HangupError       129   ... by SIGHUP: the terminal was closed
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
