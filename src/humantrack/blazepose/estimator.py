@@ -12,7 +12,7 @@ from humantrack.blazepose.fit import fit_bodies
 from humantrack.blazepose.masks import image_masks
 from humantrack.blazepose.memory import Memory, Remembered
 from humantrack.blazepose.network import LandmarkNetwork
-from humantrack.blazepose.people import Sightings, find_people
+from humantrack.blazepose.people import STRONG, Sightings, find_people
 from humantrack.blazepose.turn_guard import MIRROR
 from humantrack.body import Mannequin
 from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
@@ -35,6 +35,7 @@ class BlazePoseEstimator:
         masks: give silhouettes.
         threads: see :func:`humantrack.models.session`.
         aspect: (width, height) boxes are grown to, which the crop cameras refer to; None: as found.
+        strong: score from which on a box is believed where nobody is expected.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class BlazePoseEstimator:
         masks: bool = True,
         threads: int | None = None,
         aspect: Aspect | None = NETWORK_ASPECT,
+        strong: float = STRONG,
     ) -> None:
         self._body, self._smooth, self._masks = body, smooth, masks
+        self._strong = strong
         self._aspect = aspect
         self._network = LandmarkNetwork(threads)
         self.reset()
@@ -77,7 +80,7 @@ class BlazePoseEstimator:
         if frame.is_shot_start or frame.rgb.shape != self._shape:
             self._memory.clear()
             self._shape = frame.rgb.shape
-        found = find_people(self._network, frame, detections, self._memory)
+        found = find_people(self._network, frame, detections, self._memory, strong=self._strong)
         people = self._remember(found)
         bodies = self._fit(frame, found, people)
         return self._package(frame, detections, found, bodies)

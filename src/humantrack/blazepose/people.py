@@ -58,14 +58,22 @@ class Sightings:
 
 
 def find_people(
-    network: LandmarkNetwork, frame: Frame, detections: Detections, memory: Memory
+    network: LandmarkNetwork,
+    frame: Frame,
+    detections: Detections,
+    memory: Memory,
+    *,
+    strong: float = STRONG,
 ) -> Sightings:
     """Landmarks of everybody in a frame, each body once.
 
-    Boxes given by a user are all kept as they are; a detector's are checked.
+    Boxes given by a user are all kept as they are; a detector's are checked: those below the
+    score ``strong`` must continue somebody.
     """
     given = detections.gt_id is not None or detections.annotation is not None
-    rows: IntArray = np.arange(len(detections)) if given else _believable(detections, memory)
+    rows: IntArray = (
+        np.arange(len(detections)) if given else _believable(detections, memory, strong)
+    )
     boxes = detections.xyxy_px[rows].astype(np.float64)
     score = detections.score[rows].astype(np.float64)
     cropper = Cropper(frame.rgb)
@@ -98,11 +106,11 @@ def similarity(a: Landmarks, b: Landmarks) -> FloatArray:
     return np.asarray(np.exp(-((apart / (_SAME_SPREAD * side[..., None])) ** 2)).mean(axis=-1))
 
 
-def _believable(detections: Detections, memory: Memory) -> IntArray:
+def _believable(detections: Detections, memory: Memory, strong: float) -> IntArray:
     """Rows of the strong boxes, and of the weak ones that continue somebody."""
-    strong = detections.score >= STRONG
+    is_strong = detections.score >= np.float32(strong)
     continues = memory.continued_by(detections.xyxy_px) >= 0
-    return np.flatnonzero(strong | continues)
+    return np.flatnonzero(is_strong | continues)
 
 
 def _look_at_boxes(
