@@ -133,7 +133,7 @@ def test_any_whole_number_stays_itself(number, key):
 
 
 EXAMPLE = re.compile(r"(?<![\w.{/])([A-Za-z_]\w*(?:\.\w+)*)=(\"[^\"]*\"|'[^']*'|[^\s`,;)]+)")
-PLACEHOLDER = re.compile(r"FILE|FOLDER|NAME|[<>|]|\.\.\.|^(CLIP|VIDEO|OUT)$")
+PLACEHOLDER = re.compile(r"FILE|FOLDER|NAME|[<>|]|\.\.\.|^(CLIP|VIDEO|OUT|N)$")
 
 
 def shown():
@@ -171,8 +171,7 @@ def command_lines():
 @pytest.mark.parametrize("examples", command_lines(), ids=lambda line: f"{len(line)}-{line[0]}")
 def test_examples_go_through_the_command(examples, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    is_placed = any(example.startswith("video.output_dir=") for example in examples)
-    [cfg] = run(*([] if is_placed else [f"video.output_dir={tmp_path}/out"]), *examples)
+    [cfg] = run("hydra.run.dir=out", "hydra.output_subdir=null", *examples)
     parse_time(cfg.video.start_time)
     parse_time(cfg.video.end_time)
 

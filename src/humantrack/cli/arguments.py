@@ -164,13 +164,21 @@ def _check_config(args: argparse.Namespace, folders: list[Path]) -> None:
 
 
 def _search_path(overrides: list[str]) -> list[Path]:
-    """Folders of configs that ``hydra.searchpath`` adds."""
+    """Folders of configs that ``hydra.searchpath`` adds.
+
+    Raises:
+        ConfigError: if one is not there.
+    """
     found = []
     for text in overrides:
         override = parsed(text) if text.startswith("hydra.searchpath=") else None
         value = None if override is None else override.value()
         if isinstance(value, list):
-            found += [Path(str(v).removeprefix("file://")) for v in value]
+            folders = [str(v) for v in value if not str(v).startswith("pkg://")]
+            found += [Path(folder.removeprefix("file://")) for folder in folders]
+    for folder in found:
+        if not folder.is_dir():
+            raise ConfigError("no such folder", where=f"hydra.searchpath=[{folder}]")
     return [p for p in found if p != conf_dir()]
 
 
