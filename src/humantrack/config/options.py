@@ -58,8 +58,8 @@ def with_values(cfg: Any, **values: Any) -> Any:
     """A copy with other values; ``__`` in a name stands for a dot. The original stays as it is."""
     changed = cfg.copy()
     for name, value in values.items():
-        value = literal(value) if isinstance(value, str) else value
-        OmegaConf.update(changed, name.replace("__", "."), value)
+        as_is = literal(value) if isinstance(value, str) else value
+        OmegaConf.update(changed, name.replace("__", "."), as_is)
     return changed
 
 
