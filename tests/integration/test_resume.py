@@ -196,10 +196,11 @@ def test_a_kill_at_any_frame_changes_nothing(wrecks, clip, whole, tmp_path):
         assert_whole(out, whole)
 
 
-def test_a_run_goes_on_where_it_was_and_tells_so(wreck, clip, whole, capsys):
-    done = track(clip, wreck)
+def test_a_run_goes_on_where_it_was_and_tells_so(wreck, clip, whole, caplog):
+    with caplog.at_level("INFO", "humantrack"):
+        done = track(clip, wreck)
     assert done.resumed_from == 24
-    assert f"resuming {NAME} at frame 24" in capsys.readouterr().err
+    assert f"resuming {NAME} at frame 24" in caplog.text
     assert json.loads(files(wreck)["meta"].read_text())["resumed_from"] == 24
     assert_whole(wreck, whole)
 
