@@ -196,10 +196,11 @@ def test_a_kill_at_any_frame_changes_nothing(killed_runs, clip, whole, tmp_path)
         assert_whole(out, whole)
 
 
-def test_a_run_goes_on_where_it_was_and_tells_so(killed_run, clip, whole, capsys):
-    done = track(clip, killed_run)
+def test_a_run_goes_on_where_it_was_and_tells_so(killed_run, clip, whole, caplog):
+    with caplog.at_level("INFO", "humantrack"):
+        done = track(clip, killed_run)
     assert done.resumed_from == 24
-    assert f"resuming {NAME} at frame 24" in capsys.readouterr().err
+    assert f"resuming {NAME} at frame 24" in caplog.text
     assert json.loads(files(killed_run)["meta"].read_text())["resumed_from"] == 24
     assert_whole(killed_run, whole)
 
