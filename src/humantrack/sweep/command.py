@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,7 @@ def sweep_over(
     overrides = {
         o.get_key_element(): o for o in OverridesParser.create().parse_overrides([*arguments])
     }
-    if OUTPUT in overrides and overrides[OUTPUT].is_sweep_override():
-        raise ConfigError(
-            "each clip of a sweep has a folder of its own already",
-            where=f"{OUTPUT}={overrides[OUTPUT].get_value_string()}",
-            hint="give one folder for all",
-        )
-    if batch is not None and (type(batch) is not int or batch < 1):
-        raise ConfigError("must be at least 1", where=f"hydra.sweeper.max_batch_size={batch}")
+    _check(overrides, batch)
     home = _home(config)
     keys = config.sweep
     shard = parse_shard(keys.shard)
@@ -71,10 +64,7 @@ def sweep_over(
     fixed = [as_text(o) for o in overrides.values() if not o.is_sweep_override()]
     if OVERWRITE in overrides and overrides[OVERWRITE].value() is True:
         fixed.append("sweep.resume=false")
-    for override in overrides.values():
-        key, is_swept = override.get_key_element(), override.is_discrete_sweep()
-        for value in override.sweep_iterator() if is_swept else [override.value()]:
-            check_number(key, value)
+    _check_numbers(overrides.values())
     combinations = combine(swept) if swept else [[]]
     check([[*fixed, *some] for some in combinations])
     reports = new_reports_folder(home)
@@ -102,6 +92,25 @@ def _home(config: Any) -> Path:
     """The sweep's folder: ``video.output_dir`` unless Hydra is told of another."""
     named, hydras = str(config.video.output_dir), str(config.hydra.sweep.dir)
     return Path(expanded(named) if hydras == hydras_folder(named) else hydras)
+
+
+def _check(overrides: Mapping[str, Override], batch: int | None) -> None:
+    """Refuse values that no job could be run with."""
+    if OUTPUT in overrides and overrides[OUTPUT].is_sweep_override():
+        raise ConfigError(
+            "each clip of a sweep has a folder of its own already",
+            where=f"{OUTPUT}={overrides[OUTPUT].get_value_string()}",
+            hint="give one folder for all",
+        )
+    if batch is not None and (type(batch) is not int or batch < 1):
+        raise ConfigError("must be at least 1", where=f"hydra.sweeper.max_batch_size={batch}")
+
+
+def _check_numbers(overrides: Iterable[Override]) -> None:
+    for override in overrides:
+        key, is_swept = override.get_key_element(), override.is_discrete_sweep()
+        for value in override.sweep_iterator() if is_swept else [override.value()]:
+            check_number(key, value)
 
 
 def clips_named(source: Override | None, *, recursive: bool, home: Path) -> list[Clip]:

@@ -6,6 +6,7 @@ An entry point names a subclass of ``Exporter`` that says its suffix, or a ``For
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from humantrack.errors import ConfigError
@@ -15,7 +16,7 @@ from humantrack.plugins import Registry
 EXPORTERS = Registry(
     "format",
     "humantrack.exporters",
-    {name: lambda kind=kind: kind for name, kind in FORMATS.items()},
+    {name: partial(FORMATS.__getitem__, name) for name in FORMATS},
 )
 
 
