@@ -142,7 +142,7 @@ class Forgets(Remembers):
 
 
 @pytest.mark.parametrize("kind", [Remembers, Forgets])
-def test_a_hook_of_ones_own_means_no_checkpoint_unless_it_has_a_state(kind, clip, tmp_path, capsys):
+def test_a_hook_of_ones_own_means_no_checkpoint_unless_it_has_a_state(kind, clip, tmp_path, caplog):
     stop = Event()
     write = ResultsWriter.write
 
@@ -154,7 +154,7 @@ def test_a_hook_of_ones_own_means_no_checkpoint_unless_it_has_a_state(kind, clip
     with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedRunError):
         patch.setattr(ResultsWriter, "write", stopping)
         track(clip, tmp_path, "render.enable=false", stop=stop, kind=kind)
-    said = capsys.readouterr().err
+    said = caplog.text
     assert ("run_additional_models of its own" in said) == (kind is Remembers)
     assert said.count("no checkpoints") == (kind is Remembers)
     assert files(tmp_path)["checkpoint"].exists() == (kind is Forgets)

@@ -105,11 +105,11 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_left_alone(
 
 
 @pytest.mark.parametrize("spoil", [other_settings, damaged, no_piece])
-def test_with_leave_to_overwrite_the_run_starts_anew(spoil, killed_run, clip, tmp_path, capsys):
+def test_with_leave_to_overwrite_the_run_starts_anew(spoil, killed_run, clip, tmp_path, caplog):
     options, reason = spoil(killed_run, clip, tmp_path)
     done = track(clip, killed_run, *options, "checkpoint.every_s=1000")
     assert done.resumed_from == 0
-    said = capsys.readouterr().err
+    said = caplog.text
     assert "starting anew" in said
     assert reason in said
     assert done.frames == len(joblib.load(done.results)) == FRAMES
@@ -118,8 +118,8 @@ def test_with_leave_to_overwrite_the_run_starts_anew(spoil, killed_run, clip, tm
 
 
 @pytest.mark.parametrize("option", ["checkpoint.resume=false", "checkpoint.enable=false"])
-def test_starting_anew_on_request(option, killed_run, clip, capsys):
+def test_starting_anew_on_request(option, killed_run, clip, caplog):
     done = track(clip, killed_run, option, "video.end_frame=8", "render.enable=false")
     assert (done.resumed_from, done.frames) == (0, 8)
-    assert "anew" not in capsys.readouterr().err
+    assert "anew" not in caplog.text
     assert not files(killed_run)["checkpoint"].exists()
