@@ -127,6 +127,9 @@ def check_overrides(overrides: list[str], folders: Sequence[Path] = ()) -> None:
 def _check_key(override: Override, name: str) -> None:
     known = keys_by_name()
     is_section = any(k.startswith(f"{name}.") for k in known)
+    section, dot, _ = name.partition(".")
+    if override.is_add() and dot and not any(k.startswith(f"{section}.") for k in known):
+        return  # +mine.key=3, for a class of the user's
     if name not in known and not (is_section and override.is_delete()):
         raise ConfigError("unknown key", where=name or override.input_line, hint=nearest(name))
     if override.is_delete():
