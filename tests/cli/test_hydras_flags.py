@@ -60,6 +60,8 @@ REFUSED = {
     "hydra.mode=x video.source=a": "RUN, MULTIRUN",
     "hydra.run.dir= video.source=a": "hydra.run.dir",
     "hydra.searchpath=nosuch video.source=a": "hydra.searchpath",
+    "hydra.searchpath=[nosuch] video.source=a": "no such folder: hydra.searchpath=[nosuch]",
+    "hydra.searchpath=[file://nosuch] video.source=a": "no such folder",
     "~video.source": "a key cannot be taken away: ~video.source",
     "~video.source=a video.source=b": "~video.source",
     "~seed": "default, 42",

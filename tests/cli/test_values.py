@@ -133,7 +133,7 @@ def test_any_whole_number_stays_itself(number, key):
 
 
 EXAMPLE = re.compile(r"(?<![\w.{/])([A-Za-z_]\w*(?:\.\w+)*)=(\"[^\"]*\"|'[^']*'|[^\s`,;)]+)")
-PLACEHOLDER = re.compile(r"FILE|FOLDER|NAME|[<>|]|\.\.\.|^(CLIP|VIDEO|OUT)$")
+PLACEHOLDER = re.compile(r"FILE|FOLDER|NAME|[<>|]|\.\.\.|^(CLIP|VIDEO|OUT|N)$")
 
 
 def shown():
@@ -159,11 +159,19 @@ def test_the_pages_show_examples():
     assert {"video.source", "video.start_time", "phalp.n_init", "render.type"} <= keys
 
 
-@pytest.mark.parametrize("example", shown())
-def test_an_example_goes_through_the_command(example, run, tmp_path, monkeypatch):
+def command_lines():
+    """The examples, several to a line: a key's first example in the first line, and so on."""
+    by_key = {}
+    for example in shown():
+        by_key.setdefault(example.partition("=")[0], []).append(example)
+    most = max(map(len, by_key.values()))
+    return [[some[n] for some in by_key.values() if n < len(some)] for n in range(most)]
+
+
+@pytest.mark.parametrize("examples", command_lines(), ids=lambda line: f"{len(line)}-{line[0]}")
+def test_examples_go_through_the_command(examples, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    base = [] if example.startswith("video.output_dir=") else [f"video.output_dir={tmp_path}/out"]
-    [cfg] = run(*base, example)
+    [cfg] = run("hydra.run.dir=out", "hydra.output_subdir=null", *examples)
     parse_time(cfg.video.start_time)
     parse_time(cfg.video.end_time)
 

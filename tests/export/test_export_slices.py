@@ -96,7 +96,11 @@ def rows_of(name, files):
         return [(a["track_id"], a["image_id"] - 1, {**a, "id": 0}) for a in every]
     frames = joblib.load(file).values()
     return [
-        (track, f["time"], {k: np.asarray(f[k][i]).tolist() for k in ("bbox", "camera", "3d_joints")})
+        (
+            track,
+            f["time"],
+            {k: np.asarray(f[k][i]).tolist() for k in ("bbox", "camera", "3d_joints")},
+        )
         for f in frames
         for i, track in enumerate(f["tid"])
     ]

@@ -39,6 +39,7 @@ def test_the_wheel_holds_conf_models_and_notices(wheel):
         "humantrack/conf/hydra/launcher/submitit_local.yaml",
         "hydra_plugins/humantrack_sweeper/folder_sweeper.py",
         "hydra_plugins/humantrack_ray_launcher/ray_launcher.py",
+        "humantrack/py.typed",
         "humantrack/models/nanodet_person.onnx",
         "humantrack/models/blazepose_full.onnx",
         "humantrack/models/body24.npz",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,3 +63,16 @@ def drop(page, path: Path, name: str) -> None:
           new DragEvent(kind, {dataTransfer: transfer, bubbles: true, cancelable: true}));
     }"""
     page.evaluate(code, [base64.b64encode(path.read_bytes()).decode(), name])
+
+
+def card(page, name):
+    return page.locator("#jobs .card").filter(has_text=name)
+
+
+def viewer_at(page, row: int):
+    """Wait until a row is shown in 3D."""
+    expect(page.locator(".viewer")).to_have_attribute("data-shown", str(row))
+
+
+def open_clip(page):
+    expect(page.locator(".viewer")).to_have_attribute("data-shown", re.compile(r"\d+"))

@@ -12,7 +12,7 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 
 from humantrack.config.load import check_overrides, conf_dir
-from humantrack.config.quoting import in_quotes, parsed
+from humantrack.config.quoting import parsed, quoted
 from humantrack.config.values import as_meant, exists, expanded
 from humantrack.errors import ConfigError
 from humantrack.sweep.clips import split_list
@@ -68,7 +68,7 @@ def clips_as_meant(argument: str) -> str:
     by_hydra = _CALL_OR_QUOTE.match(value) and parsed(f"video.source={value}") is not None
     if by_hydra and not exists(value):
         return argument
-    return f"{name}={in_quotes(value)}"
+    return f"{name}={quoted(value)}"
 
 
 def _apart(parser: argparse.ArgumentParser, arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -164,13 +164,21 @@ def _check_config(args: argparse.Namespace, folders: list[Path]) -> None:
 
 
 def _search_path(overrides: list[str]) -> list[Path]:
-    """Folders of configs that ``hydra.searchpath`` adds."""
+    """Folders of configs that ``hydra.searchpath`` adds.
+
+    Raises:
+        ConfigError: if one is not there.
+    """
     found = []
     for text in overrides:
         override = parsed(text) if text.startswith("hydra.searchpath=") else None
         value = None if override is None else override.value()
         if isinstance(value, list):
-            found += [Path(str(v).removeprefix("file://")) for v in value]
+            folders = [str(v) for v in value if not str(v).startswith("pkg://")]
+            found += [Path(folder.removeprefix("file://")) for folder in folders]
+    for folder in found:
+        if not folder.is_dir():
+            raise ConfigError("no such folder", where=f"hydra.searchpath=[{folder}]")
     return [p for p in found if p != conf_dir()]
 
 

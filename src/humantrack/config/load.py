@@ -95,7 +95,8 @@ def _own_hydra() -> Iterator[None]:
     try:
         yield
     finally:
-        hydra.hydra = outer
+        for held in (hydra, GlobalHydra.instance()):  # composing leaves a copy in its place
+            held.hydra = outer
         base.version_base = version
 
 

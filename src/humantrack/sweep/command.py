@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ from hydra.core.override_parser.types import Glob, Override
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from humantrack.config.paths import hydras_folder
+from humantrack.config.quoting import from_literal
 from humantrack.config.ranges import check_number
+from humantrack.config.values import expanded
 from humantrack.errors import ConfigError
 from humantrack.sweep.clips import Clip, Pattern, find_clips
 from humantrack.sweep.folders import parse_shard
@@ -52,15 +55,8 @@ def sweep_over(
     overrides = {
         o.get_key_element(): o for o in OverridesParser.create().parse_overrides([*arguments])
     }
-    if OUTPUT in overrides and overrides[OUTPUT].is_sweep_override():
-        raise ConfigError(
-            "each clip of a sweep has a folder of its own already",
-            where=f"{OUTPUT}={overrides[OUTPUT].get_value_string()}",
-            hint="give one folder for all",
-        )
-    if batch is not None and (type(batch) is not int or batch < 1):
-        raise ConfigError("must be at least 1", where=f"hydra.sweeper.max_batch_size={batch}")
-    home = Path(config.hydra.sweep.dir)
+    _check(overrides, batch)
+    home = _home(config)
     keys = config.sweep
     shard = parse_shard(keys.shard)
     clips = clips_named(overrides.pop(SOURCE, None), recursive=keys.recursive, home=home)
@@ -68,10 +64,7 @@ def sweep_over(
     fixed = [as_text(o) for o in overrides.values() if not o.is_sweep_override()]
     if OVERWRITE in overrides and overrides[OVERWRITE].value() is True:
         fixed.append("sweep.resume=false")
-    for override in overrides.values():
-        key, is_swept = override.get_key_element(), override.is_discrete_sweep()
-        for value in override.sweep_iterator() if is_swept else [override.value()]:
-            check_number(key, value)
+    _check_numbers(overrides.values())
     combinations = combine(swept) if swept else [[]]
     check([[*fixed, *some] for some in combinations])
     reports = new_reports_folder(home)
@@ -93,6 +86,31 @@ def sweep_over(
     )
     OmegaConf.save(config, home / "multirun.yaml")
     return run_sweep(sweep, launch, console)
+
+
+def _home(config: Any) -> Path:
+    """The sweep's folder: ``video.output_dir`` unless Hydra is told of another."""
+    named, hydras = str(config.video.output_dir), str(config.hydra.sweep.dir)
+    return Path(expanded(named) if hydras == hydras_folder(named) else hydras)
+
+
+def _check(overrides: Mapping[str, Override], batch: int | None) -> None:
+    """Refuse values that no job could be run with."""
+    if OUTPUT in overrides and overrides[OUTPUT].is_sweep_override():
+        raise ConfigError(
+            "each clip of a sweep has a folder of its own already",
+            where=f"{OUTPUT}={overrides[OUTPUT].get_value_string()}",
+            hint="give one folder for all",
+        )
+    if batch is not None and (type(batch) is not int or batch < 1):
+        raise ConfigError("must be at least 1", where=f"hydra.sweeper.max_batch_size={batch}")
+
+
+def _check_numbers(overrides: Iterable[Override]) -> None:
+    for override in overrides:
+        key, is_swept = override.get_key_element(), override.is_discrete_sweep()
+        for value in override.sweep_iterator() if is_swept else [override.value()]:
+            check_number(key, value)
 
 
 def clips_named(source: Override | None, *, recursive: bool, home: Path) -> list[Clip]:
@@ -117,7 +135,7 @@ def clips_named(source: Override | None, *, recursive: bool, home: Path) -> list
     elif source.is_sweep_override():
         raise ConfigError("not a list of clips", where=source.input_line)
     else:
-        named = str(value)
+        named = from_literal(str(value))
     return find_clips(named, recursive=recursive, leave_out=home)
 
 

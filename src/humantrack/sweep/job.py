@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -95,24 +96,18 @@ def run_job(
     if reports.is_over:
         return None
     reports.say(number, BEGUN)
-
     taken_over = Event()
 
     def lose() -> None:
         taken_over.set()
         stop.set()
 
-    def watch() -> None:
-        if reports.is_stopped:
-            stop.set()
-
     try:
-        with Claim(
-            folder / CLAIM, lost_after_s=lost_after_s, watch=watch, on_lost=lose
-        ), log_to(folder / LOG):  # fmt: skip
-            if not resume and not reports.has_said(number, REDONE):
-                _forget_results(folder)
-                reports.say(number, REDONE)
+        watch = partial(_pass_on, reports, stop)
+        claim = Claim(folder / CLAIM, lost_after_s=lost_after_s, watch=watch, on_lost=lose)
+        with claim, log_to(folder / LOG):
+            if not resume:
+                _begin_anew(folder, reports, number)
             done = finished(folder, fingerprint)
             sys.stderr.write("finished before\n" if done else "")
             ended = done or _attempts(work, explain, stop, retries)
@@ -120,17 +115,40 @@ def run_job(
         ended = Outcome(status=out.HELD)
     except HumantrackError as error:  # the folder cannot be written
         ended = _failure(error, None)
+    if ended.status == out.STOPPED:
+        ended = _why_stopped(ended, reports, is_lost=taken_over.is_set())
+    _report(reports, number, ended, max_failures)
+    return ended
+
+
+def _why_stopped(ended: Outcome, reports: Reports, *, is_lost: bool) -> Outcome:
+    """Another process has the job, or this one alone was stopped; else the sweep was."""
     alone = not _sweeping.is_set() and not reports.is_stopped
-    if ended.status == out.STOPPED and (taken_over.is_set() or alone):
-        status = out.HELD if taken_over.is_set() else out.PREEMPTED
-        ended = dataclasses.replace(ended, status=status)
+    status = out.HELD if is_lost else out.PREEMPTED if alone else out.STOPPED
+    return dataclasses.replace(ended, status=status)
+
+
+def _begin_anew(folder: Path, reports: Reports, number: str) -> None:
+    """Forget what is there, once in a sweep."""
+    if not reports.has_said(number, REDONE):
+        _forget_results(folder)
+        reports.say(number, REDONE)
+
+
+def _pass_on(reports: Reports, stop: Event) -> None:
+    """Stop this job too if the sweep was stopped."""
+    if reports.is_stopped:
+        stop.set()
+
+
+def _report(reports: Reports, number: str, ended: Outcome, max_failures: int | None) -> None:
+    """Say how a job ended, and end the sweep if that is a reason to."""
     reports.end(number, ended)
     if ended.status == out.STOPPED:
         reports.stop()
     too_many = max_failures is not None and ended.status == out.FAILED
     if too_many and reports.failures() > (max_failures or 0):
         reports.enough()
-    return ended
 
 
 def wait_out_interrupts() -> None:
@@ -148,7 +166,7 @@ def wait_out_interrupts() -> None:
 def _forget_results(folder: Path) -> None:
     """Remove what finished and unfinished results are known by, so that the clip is done anew.
 
-    Once in a sweep: a job of it that is taken up again goes on with its own work.
+    Once in a sweep: a job of it that is run again resumes its own work.
     """
     for ending in ("*.meta.json", "*.checkpoint"):
         for path in (folder / "results").glob(ending):
