@@ -6,6 +6,7 @@ import os
 import sys
 
 import pytest
+from omegaconf import OmegaConf
 
 from humantrack.cli.main import main
 
@@ -264,3 +265,48 @@ def test_a_sweep_with_a_file_in_other_processes(own, data, tmp_path):
     clip = data / "demo_small.mp4"
     main([*HERE, "-m", "hydra/launcher=joblib", f"video.source={clip}"])
     assert (tmp_path / "2024_10" / clip.name / "results" / "demo_demo_small.pkl").is_file()
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("video.start_time", "010", 10),
+        ("video.start_time", "1:30", "1:30"),
+        ("video.start_time", "1:02:03.5", "1:02:03.5"),
+        ("video.start_time", "90.", 90),
+        ("video.start_time", "1e1", 10),
+        ("video.start_time", "-1", -1),
+        ("video.end_frame", "010", 10),
+        ("video.end_frame", "1_000", 1000),
+        ("seed", "1e3", 1000),
+        ("seed", "9223372036854775807", 2**63 - 1),
+        ("phalp.alpha", "007", 7.0),
+    ],
+)
+def test_numbers_are_those_of_the_command_line(key, text, value, run, own):
+    section, _, leaf = key.rpartition(".")
+    own(f"{section}:\n  {leaf}: {text}\n" if section else f"{leaf}: {text}\n")
+    [cfg] = run(*HERE)
+    [typed] = run(f"{key}={text}")
+    for one in (cfg, typed):
+        assert OmegaConf.select(one, key) == value
+
+
+@pytest.mark.parametrize("text", ["0x10", "1:60", "-5", ".inf", "yes"])
+def test_what_is_no_time_is_none_in_a_file_either(text, refused, own):
+    own(f"video:\n  start_time: {text}\n")
+    assert "mine.yaml:2" in refused(*HERE)
+
+
+def test_a_clock_is_no_number_of_frames(refused, own):
+    own("video:\n  end_frame: 1:30\n")
+    assert "mine.yaml:2" in refused(*HERE)
+
+
+@pytest.mark.parametrize("text", ["video: [1]\n", "video: clip.mp4\n"])
+def test_a_section_with_a_value_is_called_a_section(text, refused, own):
+    own(text)
+    said = refused(*HERE)
+    assert "mine.yaml:1" in said
+    assert "takes no value" in said
+    assert "video.source" in said

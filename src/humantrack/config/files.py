@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,14 @@ from omegaconf import OmegaConf
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
 
-from humantrack.config.load import broken_yaml, conf_dir, nearest
+from humantrack.config.load import broken_yaml, conf_dir, nearest, not_one_value
 from humantrack.config.schema import Config, KeyInfo
 from humantrack.config.values import keys_by_name
 from humantrack.errors import ConfigError
 
-_TEXT, _NULL, _NUMBER = (f"tag:yaml.org,2002:{t}" for t in ("str", "null", "float"))
+_TEXT, _NULL, _NUMBER, _INT = (
+    f"tag:yaml.org,2002:{t}" for t in ("str", "null", "float", "int")
+)
 _NOT_OURS = ("defaults", "hydra")
 """Keys of a file that are Hydra's."""
 
@@ -171,6 +174,9 @@ def _faults(node: yaml.MappingNode, path: Path, prefix: str) -> Iterator[ConfigE
         place = f"{path}:{entry.line}"
         if entry.key is None:
             section, _, leaf = entry.name.partition(".")
+            if any(k.startswith(f"{entry.name}.") for k in keys_by_name()):
+                yield not_one_value(entry.name, place)
+                continue
             is_flat = entry.name in keys_by_name()
             hint = f"write {section}: and under it {leaf}:" if is_flat else nearest(entry.name)
             yield ConfigError(f"unknown key {entry.name}", where=place, hint=hint)
@@ -224,14 +230,37 @@ def _as_meant(key: KeyInfo, node: yaml.Node) -> yaml.Node:
     text = node.value
     if key.takes_null and text.lower() in ("", "null", "none", "~"):
         is_name = key.path and text.lower() == "none" and Path(text).exists()
-        return node if is_name else yaml.ScalarNode(_NULL, "null", node.start_mark, node.end_mark)
+        return node if is_name else _scalar(_NULL, "null", node)
     if key.kind in ("path", "text") and node.tag != _NULL:
-        return yaml.ScalarNode(_TEXT, text, node.start_mark, node.end_mark)
-    if key.kind == "int" and node.tag == _NUMBER:
-        whole = re.fullmatch(r"([-+]?[\d_]+)\.0*", text)
-        tag = "tag:yaml.org,2002:int"
-        return yaml.ScalarNode(tag, whole[1], node.start_mark, node.end_mark) if whole else node
+        return _scalar(_TEXT, text, node)
+    if key.kind in ("int", "float", "time"):
+        return _number(key.kind, node)
     return node
+
+
+def _number(kind: str, node: yaml.ScalarNode) -> yaml.Node:
+    """A number as the command line reads it: YAML takes 010 for eight, and 1:30 for ninety."""
+    number = _finite(node.value)
+    if number is None:
+        is_text = kind == "time" or ":" in node.value
+        return _scalar(_TEXT, node.value, node) if is_text else node
+    if kind == "float":
+        return _scalar(_NUMBER, repr(float(number)), node)
+    if number % 1 == 0:
+        return _scalar(_INT, str(int(number)), node)
+    return _scalar(_NUMBER, repr(number), node)
+
+
+def _finite(text: str) -> int | float | None:
+    for read in (int, float):
+        with contextlib.suppress(ValueError):
+            number = read(text)
+            return number if math.isfinite(number) else None
+    return None
+
+
+def _scalar(tag: str, text: str, node: yaml.ScalarNode) -> yaml.ScalarNode:
+    return yaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
 
 
 def _packages(config_path: str, header: str | None) -> tuple[str, ...]:

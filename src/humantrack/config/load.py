@@ -131,6 +131,8 @@ def _check_key(override: Override, name: str) -> None:
     if override.is_add() and dot and not any(k.startswith(f"{section}.") for k in known):
         return  # +mine.key=3, for a class of the user's
     if name not in known and not (is_section and override.is_delete()):
+        if is_section:
+            raise not_one_value(name)
         raise ConfigError("unknown key", where=name or override.input_line, hint=nearest(name))
     if override.is_delete():
         default = f" for its default, {known[name].default}" if name in known else ""
@@ -150,6 +152,8 @@ def _folders_in(folder: Path) -> list[Path]:
 
 def _quoting_hint(text: str) -> str:
     name, equals, value = text.partition("=")
+    if not equals and text in keys_by_name():
+        return f"give it a value: {text}=..."
     if not equals:
         return f"write key=value, e.g. {shlex.quote(f'video.source={text}')}"
     return f"put special characters in two sorts of quotes: '{name}=\"{value}\"'"
@@ -168,6 +172,16 @@ def nearest(name: str, section: str = "") -> str:
     if close:
         return "did you mean " + " or ".join(close[:3]) + "?"
     return "all keys are in docs/configuration.md and `humantrack --cfg job`"
+
+
+def not_one_value(section: str, where: object = None) -> ConfigError:
+    """What there is to say of a section that is given a value as if it were a key."""
+    keys = [k for k in keys_by_name() if k.startswith(f"{section}.")]
+    hint = f"its keys are {', '.join(keys[:3])}" + (" and others" if len(keys) > 3 else "")
+    what = "this is a section and takes no value"
+    if where is None:
+        return ConfigError(what, where=section, hint=hint)
+    return ConfigError(f"{section}: {what}", where=where, hint=hint)
 
 
 def broken_yaml(error: yaml.YAMLError, path: Path | None = None) -> ConfigError:
@@ -192,14 +206,15 @@ def from_hydra(error: Exception) -> ConfigError:
     if len(lines) > 1 and lines[0].endswith("raised while composing config:"):
         del lines[0]
     where = next((ln.split(":", 1)[1].strip() for ln in lines if ln.startswith("full_key:")), None)
+    what = lines[0] if lines else type(error).__name__
     options = _options(lines)
-    return ConfigError(
-        lines[0] if lines else type(error).__name__,
-        where=where,
-        hint=f"there are {', '.join(options)}"
-        if options
-        else "see docs/configuration.md for what each key takes",
-    )
+    hint = "see docs/configuration.md for what each key takes"
+    if options:
+        hint = f"there are {', '.join(options)}"
+        clip = re.search(r"Could not find 'video/(.+)'", what)
+        if clip:
+            hint += f"; a video is named by video.source={clip[1]}"
+    return ConfigError(what, where=where, hint=hint)
 
 
 def _options(lines: list[str]) -> list[str]:
