@@ -12,7 +12,7 @@ import humantrack
 
 def main(clip: str, output_dir: str = "outputs") -> int:
     """Track, and print a line per person; gives the exit code."""
-    stop = threading.Event()  # Ctrl-C ends the run after the frame in hand; what is done is kept
+    stop = threading.Event()  # Ctrl-C ends the run after the current frame; what is done is kept
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     try:
         results = humantrack.track(

@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share."""
+"""Fixtures used by several folders of tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from humantrack.types import Frame, Observation
 
-# A busy machine is no failure, so no example has a time limit.
+# A busy machine is not a failure, so no example has a time limit.
 settings.register_profile("humantrack", deadline=None)
 settings.load_profile("humantrack")
 
@@ -22,15 +22,6 @@ DATA = Path(__file__).parent / "data"
 def data() -> Path:
     """The folder of test data."""
     return DATA
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder with the large goldens, which a clone does not have."""
-    folder = Path(__file__).parents[2] / "shared"
-    if not folder.is_dir():
-        pytest.skip("needs ../shared, which only the developers have")
-    return folder
 
 
 @pytest.fixture

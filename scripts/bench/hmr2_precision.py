@@ -1,4 +1,4 @@
-"""What half precision costs: HMR2's joints in bf16 against fp32, at full size.
+"""The cost of half precision: HMR2's joints in bf16 against fp32, at full size.
 
 usage: python scripts/bench/hmr2_precision.py [--device cpu] [--precision bf16]
 

@@ -1,4 +1,4 @@
-"""How a service bears load, and whether its web process grows.
+"""Load test of a service, and of the memory of its web process.
 
 usage: python scripts/bench/service.py [--jobs 2000] [--clip tests/data/demo.mp4]
 

@@ -8,7 +8,7 @@ identities never end; with --embedded from the shipped networks (hours). All els
 thing: decoder, tracker, results, overlay. Prints resident memory, open files and bytes on disk
 beside results and overlay, for a twelfth of the clip on and at its end. Exits 1 if memory grew by
 more than 5 % between the two, files were left open, or more than 64 MiB lay on disk at any time.
-Needs Linux; the picture needs matplotlib, which is no dependency of humantrack.
+Needs Linux; the picture needs matplotlib, which is not a dependency of humantrack.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Walkers:
 
 
 class Stub(PHALP):
-    """The street without its networks."""
+    """The pipeline without its networks."""
 
     defaults = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
 

@@ -1,4 +1,4 @@
-"""Where things are on the baked body's surface, found by geometry: keypoints, drawing regions.
+"""Places on the baked body's surface, found by geometry: keypoints, drawing regions.
 
 Axes: x left, y up, z forward, metres, bind pose.
 """

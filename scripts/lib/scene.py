@@ -1,4 +1,4 @@
-"""What a scene file says: a room, a camera and people who walk along paths.
+"""Scene files: a room, a camera and people who walk along paths.
 
 World: x right, y up, z towards the camera, metres, floor at y = 0. The camera stands at
 (0, height, 0), looks along -z and is tilted down by its pitch; its own axes are x right, y down,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike, fspath
 from threading import Event
 from typing import Any
+
+import numpy as np
 
 from humantrack.config.load import load_config
 from humantrack.config.options import run_options
@@ -89,8 +92,8 @@ def iter_track(
         ValueError: for a frame that is not (H,W,3) uint8.
         HumantrackError: whatever a stage fails with.
     """
-    if not fps > 0:
-        raise ConfigError("a frame rate is above 0", where=f"fps={fps}")
+    if not (isinstance(fps, int | float | np.number) and 0 < fps < math.inf):
+        raise ConfigError("a frame rate is a number above 0", where=f"fps={fps}")
     settings = {"render.enable": False, "checkpoint.enable": False, **keys}
     cfg = _config(tracker, settings, None)
     kind, _ = choose_tracker(cfg)
@@ -116,6 +119,7 @@ def _numbered(frames: Iterable[ByteArray | Frame], fps: float) -> Iterator[Frame
         if isinstance(frame, Frame):
             yield frame
             continue
+        _check_picture(index, frame)
         yield Frame(
             index=index,
             source_index=index,
@@ -123,6 +127,15 @@ def _numbered(frames: Iterable[ByteArray | Frame], fps: float) -> Iterator[Frame
             rgb=frame,
             key=f"frames/{index + 1:06d}.jpg",
         )
+
+
+def _check_picture(index: int, frame: Any) -> None:
+    """A line that says which frame is none, and what it is."""
+    shape, dtype = getattr(frame, "shape", None), getattr(frame, "dtype", None)
+    if isinstance(frame, np.ndarray) and frame.shape[2:] == (3,) and dtype == np.uint8:
+        return
+    told = type(frame).__name__ if shape is None else f"{shape} {dtype}"
+    raise ValueError(f"frame {index}: a picture is an array (H,W,3) uint8, RGB, not {told}")
 
 
 def _config(tracker: str, keys: Mapping[str, Any], output_dir: str | None) -> Any:

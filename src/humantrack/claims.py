@@ -1,7 +1,7 @@
 """A claim on a clip, seen through the file system alone, so that no two runs work on it at once.
 
 A claim is a file that its holder touches every few seconds. One that has not been touched for a
-while belongs to a process, or a node, that is no more, and may be taken over.
+while belongs to a process, or a node, that has ended, and may be taken over.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def is_held(path: Path, lost_after_s: float) -> bool:
 
 
 def is_lost(path: Path, lost_after_s: float) -> bool:
-    """True if a claim's holder is no more: its process is gone from this machine, or it is silent.
+    """True if a claim's holder has ended: its process is gone from this machine, or it is silent.
 
     Ages are measured by the file system's own clock, since those of machines differ.
     """

@@ -6,7 +6,7 @@
     ├── ConfigError             2   a key or value on the command line is wrong
     ├── SourceError             3   something is wrong with the video
     │   ├── SourceNotFoundError 3   no such file, folder or glob
-    │   ├── UnreadableSourceError 4 it exists, but is no video or image we can open
+    │   ├── UnreadableSourceError 4 it exists, but is not a video or image we can open
     │   └── EmptySourceError    5   it opens, but not one frame came out
     ├── WeightsError            6   a model file is the wrong one or damaged
     │   └── MissingWeightsError 7   a model file is not there
@@ -20,7 +20,7 @@
     ├── OutOfMemoryError       17   the machine, or a limit set on it, has not enough memory
     ├── SweepError             15   not one clip of a sweep succeeded
     │   └── PartialSweepError  14   ... or some did and some did not
-    ├── SelectionError         16   tracks or frames to export are not in the results
+    ├── SelectionError         18   tracks or frames to export are not in the results
     └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
         ├── HangupError       129   ... by SIGHUP: the terminal was closed
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away

@@ -1,4 +1,4 @@
-"""What a lack of memory looks like, in the words of the many libraries that meet it."""
+"""Recognises a lack of memory by the errors of the libraries that meet it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tracker a configuration means, and running it with the models of the run before."""
+"""Chooses a configuration's tracker, and runs it with the models of the run before."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeVar
 
 from humantrack import extras
 from humantrack.config.options import plain, with_values
+from humantrack.config.quoting import parsed
 from humantrack.detect import registry
-from humantrack.errors import SourceError
+from humantrack.errors import ConfigError, SourceError
 from humantrack.extras import need_torch
 from humantrack.pipeline.progress import StartProgress
 from humantrack.pipeline.summary import RunSummary
@@ -81,6 +82,22 @@ def may_use_gpu(cfg: Any) -> bool:
     return registry.may_use_gpu(detector, None) or cfg.video.mask_model is not None
 
 
+def jobs_may_use_gpu(config: Any) -> bool:
+    """Whether a job of a sweep might.
+
+    Args:
+        config: as composed without the swept settings, ``hydra`` included.
+    """
+    swept = (parsed(text) for text in config.hydra.overrides.task)
+    keys = {o.get_key_element() for o in swept if o is not None and o.is_sweep_override()}
+    if keys & {"tracker", "upstream.class_", "phalp.detector", "video.mask_model"}:
+        return True
+    try:
+        return config.device != "auto" or may_use_gpu(config)
+    except ConfigError:
+        return True  # each job says so
+
+
 def as_meant_today(cfg: Any) -> Any:
     """Results of ``tracker=auto`` are finished only while it means the same tracker."""
     name, _ = which_tracker(cfg)
@@ -94,9 +111,13 @@ class Kept(Generic[T]):
         self._key: Hashable = None
         self._thing: T | None = None
 
+    def holds(self, key: Hashable) -> bool:
+        """Whether there is what was made for ``key``."""
+        return self._thing is not None and key == self._key
+
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What was made for ``key``, or else something new; the old one is let go first."""
-        if self._thing is None or key != self._key:
+        if self._thing is None or not self.holds(key):
             self.drop()
             self._thing, self._key = make(), key
         return self._thing
@@ -130,8 +151,7 @@ class Session:
                 was the source's fault.
         """
         kind, why = choose_tracker(cfg)
-        _log.info("tracker: %s", why)
-        tracker = self._tracker_for(kind, as_meant_today(cfg))
+        tracker = self._tracker_for(kind, as_meant_today(cfg), why)
         try:
             summary: RunSummary = tracker.track(stop, progress=progress)
         except SourceError:
@@ -145,17 +165,15 @@ class Session:
         """Let the models go."""
         self._kept.drop()
 
-    def _tracker_for(self, kind: type[Any], cfg: Any) -> Any:
+    def _tracker_for(self, kind: type[Any], cfg: Any, why: str) -> Any:
         models = models_key(plain(cfg))
         if models is None:
             self.drop()
+        is_kept = models is not None and self._kept.holds((kind, models))
+        _log.info("tracker: %s%s", why, "" if is_kept else "; loading models")
+        if models is None:
             return kind(cfg)
-
-        def load() -> Any:
-            _log.info("loading models")
-            return kind(cfg)
-
-        tracker = self._kept.get((kind, models), load)
+        tracker = self._kept.get((kind, models), lambda: kind(cfg))
         tracker.cfg = cfg
         return tracker
 

@@ -1,4 +1,4 @@
-"""What a program is started with: standard streams, which may be closed or full, and signals."""
+"""The process's environment: standard streams, which may be closed or full, and signals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STDOUT, _STDERR = 1, 2
 
 
 def say(line: str, stream: TextIO | None = None) -> None:
-    """Write a line to standard error, if anybody can hear it. Safe in a signal handler.
+    """Write a line to standard error, if it is open. Safe in a signal handler.
 
     Args:
         line: without its end.
@@ -91,7 +91,7 @@ def forgive_streams(*, stdout: bool = True) -> None:
     """Go on, in all of the process, when standard error or output is closed, full or left.
 
     Descriptors that the process was started without are given to the null device first, or the
-    next file that is opened would get the number, and with it all that libraries complain of.
+    next file that is opened would get the number, and with it all that libraries write there.
 
     Args:
         stdout: False leaves standard output as it is, for what has to arrive there.

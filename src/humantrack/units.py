@@ -25,10 +25,10 @@ def parse_size(text: str, option: str, *, least: int = 0) -> int:
     Args:
         text: what the user wrote.
         option: where, for the error.
-        least: smallest size that makes sense.
+        least: smallest valid size.
 
     Raises:
-        ConfigError: if it is no size, or too small a one.
+        ConfigError: if it is not a size, or too small a one.
     """
     match = _SIZE.fullmatch(text.strip())
     try:
@@ -74,7 +74,7 @@ def parse_age(text: str, option: str) -> float:
     Accepts what :func:`parse_time` does, apart from plain numbers: 7 may be meant as days.
 
     Raises:
-        ConfigError: if it is no length of time.
+        ConfigError: if it is not a length of time.
     """
     seconds = _duration(text.strip())
     if seconds is None or not math.isfinite(seconds):

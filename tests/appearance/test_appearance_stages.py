@@ -22,7 +22,7 @@ from humantrack.types.stages import Estimator
 
 
 @pytest.fixture(scope="module")
-def looks(smpl, encoder):
+def describer(smpl, encoder):
     return TextureAppearance(
         TextureSampler(smpl.faces, *texture_atlas()), TextureEncoder(encoder, batch_size=2)
     )
@@ -52,7 +52,7 @@ def detections(xyxy, *, with_masks=True):
     )
 
 
-def test_textures_and_codes_of_golden_bodies(looks, smpl, golden):
+def test_textures_and_codes_of_golden_bodies(describer, smpl, golden):
     arrays = golden("texture")
     rotations, betas, cam_t = (
         torch.from_numpy(arrays[k]) for k in ("rotmats", "betas", "pred_cam_t")
@@ -61,17 +61,17 @@ def test_textures_and_codes_of_golden_bodies(looks, smpl, golden):
         vertices, _ = smpl(rotations[:, :1], rotations[:, 1:], betas)
         crops = torch.from_numpy(texture_crops())
         output = SimpleNamespace(vertices=vertices, cam_t=cam_t)
-        look = looks.describe(SimpleNamespace(crops=crops, output=output))
-    assert look.uv.dtype == look.code.dtype == np.float32
-    got, want = look.uv[:2, :, ::2, ::2], arrays["uv_vector"]
+        appearance = describer.describe(SimpleNamespace(crops=crops, output=output))
+    assert appearance.uv.dtype == appearance.code.dtype == np.float32
+    got, want = appearance.uv[:2, :, ::2, ::2], arrays["uv_vector"]
     agree = got[:, 3] == want[:, 3]
     assert agree.mean() > 0.995
     assert np.abs(got - want).max(axis=1)[agree].max() < 1e-3
-    assert len(np.unique(look.code.sum(axis=1))) == 3
-    assert (look.uv[2, 3] == -1).all()
+    assert len(np.unique(appearance.code.sum(axis=1))) == 3
+    assert (appearance.uv[2, 3] == -1).all()
 
 
-def test_hmr2_with_textures(looks, smpl, picture, boxes):
+def test_hmr2_with_textures(describer, smpl, picture, boxes):
     """A real HMR2 (tiny, random) hands the stage what it needs."""
     torch.manual_seed(0)
     network = Hmr2(
@@ -82,7 +82,7 @@ def test_hmr2_with_textures(looks, smpl, picture, boxes):
     network.smpl_head.init_cam += torch.tensor([0.9, 0, 0.1])
     network.smpl_head.init_body_pose += torch.tensor([1.0, 0, 0, 0, 1, 0]).repeat(24)
     estimator = Hmr2Estimator(
-        network.requires_grad_(False).eval(), appearance=looks, min_size_px=(0, 0)
+        network.requires_grad_(False).eval(), appearance=describer, min_size_px=(0, 0)
     )
     [people] = estimator.estimate([frame(picture)], [detections(boxes)])
     assert people.appearance.uv.shape == (4, 4, 256, 256)
@@ -113,7 +113,7 @@ def test_hmar_gives_bodies_and_textures(hmar, hmar_people, golden, picture, boxe
     with torch.inference_mode():
         output = hmar(torch.from_numpy(crops))
         _, joints = hmar.smpl(output.global_orient, output.body_pose, output.betas)
-    bodies, look = hmar_people.bodies, hmar_people.appearance
+    bodies, appearance = hmar_people.bodies, hmar_people.appearance
     assert np.allclose(bodies.body_pose, output.body_pose, atol=2e-3)
     want = place_bodies(
         global_orient=output.global_orient.numpy(),
@@ -126,10 +126,10 @@ def test_hmar_gives_bodies_and_textures(hmar, hmar_people, golden, picture, boxe
     )
     assert np.allclose(bodies.joints_2d, want.joints_2d, atol=2e-3)
     assert np.allclose(bodies.cam_t, want.cam_t, rtol=5e-3, atol=2e-3)
-    assert (look.uv[:, 3] == output.uv_vector[:, 3].numpy()).mean() > 0.99
+    assert (appearance.uv[:, 3] == output.uv_vector[:, 3].numpy()).mean() > 0.99
     with torch.inference_mode():
-        codes = hmar.encoding_head(torch.from_numpy(look.uv)).numpy()
-    assert np.allclose(look.code, codes, atol=1e-4 * np.abs(codes).max())
+        codes = hmar.encoding_head(torch.from_numpy(appearance.uv)).numpy()
+    assert np.allclose(appearance.code, codes, atol=1e-4 * np.abs(codes).max())
     assert np.allclose(hmar_people.padded_xyxy_px, golden("crop")["boxes_padded"][:2], atol=1e-3)
 
 

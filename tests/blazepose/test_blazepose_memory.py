@@ -1,4 +1,4 @@
-"""Whom the estimator remembers, and whom it takes for whom."""
+"""The estimator's per-person state, and its association across frames."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BOX = np.array([100.0, 100, 150, 250])
 REGION = np.array([125.0, 175, 200, 0.1])
 
 
-def somebody(box=BOX, look=RED) -> Remembered:
-    return Remembered(np.asarray(box, float), REGION.copy(), 1.0, look)
+def somebody(box=BOX, signature=RED) -> Remembered:
+    return Remembered(np.asarray(box, float), REGION.copy(), 1.0, signature)
 
 
 def walk(person: Remembered, frames: int, step: float = 4.0) -> None:
@@ -61,18 +61,18 @@ def test_boxes_continue_people_one_to_one():
 
 
 def test_colours_tell_people_who_cross():
-    memory = memory_of(somebody(look=RED), somebody(moved(BOX, 10), look=BLUE))
+    memory = memory_of(somebody(signature=RED), somebody(moved(BOX, 10), signature=BLUE))
     boxes = np.array([moved(BOX, 6), moved(BOX, 4)])
     assert memory.recognise(boxes, np.array([RED, BLUE])).tolist() == [0, 1]
     assert memory.recognise(boxes, np.array([BLUE, RED])).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
-    ("box", "look"),
+    ("box", "signature"),
     [(BOX, BLUE), (BOX * [1, 1, 1, 30], RED), (moved(BOX, 80), RED)],
 )
-def test_strangers_are_not_recognised(box, look):
-    assert memory_of(somebody()).recognise(box[None], look[None]).tolist() == [-1]
+def test_other_people_are_not_recognised(box, signature):
+    assert memory_of(somebody()).recognise(box[None], signature[None]).tolist() == [-1]
 
 
 def test_people_are_waited_for_and_then_forgotten():

@@ -18,7 +18,7 @@ def run(monkeypatch):
         def __init__(self, cfg):
             self.cfg = cfg
 
-        def track(self, stop=None):
+        def track(self, stop=None, progress=None):
             seen.append(self.cfg)
             return RunSummary(name="clip", results="r", overlay=None, meta=None, skipped=True)
 

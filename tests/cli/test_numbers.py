@@ -1,4 +1,4 @@
-"""Numbers that make no sense are refused at the door, by their key's name."""
+"""Invalid numbers are refused before any work, by their key's name."""
 
 from __future__ import annotations
 

@@ -116,56 +116,72 @@ def test_a_file_without_a_defaults_list_begins_from_the_defaults(own, run):
     assert cfg.render.output_resolution == 1440
 
 
-@pytest.mark.parametrize(
-    ("key", "written", "value"),
-    [
-        ("video.output_dir", "2024_10_05", "2024_10_05"),
-        ("video.output_dir", "2024.10", "2024.10"),
-        ("video.output_dir", "0123", "0123"),
-        ("video.output_dir", "1e3", "1e3"),
-        ("video.output_dir", "0x10", "0x10"),
-        ("video.output_dir", "on", "on"),
-        ("video.output_dir", "12:30", "12:30"),
-        ("video.output_dir", "2024-10-05", "2024-10-05"),
-        ("video.output_dir", "'2024_10'", "2024_10"),
-        ("video.boxes", "a (1), b=[2].json", "a (1), b=[2].json"),
-        ("video.boxes", "None", None),
-        ("video.boxes", "null", None),
-        ("video.boxes", "~", None),
-        ("track_dataset", "007", "007"),
-        ("phalp.predict", "none", None),
-        ("phalp.n_init", "3.0", 3),
-        ("phalp.n_init", "'3'", 3),
-        ("video.end_frame", "none", None),
-        ("render.fps", "25", 25.0),
-        ("render.fps", "'29.97'", 29.97),
-        ("render.enable", "no", False),
-        ("render.enable", "0", False),
-        ("render.enable", "'off'", False),
-        ("video.start_time", "1", 1),
-        ("video.start_time", "0", 0),
-        ("video.start_time", "1.5", 1.5),
-        ("video.start_time", "'90'", "90"),
-        ("video.start_time", "1m30s", "1m30s"),
-        ("video.start_time", "-1", -1),
-        ("video.start_time", "null", None),
-        ("expand_bbox_shape", "[3, 4]", [3, 4]),
-        ("expand_bbox_shape", "null", None),
-    ],
-)
-def test_values_arrive_as_written(key, written, value, own, run):
-    section, _, leaf = key.rpartition(".")
-    own(
-        f"{section}: {{{leaf}: {written}}}\n"
-        if section and "," not in written
-        else f"{section}:\n  {leaf}: {written}\n"
-        if section
-        else f"{leaf}: {written}\n"
-    )
-    [cfg] = run(*HERE, *([] if key == "video.output_dir" else ["video.output_dir=out"]))
-    found = (cfg[section] if section else cfg)[leaf]
-    assert found == value
-    assert type(found) is type(value) or isinstance(value, list)
+VALUES = [
+    ("video.output_dir", "2024_10_05", "2024_10_05"),
+    ("video.output_dir", "2024.10", "2024.10"),
+    ("video.output_dir", "0123", "0123"),
+    ("video.output_dir", "1e3", "1e3"),
+    ("video.output_dir", "0x10", "0x10"),
+    ("video.output_dir", "on", "on"),
+    ("video.output_dir", "12:30", "12:30"),
+    ("video.output_dir", "2024-10-05", "2024-10-05"),
+    ("video.output_dir", "'2024_10'", "2024_10"),
+    ("video.boxes", "a (1), b=[2].json", "a (1), b=[2].json"),
+    ("video.boxes", "None", None),
+    ("video.boxes", "null", None),
+    ("video.boxes", "~", None),
+    ("track_dataset", "007", "007"),
+    ("phalp.predict", "none", None),
+    ("phalp.n_init", "3.0", 3),
+    ("phalp.n_init", "'3'", 3),
+    ("video.end_frame", "none", None),
+    ("render.fps", "25", 25.0),
+    ("render.fps", "'29.97'", 29.97),
+    ("render.enable", "no", False),
+    ("render.enable", "0", False),
+    ("render.enable", "'off'", False),
+    ("video.start_time", "1", 1),
+    ("video.start_time", "0", 0),
+    ("video.start_time", "1.5", 1.5),
+    ("video.start_time", "'90'", "90"),
+    ("video.start_time", "1m30s", "1m30s"),
+    ("video.start_time", "-1", -1),
+    ("video.start_time", "null", None),
+    ("expand_bbox_shape", "[3, 4]", [3, 4]),
+    ("expand_bbox_shape", "null", None),
+]
+"""Keys, what a file says and what a run gets."""
+
+
+def files_of_values():
+    """The values, several to a file: a key's first value in the first file, and so on."""
+    by_key = {}
+    for row in VALUES:
+        by_key.setdefault(row[0], []).append(row)
+    most = max(map(len, by_key.values()))
+    return [[some[n] for some in by_key.values() if n < len(some)] for n in range(most)]
+
+
+@pytest.mark.parametrize("rows", files_of_values(), ids=len)
+def test_values_arrive_as_written(rows, own, run):
+    lines = {}
+    for key, written, _ in rows:
+        section, _, leaf = key.rpartition(".")
+        lines.setdefault(section, []).append(f"{leaf}: {written}\n")
+    text = "".join(lines.pop("", []))
+    for number, (section, some) in enumerate(lines.items()):
+        if number % 2 or any("," in line for line in some):
+            text += f"{section}:\n" + "".join(f"  {line}" for line in some)
+        else:
+            text += f"{section}: {{{', '.join(line.strip() for line in some)}}}\n"
+    own(text)
+    is_placed = any(key == "video.output_dir" for key, _, _ in rows)
+    [cfg] = run(*HERE, *([] if is_placed else ["video.output_dir=out"]))
+    for key, written, value in rows:
+        section, _, leaf = key.rpartition(".")
+        found = (cfg[section] if section else cfg)[leaf]
+        assert found == value, (key, written)
+        assert type(found) is type(value) or isinstance(value, list), (key, written)
 
 
 @pytest.mark.parametrize(

@@ -159,11 +159,20 @@ def test_the_pages_show_examples():
     assert {"video.source", "video.start_time", "phalp.n_init", "render.type"} <= keys
 
 
-@pytest.mark.parametrize("example", shown())
-def test_an_example_goes_through_the_command(example, run, tmp_path, monkeypatch):
+def command_lines():
+    """The examples, several to a line: a key's first example in the first line, and so on."""
+    by_key = {}
+    for example in shown():
+        by_key.setdefault(example.partition("=")[0], []).append(example)
+    most = max(map(len, by_key.values()))
+    return [[some[n] for some in by_key.values() if n < len(some)] for n in range(most)]
+
+
+@pytest.mark.parametrize("examples", command_lines(), ids=lambda line: f"{len(line)}-{line[0]}")
+def test_examples_go_through_the_command(examples, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    base = [] if example.startswith("video.output_dir=") else [f"video.output_dir={tmp_path}/out"]
-    [cfg] = run(*base, example)
+    is_placed = any(example.startswith("video.output_dir=") for example in examples)
+    [cfg] = run(*([] if is_placed else [f"video.output_dir={tmp_path}/out"]), *examples)
     parse_time(cfg.video.start_time)
     parse_time(cfg.video.end_time)
 

@@ -1,4 +1,4 @@
-"""The files that stand for the forebears' scripts, and the project's own, start from a checkout."""
+"""The files that stand for the original projects' scripts, and our own, start from a checkout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def start(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("script", ["track.py", "scripts/demo.py"])
-def test_the_forebears_scripts_are_this_program(script, tmp_path):
+def test_the_original_scripts_are_this_program(script, tmp_path):
     assert "humantrack video.source=clip.mp4" in start(script).stdout
     missing = start(script, "video.source=none.mp4", f"video.output_dir={tmp_path}")
     assert missing.returncode == 3

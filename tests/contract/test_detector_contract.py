@@ -1,4 +1,4 @@
-"""What every detector promises."""
+"""Contract of every detector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every sink of the pipeline must do: take frames in order, and survive how a run ends."""
+"""Contract of every sink: frames are taken in order, and however a run ends it is survived."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_score_reaches_every_stage_of_the_cascade(detectron2, weights, frame):
     assert len(detector.detect([frame])[0]) == 1
 
 
-def test_the_network_is_the_forebears(detectron2, weights):
+def test_the_network_is_the_original(detectron2, weights):
     """PHALP's configs/cascade_mask_rcnn_vitdet_h_75ep.py."""
     config = VitDet(weights=weights).network.config
     net, heads = config.backbone.net, config.roi_heads

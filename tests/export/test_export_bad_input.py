@@ -32,7 +32,7 @@ def schema():
 
 JUNK = {
     "empty": b"",
-    "text": b"hello, this is no pickle\n",
+    "text": b"hello, this is not a pickle\n",
     "json": b'{"frames": []}',
     "zeros": bytes(1000),
     "empty zlib": zlib.compress(b""),

@@ -1,4 +1,4 @@
-"""What every format promises."""
+"""Contract of every export format."""
 
 from __future__ import annotations
 

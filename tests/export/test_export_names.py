@@ -1,4 +1,4 @@
-"""What a user names: patterns, outputs, tracks, frames, and rates of frames."""
+"""Names that users give: patterns, outputs, tracks, frames, and rates of frames."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def test_a_malformed_frame_leaves_no_file(make_results, kind, capsys):
     rewritten(path, spoil)
     before = set(path.parent.iterdir())
     assert main([str(path), "-f", kind, "--quiet"]) == 9
-    gc.collect()  # nor do writers that were given up complain
+    gc.collect()  # nor do abandoned writers warn
     error = capsys.readouterr().err
     assert "camera" in error
     assert len(error.splitlines()) == 1

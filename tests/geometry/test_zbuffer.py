@@ -266,7 +266,7 @@ def test_depth_maps_of_phalp(data):
 
 
 def _smpl(model, rotations, betas):
-    """Linear blend skinning as in golden ARCHITECTURE.md section 4, (6890,3)."""
+    """Linear blend skinning (Loper et al., SMPL, TOG 2015), (6890,3)."""
     seed = np.random.PCG64(zlib.crc32(b"posedirs"))
     pose_dirs = np.random.Generator(seed).standard_normal((6890, 3, 207)).astype(np.float32)
     shaped = model["v_template"] + model["shapedirs"] @ betas

@@ -36,7 +36,7 @@ def load(make_smpl, tiny_sizes):
 
 
 def test_a_whole_checkpoint(lightning, tiny_state, tiny, load):
-    """With the body, the flag and the critic in it, as the official file has them."""
+    """With the body, the flag and the discriminator in it, as the official file has them."""
     state = tiny_state | {k: v for k, v in tiny.state_dict().items() if k not in tiny_state}
     network = load(lightning(state))
     images = torch.from_numpy(hmr2_images())

@@ -1,17 +1,15 @@
 """HMR2 against the golden files, stage by stage, in the tiny and in the full size."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from golden_rule import GOLDEN, hmr2_images, hmr2_state, normal, rule
+from large_goldens import large_golden
 
 from humantrack.body.smpl_head import rotations_from_6d
 from humantrack.hmr2.network import Hmr2, pick_dtype
-
-SHARED = Path(__file__).parents[3] / "shared" / "golden"
 
 
 def close(got, want, rel=1e-4):
@@ -36,7 +34,7 @@ def run_and_compare(network, golden, tokens):
     hooks.append(network.smpl_head.transformer.register_forward_hook(keep("decoder_token")))
     with torch.inference_mode():
         output = network(torch.from_numpy(hmr2_images()))
-        critic = network.discriminator(output.body_pose, output.betas)
+        judged = network.discriminator(output.body_pose, output.betas)
     for hook in hooks:
         hook.remove()
 
@@ -52,7 +50,7 @@ def run_and_compare(network, golden, tokens):
     upstream = output.as_upstream()
     upstream |= upstream.pop("pred_smpl_params")
     upstream["pred_vertices"] = upstream["pred_vertices"][:, ::10]
-    upstream["discriminator"] = critic
+    upstream["discriminator"] = judged
     assert set(upstream) <= set(golden)
     for name, value in upstream.items():
         close(value, golden[name])
@@ -105,10 +103,8 @@ def described(network):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (SHARED / "hmr2_full.npz").is_file(), reason="needs ../shared/golden/hmr2_full.npz"
-)
 def test_full_network_at_every_stage(make_smpl):
+    path = large_golden("hmr2_full.npz")
     smpl = make_smpl()
     shapes = json.loads((GOLDEN / "hmr2_state_dict.json").read_text())
     with torch.device("meta"):
@@ -116,7 +112,7 @@ def test_full_network_at_every_stage(make_smpl):
     network.initialized = torch.tensor(False)
     state = {key: torch.from_numpy(value) for key, value in hmr2_state(shapes).items()}
     network.load_state_dict(state, strict=False, assign=True)
-    with np.load(SHARED / "hmr2_full.npz") as file:
+    with np.load(path) as file:
         run_and_compare(network.eval(), dict(file), np.s_[:, ::8, ::32])
 
 

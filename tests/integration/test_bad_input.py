@@ -1,4 +1,4 @@
-"""What users get wrong, and what disks and videos do: results, or one clear line and a code."""
+"""Wrong input, full disks and damaged videos: results, or one clear line and a code."""
 
 from __future__ import annotations
 

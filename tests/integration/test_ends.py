@@ -72,7 +72,7 @@ def test_a_closed_terminal_leaves_what_the_same_command_goes_on_with(data, tmp_p
         command(data, tmp_path, *SLOW), capture_output=True, text=True, check=False
     )
     assert again.returncode == 0, again.stderr
-    assert "going on with demo_small at frame" in again.stderr
+    assert "resuming demo_small at frame" in again.stderr
     assert len(load_results(left["results"])) > len(frames)
     assert not left["partial"].exists()
 

@@ -1,4 +1,4 @@
-"""What systems do to a run: no permission, no space, no home, long names; by the real command."""
+"""Hostile systems: no permission, no space, no home, long names; by the real command."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Videos of every odd kind and damaged ones, down the whole street: results, or one line."""
+"""Videos of every odd kind and damaged ones, through the whole pipeline: results, or one line."""
 
 from __future__ import annotations
 
-import faulthandler
 import json
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ import av
 import hostile_clips as clips
 import numpy as np
 import pytest
+from hang_guard import hang_guard
 
 from humantrack import load_config, load_results
 from humantrack.body import load_mannequin
@@ -20,15 +20,11 @@ from humantrack.geometry.boxes import expand_to_aspect
 from humantrack.phalp import PHALP, Defaults
 from humantrack.types import Appearance, BodyBatch, Detections, People
 
-HANGS_AFTER_S = 120
-
 
 @pytest.fixture(autouse=True)
-def no_hang():
-    """A case that hangs ends the tests with the stacks of all threads."""
-    faulthandler.dump_traceback_later(HANGS_AFTER_S, exit=True)
-    yield
-    faulthandler.cancel_dump_traceback_later()
+def guard(capsys):
+    with hang_guard(capsys) as guard:
+        yield guard
 
 
 class OneBox:
@@ -77,7 +73,7 @@ class OneBody:
 
 
 class Stub(PHALP):
-    """The whole street but its networks."""
+    """The whole pipeline but its networks."""
 
     defaults = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
 
@@ -125,7 +121,7 @@ assert CASES >= 300
 
 
 @pytest.mark.parametrize("name", clips.DAMAGED)
-def test_damaged_videos_end_in_results_or_one_line(name, stub, tmp_path):
+def test_damaged_videos_end_in_results_or_one_line(name, stub, tmp_path, guard):
     whole = clips.write(tmp_path / name, **clips.DAMAGED[name])
     data, hurt = whole.read_bytes(), tmp_path / f"hurt.{name}"
     results = tmp_path / "out" / "results" / "demo_hurt.pkl"
@@ -133,6 +129,7 @@ def test_damaged_videos_end_in_results_or_one_line(name, stub, tmp_path):
     assert track(stub, whole, tmp_path / "out").decode_errors == 0
     outcomes = Counter()
     for case, damaged in [*clips.cuts(data), *clips.flips(data)]:
+        guard.restart()
         is_cut = case.startswith("cut")
         complete = max((n for end, n in ends.items() if end <= len(damaged)), default=0)
         hurt.write_bytes(damaged)
@@ -158,8 +155,9 @@ def test_damaged_videos_end_in_results_or_one_line(name, stub, tmp_path):
     assert outcomes["unnoticed"] <= 1
 
 
-def test_odd_videos_are_tracked_frame_by_frame(stub, tmp_path):
+def test_odd_videos_are_tracked_frame_by_frame(stub, tmp_path, guard):
     for name, (path, count, _) in clips.healthy(tmp_path).items():
+        guard.restart()
         done = track(stub, path, tmp_path / "out")
         assert (name, done.frames, done.decode_errors) == (name, count, 0)
 
@@ -178,9 +176,10 @@ def run(capsys, *arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-def test_odd_videos_go_through_the_real_command(capsys, tmp_path):
+def test_odd_videos_go_through_the_real_command(capsys, tmp_path, guard):
     out = tmp_path / "out"
     for name, (path, count, size) in clips.healthy(tmp_path).items():
+        guard.restart()
         code, said = run(capsys, f"video.source={path}", f"video.output_dir={out}")
         assert (name, code) == (name, 0), said
         frames = load_results(out / "results" / f"demo_{path.stem}.pkl", strict=True)
@@ -193,13 +192,14 @@ def test_odd_videos_go_through_the_real_command(capsys, tmp_path):
 
 
 @pytest.mark.slow
-def test_damaged_videos_go_through_the_real_command(capsys, tmp_path):
+def test_damaged_videos_go_through_the_real_command(capsys, tmp_path, guard):
     out = tmp_path / "out"
     seen = Counter()
     for name in ("h264.mp4", "h264.mkv", "vp8.webm", "mpeg4.avi"):
         data = clips.write(tmp_path / name, **clips.DAMAGED[name]).read_bytes()
         damaged = [*list(clips.cuts(data))[::6], *list(clips.flips(data))[1::5]]
         for case, part in damaged:
+            guard.restart()
             hurt = tmp_path / f"hurt.{name}"
             hurt.write_bytes(part)
             code, said = run(

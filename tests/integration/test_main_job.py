@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from large_goldens import large_golden
 
 from humantrack import BlazePose_4dhuman, Detections, iter_results, load_config, load_results
 
@@ -220,8 +221,8 @@ def test_a_subclass_adds_data_and_chooses_boxes(tmp_path, data):
     np.testing.assert_allclose(*np.transpose(widths), rtol=1e-5)
 
 
-def test_the_runner_is_one_person_in_every_frame(shared, tmp_path):
-    done = track(tmp_path, shared / "media" / "runner.mp4", "render.enable=false")
+def test_the_runner_is_one_person_in_every_frame(tmp_path):
+    done = track(tmp_path, large_golden("runner.mp4"), "render.enable=false")
     frames = list(load_results(done.results).values())
     assert len(frames) == 180
     assert done.tracks == 1

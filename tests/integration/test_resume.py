@@ -161,9 +161,9 @@ def copied(source: str, target: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def wrecks(clip, tmp_path_factory):
+def killed_runs(clip, tmp_path_factory):
     """What a kill would leave at every fifth frame, by frame."""
-    root = tmp_path_factory.mktemp("wrecks")
+    root = tmp_path_factory.mktemp("killed_runs")
     out, found = root / "out", {}
     write = ResultsWriter.write
 
@@ -180,36 +180,36 @@ def wrecks(clip, tmp_path_factory):
 
 
 @pytest.fixture
-def wreck(wrecks, tmp_path):
+def killed_run(killed_runs, tmp_path):
     """A folder as a kill at frame 22 leaves it: the checkpoint is of frame 24."""
-    return Path(shutil.copytree(wrecks[22], tmp_path / "wreck"))
+    return Path(shutil.copytree(killed_runs[22], tmp_path / "killed_run"))
 
 
 @pytest.mark.slow
-def test_a_kill_at_any_frame_changes_nothing(wrecks, clip, whole, tmp_path):
-    assert len(wrecks) == len(range(2, FRAMES, 5))
-    for index, wreck in wrecks.items():
-        out = Path(shutil.copytree(wreck, tmp_path / str(index)))
+def test_a_kill_at_any_frame_changes_nothing(killed_runs, clip, whole, tmp_path):
+    assert len(killed_runs) == len(range(2, FRAMES, 5))
+    for index, killed_run in killed_runs.items():
+        out = Path(shutil.copytree(killed_run, tmp_path / str(index)))
         done = track(clip, out, "checkpoint.every_s=1000")
         assert index <= done.resumed_from + 4
         assert done.resumed_from % 4 == 0
         assert_whole(out, whole)
 
 
-def test_a_run_goes_on_where_it_was_and_tells_so(wreck, clip, whole, capsys):
-    done = track(clip, wreck)
+def test_a_run_goes_on_where_it_was_and_tells_so(killed_run, clip, whole, capsys):
+    done = track(clip, killed_run)
     assert done.resumed_from == 24
     assert f"resuming {NAME} at frame 24" in capsys.readouterr().err
-    assert json.loads(files(wreck)["meta"].read_text())["resumed_from"] == 24
-    assert_whole(wreck, whole)
+    assert json.loads(files(killed_run)["meta"].read_text())["resumed_from"] == 24
+    assert_whole(killed_run, whole)
 
 
-def test_the_whole_results_are_taken_up_again_if_the_kill_came_at_the_very_end(wreck, clip, whole):
-    shutil.copy(files(whole)["results"], files(wreck)["results"])
-    files(wreck)["partial"].unlink()
-    done = track(clip, wreck, "overwrite=false")
+def test_the_whole_results_are_resumed_if_the_kill_came_at_the_very_end(killed_run, clip, whole):
+    shutil.copy(files(whole)["results"], files(killed_run)["results"])
+    files(killed_run)["partial"].unlink()
+    done = track(clip, killed_run, "overwrite=false")
     assert (done.skipped, done.resumed_from) == (False, 24)
-    assert_whole(wreck, whole)
+    assert_whole(killed_run, whole)
 
 
 def test_earlier_frames_are_decoded_again_where_a_seek_would_not_do(clip, tmp_path):
@@ -278,62 +278,62 @@ def test_other_ways_of_reading_and_drawing(mode, clip, tmp_path):
 # -- refusals -----------------------------------------------------------------------------------
 
 
-def other_settings(wreck, clip, tmp_path):
+def other_settings(killed_run, clip, tmp_path):
     return ("phalp.n_init=3",), "phalp.n_init was 5 and is 3"
 
 
-def another_video(wreck, clip, tmp_path):
+def another_video(killed_run, clip, tmp_path):
     from humantrack.pipeline.checkpoint import read_checkpoint, write_checkpoint
     from humantrack.run.naming import place_of
 
-    state = read_checkpoint(files(wreck)["checkpoint"])
-    write_checkpoint(files(wreck)["checkpoint"], {**state, "place": place_of(clip)})
+    state = read_checkpoint(files(killed_run)["checkpoint"])
+    write_checkpoint(files(killed_run)["checkpoint"], {**state, "place": place_of(clip)})
     with clip.open("ab") as file:
         file.write(b"\0" * 8)
     return (), "another video, or the video has changed"
 
 
-def damaged(wreck, clip, tmp_path):
-    raw = bytearray(files(wreck)["checkpoint"].read_bytes())
+def damaged(killed_run, clip, tmp_path):
+    raw = bytearray(files(killed_run)["checkpoint"].read_bytes())
     raw[len(raw) // 2] ^= 1
-    files(wreck)["checkpoint"].write_bytes(raw)
+    files(killed_run)["checkpoint"].write_bytes(raw)
     return (), "damaged"
 
 
-def results_cut(wreck, clip, tmp_path):
-    os.truncate(files(wreck)["partial"], 100)
+def results_cut(killed_run, clip, tmp_path):
+    os.truncate(files(killed_run)["partial"], 100)
     return (), "not as it was left"
 
 
-def results_changed(wreck, clip, tmp_path):
-    files(wreck)["partial"].write_bytes(zlib.compress(b"something else" * 100000))
+def results_changed(killed_run, clip, tmp_path):
+    files(killed_run)["partial"].write_bytes(zlib.compress(b"something else" * 100000))
     return (), "the results file"
 
 
-def no_results(wreck, clip, tmp_path):
-    files(wreck)["partial"].unlink()
+def no_results(killed_run, clip, tmp_path):
+    files(killed_run)["partial"].unlink()
     return (), "the results file cannot be read"
 
 
-def no_piece(wreck, clip, tmp_path):
-    (files(wreck)["pieces"] / "0001.mp4").unlink()
+def no_piece(killed_run, clip, tmp_path):
+    (files(killed_run)["pieces"] / "0001.mp4").unlink()
     return (), "piece of the overlay"
 
 
-def another_version(wreck, clip, tmp_path):
+def another_version(killed_run, clip, tmp_path):
     from humantrack.pipeline.checkpoint import read_checkpoint, write_checkpoint
 
-    state = read_checkpoint(files(wreck)["checkpoint"])
-    write_checkpoint(files(wreck)["checkpoint"], {**state, "version": "0.0.1"})
+    state = read_checkpoint(files(killed_run)["checkpoint"])
+    write_checkpoint(files(killed_run)["checkpoint"], {**state, "version": "0.0.1"})
     return (), "version 0.0.1"
 
 
-def an_odd_state(wreck, clip, tmp_path):
+def an_odd_state(killed_run, clip, tmp_path):
     from humantrack.pipeline.checkpoint import read_checkpoint, write_checkpoint
 
-    state = read_checkpoint(files(wreck)["checkpoint"])
-    write_checkpoint(files(wreck)["checkpoint"], {**state, "stages": {}})
-    return (), "makes no sense"
+    state = read_checkpoint(files(killed_run)["checkpoint"])
+    write_checkpoint(files(killed_run)["checkpoint"], {**state, "stages": {}})
+    return (), "it is corrupt"
 
 
 REFUSALS = [
@@ -350,36 +350,38 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("spoil", REFUSALS)
-def test_a_checkpoint_that_does_not_fit_is_refused_and_left_alone(spoil, wreck, clip, tmp_path):
+def test_a_checkpoint_that_does_not_fit_is_refused_and_left_alone(
+    spoil, killed_run, clip, tmp_path
+):
     mine = Path(shutil.copy(clip, tmp_path / f"{NAME}.mp4"))
-    options, reason = spoil(wreck, mine, tmp_path)
-    before = {p: p.read_bytes() for p in wreck.rglob("*") if p.is_file()}
+    options, reason = spoil(killed_run, mine, tmp_path)
+    before = {p: p.read_bytes() for p in killed_run.rglob("*") if p.is_file()}
     with pytest.raises(CheckpointError, match=reason) as caught:
-        track(mine, wreck, *options, "overwrite=false")
+        track(mine, killed_run, *options, "overwrite=false")
     assert caught.value.exit_code == 13
     assert "overwrite=true" in caught.value.hint
-    assert {p: p.read_bytes() for p in wreck.rglob("*") if p.is_file()} == before
+    assert {p: p.read_bytes() for p in killed_run.rglob("*") if p.is_file()} == before
 
 
 @pytest.mark.parametrize("spoil", [other_settings, damaged, no_piece])
-def test_with_leave_to_overwrite_the_run_starts_anew(spoil, wreck, clip, tmp_path, capsys):
-    options, reason = spoil(wreck, clip, tmp_path)
-    done = track(clip, wreck, *options, "checkpoint.every_s=1000")
+def test_with_leave_to_overwrite_the_run_starts_anew(spoil, killed_run, clip, tmp_path, capsys):
+    options, reason = spoil(killed_run, clip, tmp_path)
+    done = track(clip, killed_run, *options, "checkpoint.every_s=1000")
     assert done.resumed_from == 0
     said = capsys.readouterr().err
     assert "starting anew" in said
     assert reason in said
     assert done.frames == len(joblib.load(done.results)) == FRAMES
-    assert not files(wreck)["checkpoint"].exists()
-    assert not files(wreck)["pieces"].exists()
+    assert not files(killed_run)["checkpoint"].exists()
+    assert not files(killed_run)["pieces"].exists()
 
 
 @pytest.mark.parametrize("option", ["checkpoint.resume=false", "checkpoint.enable=false"])
-def test_starting_anew_on_request(option, wreck, clip, capsys):
-    done = track(clip, wreck, option, "video.end_frame=8", "render.enable=false")
+def test_starting_anew_on_request(option, killed_run, clip, capsys):
+    done = track(clip, killed_run, option, "video.end_frame=8", "render.enable=false")
     assert (done.resumed_from, done.frames) == (0, 8)
     assert "anew" not in capsys.readouterr().err
-    assert not files(wreck)["checkpoint"].exists()
+    assert not files(killed_run)["checkpoint"].exists()
 
 
 class Remembers(BlazePose_4dhuman):
@@ -581,12 +583,12 @@ def test_breaking_off_in_the_middle_of_a_stage(clip, whole, tmp_path, monkeypatc
     assert_whole(tmp_path, whole)
 
 
-def test_the_command_line_tells_a_refused_checkpoint_in_one_line(wreck, clip, capsys):
+def test_the_command_line_tells_a_refused_checkpoint_in_one_line(killed_run, clip, capsys):
     with pytest.raises(SystemExit) as stop:
         main(
             [
                 f"video.source={clip}",
-                f"video.output_dir={wreck}",
+                f"video.output_dir={killed_run}",
                 *("phalp.n_init=3", "batch_frames=4", "overwrite=false"),
             ]
         )

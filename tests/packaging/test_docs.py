@@ -1,4 +1,4 @@
-"""What the pages name is there: commands, options, keys, files, exit codes, error names."""
+"""The documentation names only what exists: commands, options, keys, files, exit codes, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside the source: README, citation, workflow, hooks, documentation site."""
+"""Files beside the source: README, citation, workflow, hooks, documentation site."""
 
 from __future__ import annotations
 

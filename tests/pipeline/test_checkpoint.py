@@ -140,8 +140,8 @@ class Nobody:
 
 
 @pytest.fixture
-def street(make_frame, tmp_path):
-    """Walks ten frames in chunks of three; gives the checkpoints' positions as they are taken."""
+def pipeline(make_frame, tmp_path):
+    """Runs ten frames in chunks of three; gives the checkpoints' positions as they are taken."""
 
     def run(*, every_s=0.0, fail_at=None, end=None):
         sink = ThreadedSink(Counting(fail_at), optional=fail_at is not None)
@@ -189,13 +189,13 @@ def street(make_frame, tmp_path):
     return run
 
 
-def test_they_are_taken_between_chunks_with_what_the_sinks_have_written(street):
-    _, taken = street()
+def test_they_are_taken_between_chunks_with_what_the_sinks_have_written(pipeline):
+    _, taken = pipeline()
     assert taken == [(1, 2), (4, 5), (7, 8), (8, 9)]
 
 
-def test_none_is_taken_before_its_time_but_one_on_request(street, tmp_path):
-    checkpoints, taken = street(every_s=1000, end=7)
+def test_none_is_taken_before_its_time_but_one_on_request(pipeline, tmp_path):
+    checkpoints, taken = pipeline(every_s=1000, end=7)
     assert taken == []
     assert checkpoints.save()
     state = read_checkpoint(tmp_path / "x")
@@ -205,14 +205,14 @@ def test_none_is_taken_before_its_time_but_one_on_request(street, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_none_is_taken_before_the_first_frame(street, tmp_path):
-    checkpoints, _ = street(end=0)
+def test_none_is_taken_before_the_first_frame(pipeline, tmp_path):
+    checkpoints, _ = pipeline(end=0)
     assert not checkpoints.save()
     assert not (tmp_path / "x").exists()
 
 
-def test_a_sink_that_failed_leaves_the_checkpoint_before_it(street):
-    checkpoints, taken = street(fail_at=5)
+def test_a_sink_that_failed_leaves_the_checkpoint_before_it(pipeline):
+    checkpoints, taken = pipeline(fail_at=5)
     assert taken[0] == (1, 2)
     assert set(taken[1:]) == {(4, 5)}
     assert not checkpoints.save()
@@ -225,7 +225,7 @@ def test_a_window_holds_again_what_another_one_held(make_frame, make_observation
         list(window.push(make_frame(i), FrameUpdate(people=(person,))))
     states = [held_state(*pair) for pair in window.held]
     again = BackFillWindow(3)
-    again.take_up([make_frame(i) for i in (2, 3, 4)], states)
+    again.restore([make_frame(i) for i in (2, 3, 4)], states)
     assert [record.people[0].missed for _, record in again.held] == [2, 3, 4]
     assert again.held[1][1].people[0].observation.frame_key == make_observation(3).frame_key
     assert [held_state(*pair)["checksum"] for pair in again.held] == [s["checksum"] for s in states]
@@ -239,4 +239,4 @@ def test_a_window_refuses_other_frames(make_frame, change):
     list(window.push(make_frame(0), FrameUpdate(people=())))
     states = [held_state(*pair) for pair in window.held]
     with pytest.raises(CheckpointError, match="does not show"):
-        BackFillWindow(1).take_up([make_frame(0, **change)], states)
+        BackFillWindow(1).restore([make_frame(0, **change)], states)

@@ -1,4 +1,4 @@
-"""What a user sees during and after a run."""
+"""Progress during a run, and its summary after."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_a_signal_asks_and_a_second_one_breaks_off(name, kind, code, capsys):
             signal.raise_signal(signal.SIGINT)
     assert type(caught.value) is kind
     assert kind.exit_code == code == 128 + number
-    assert "once more to break off" in capsys.readouterr().err
+    assert "press Ctrl-C again to abort" in capsys.readouterr().err
     assert signal.getsignal(number) is before
 
 

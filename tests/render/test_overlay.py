@@ -1,4 +1,4 @@
-"""What an overlay shows, and what it leaves alone."""
+"""Overlays: what is drawn, and what is left alone."""
 
 from __future__ import annotations
 

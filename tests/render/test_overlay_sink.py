@@ -1,4 +1,4 @@
-"""The overlay as the last stop of the street."""
+"""The overlay as the last stage of the pipeline."""
 
 from __future__ import annotations
 

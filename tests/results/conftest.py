@@ -1,4 +1,4 @@
-"""Records, and files of PHALP, for the tests of the results room."""
+"""Records, and files of PHALP, for the tests of results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What load_results gives: a dict, records and a table; and that the documentation runs."""
+"""The collection of load_results: a dict, records and a table; and that its documentation runs."""
 
 from __future__ import annotations
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from large_goldens import large_golden
 
 from humantrack.errors import ResultsError
 from humantrack.results import record_from_phalp, record_to_phalp
 from humantrack.types import CODE_SIZE
 
 DOCS = Path(__file__).parents[2] / "docs" / "results.md"
-SHARED = Path(__file__).parents[3] / "shared" / "golden_tracker"
 
 
 def shape_of(value):
@@ -68,10 +68,7 @@ def test_schema_and_values_are_those_of_phalp(upstream):
 
 @pytest.mark.parametrize("name", ["extract", "stream", "render"])
 def test_schema_and_values_are_those_of_phalp_in_whole_files(name):
-    path = SHARED / f"upstream_{name}.pkl"
-    if not path.exists():
-        pytest.skip("../shared/golden_tracker is not there")
-    check_against(path)
+    check_against(large_golden(f"upstream_{name}.pkl"))
 
 
 def test_written_frame_has_the_keys_and_types_of_a_drawn_frame_of_phalp(data, make_record):

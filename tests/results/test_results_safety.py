@@ -23,14 +23,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from large_goldens import large_golden
 
 from humantrack.errors import ResultsError, UnsafePickleError
 from humantrack.results import ResultsWriter, iter_results, load_results
 from humantrack.results.encode import END, HEADER, LENGTH
 from humantrack.results.safe_pickle import loads
-
-SHARED = Path(__file__).parents[3] / "shared" / "golden_tracker"
-
 
 # --- genuine files ------------------------------------------------------------------------------
 
@@ -56,9 +54,7 @@ def test_file_of_phalp_reads_as_joblib_reads_it(upstream):
 
 @pytest.mark.parametrize("name", ["extract", "stream", "render"])
 def test_whole_file_of_phalp_reads_as_joblib_reads_it(name):
-    path = SHARED / f"upstream_{name}.pkl"
-    if not path.exists():
-        pytest.skip("../shared/golden_tracker is not there")
+    path = large_golden(f"upstream_{name}.pkl")
     assert same(dict(load_results(path)), joblib.load(path))
 
 
@@ -387,7 +383,7 @@ def test_walking_a_long_file_holds_one_frame_at_a_time(tmp_path):
     ("content", "why"),
     [
         (b"", "empty"),
-        (b"hello, this is no pickle", "not a results pickle"),
+        (b"hello, this is not a pickle", "not a results pickle"),
         (b"x", "empty or damaged"),
         (zlib.compress(b""), "empty"),
         (zlib.compress(b"\xffjunk"), "not a results pickle"),

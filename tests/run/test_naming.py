@@ -12,6 +12,7 @@ from threading import Event, Thread
 import pytest
 
 from humantrack.claims import Claim
+from humantrack.cli.logging import log_to_stderr
 from humantrack.errors import InterruptedRunError, OutputTakenError
 from humantrack.fingerprint import clip_name, shortened
 from humantrack.pipeline.checkpoint import write_checkpoint
@@ -78,6 +79,13 @@ class Keys:
             pieces=self.out / "o.partial",
             draws=False,
         )
+
+
+@pytest.fixture(autouse=True)
+def shown():
+    """What is logged is said on standard error, as by the command."""
+    with log_to_stderr():
+        yield
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the page draws of a results file: the same numbers as the exports, a chunk at a time."""
+"""Scenes for the page: the same numbers as the exports, a chunk at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask, for what, and how often: tokens, cookies, proxies, rates."""
+"""Access: tokens, cookies, proxies, rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever dies, is locked or full: no job is lost, and none ends twice."""
+"""Faults of processes, database and disk: no job is lost, and none ends twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finished job offers: files made on demand, ranges, timeline, frames."""
+"""Files of a finished job: made on demand, ranges, timeline, frames."""
 
 from __future__ import annotations
 

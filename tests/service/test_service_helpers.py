@@ -155,7 +155,7 @@ def test_closing_ends_a_call_and_those_behind_it(
 
 
 @POSIX
-def test_a_helper_is_as_modest_as_it_is_told(make: Callable[..., Helpers]) -> None:
+def test_a_helper_has_the_priority_it_is_given(make: Callable[..., Helpers]) -> None:
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert make(nice=ours + 3).call("x", priority, wait_s=120) == ours + 3
     assert make(nice=ours - 3).call("x", priority, wait_s=120) == ours

@@ -1,4 +1,4 @@
-"""What strangers may not do."""
+"""Untrusted requests and files: refused, without disclosing what exists."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_what_is_no_video_is_refused(web: Server, tmp_path: Path) -> None:
     assert not list((web.data / "incoming").iterdir())
 
 
-def test_bad_wishes_are_refused_in_words(web: Server) -> None:
+def test_bad_requests_are_refused_in_words(web: Server) -> None:
     for overrides, status in (
         ({"video.output_dir": "/tmp/x"}, 422),
         ({"render.type": "MESH"}, 422),

@@ -1,4 +1,4 @@
-"""What may be wrong with a clip, in the records of jobs."""
+"""Warnings about clips, in the records of jobs."""
 
 from __future__ import annotations
 

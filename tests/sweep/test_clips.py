@@ -1,4 +1,4 @@
-"""What video.source may name in a sweep, in which order, and where each clip is placed."""
+"""Values of video.source in a sweep: the clips, their order, and where each is placed."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from humantrack.config.load import load_config
 from humantrack.errors import DependencyError
-from humantrack.session import Kept, models_key
+from humantrack.session import Kept, jobs_may_use_gpu, models_key
 from humantrack.sweep import devices, launchers
 from humantrack.sweep.devices import gpus_of, own_gpu, worker_count
 
@@ -102,6 +102,30 @@ def test_launchers_are_fitted_to_the_machine(monkeypatch):
     assert launchers.fit_launcher(launcher("x.BasicLauncher"), 7) == 7
 
 
+def test_gpus_that_no_job_uses_set_no_limit(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(launchers, "_is_there", lambda package: True)
+    joblib = launcher("x.JoblibLauncher", n_jobs=-1)
+    launchers.fit_launcher(joblib, None, may_use_gpu=False)
+    assert joblib.hydra.launcher.n_jobs == 8
+    assert launchers.fit_launcher(launcher("x.LocalLauncher"), None, may_use_gpu=False) == 8
+
+
+def test_what_jobs_may_use_a_gpu():
+    def config(*overrides):
+        cfg = load_config("video.source=clips", *(o for o in overrides if "," not in o))
+        OmegaConf.set_struct(cfg, False)
+        cfg.hydra = {"overrides": {"task": list(overrides)}}
+        return jobs_may_use_gpu(cfg)
+
+    assert not config("tracker=embedded")
+    assert not config("tracker=embedded", "phalp.n_init=1,2")
+    assert config("tracker=embedded,hmr2")
+    assert config("tracker=hmr2")
+    assert config("device=cuda")
+
+
 def test_a_launcher_whose_package_is_missing_names_the_extra(monkeypatch):
     monkeypatch.setattr(launchers, "_is_there", lambda package: False)
     with pytest.raises(DependencyError, match=r"pip install 'humantrack\[slurm\]'"):
@@ -115,19 +139,15 @@ def test_models_are_made_once_for_the_same_key():
     assert made == ["a", "b", "a"]
 
 
-@pytest.mark.parametrize(
-    ("override", "same"),
-    [
-        *(("video.output_dir=other", True), ("video.end_frame=3", True), ("sweep.report=r", True)),
-        *(("read_ahead=2", True), ("phalp.n_init=3", False), ("render.type=SKELETON", False)),
-        *(("tracker=embedded", False), ("device=cuda:1", False)),
-    ],
-)
-def test_what_models_depend_on(override, same):
+def test_what_models_depend_on():
     def key(*overrides):
         return models_key(OmegaConf.to_container(load_config("video.source=x.mp4", *overrides)))
 
-    assert (key(override) == key()) is same
+    plain = key()
+    of_the_clip = ("video.output_dir=other", "video.end_frame=3", "sweep.report=r", "read_ahead=2")
+    assert key(*of_the_clip) == plain
+    others = ("phalp.n_init=3", "render.type=SKELETON", "tracker=embedded", "device=cuda:1")
+    assert all(key(other) != plain for other in others)
     assert key("video.boxes=b.json") is None
     assert key("use_gt=true") is None
     assert key("tracker=upstream") is None

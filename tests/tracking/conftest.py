@@ -13,7 +13,6 @@ import tracker_rules
 from humantrack.types import Observation
 
 DATA = Path(__file__).parents[1] / "data" / "tracker"
-SHARED = Path(__file__).parents[3] / "shared"
 
 
 def _normal(key, shape):
@@ -44,8 +43,8 @@ def hmar_uvs():
 
 @pytest.fixture(scope="session")
 def golden():
-    """Folders: ``data`` in the repository, ``shared`` beside it (may be missing)."""
-    return SimpleNamespace(data=DATA, shared=SHARED)
+    """The folder ``data`` of goldens in the repository."""
+    return SimpleNamespace(data=DATA)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What tracks remember of looks: textures and colours."""
+"""Tracks' memory of appearance: textures and colours."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class WithNumbers(PHALP):
 
 nothing = 3
 
-class Stranger:
+class Unrelated:
     pass
 """
 
@@ -139,7 +139,7 @@ def test_from_class_leaves_our_own_as_they_are(adapter):
         ("my_trackers.Missing", "no such class"),
         ("WithNumbers", "no such class"),
         ("my_trackers.nothing", "not a class"),
-        ("my_trackers.Stranger", "not a subclass"),
+        ("my_trackers.Unrelated", "not a subclass"),
     ],
 )
 def test_a_wrong_class_is_refused(adapter, module, config, name, word):
@@ -315,7 +315,7 @@ def test_our_values_go_over_the_genuine_ones(adapter, config):
     assert own.phalp.n_init == 3
     assert own.phalp.small_h == 100  # null here
     assert own.mine.key == 3
-    assert own.video.end_frame == 1300  # as PHALP has it; our street reads all
+    assert own.video.end_frame == 1300  # as PHALP has it; our pipeline reads all
     assert own.SMPL.MODEL_PATH.endswith("SMPL_NEUTRAL.pkl")
     assert "hydra" not in own
 
@@ -369,7 +369,7 @@ def test_costs_do_not_pile_up(adapter, config):
 def test_checkpoints_are_off(adapter, config):
     cfg = config()
     OmegaConf.update(cfg, "checkpoint", {"enable": True}, force_add=True)
-    street = Bridge(adapter.HMR2_4dhuman(cfg))
-    assert street.cfg.checkpoint.enable is False
+    bridge = Bridge(adapter.HMR2_4dhuman(cfg))
+    assert bridge.cfg.checkpoint.enable is False
     assert cfg.checkpoint.enable is True  # the user's own is left alone
-    assert street.cfg.batch_frames == 1
+    assert bridge.cfg.batch_frames == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import hashlib
 import os
 from fractions import Fraction
@@ -13,6 +12,7 @@ import cv2
 import hostile_clips as clips
 import numpy as np
 import pytest
+from hang_guard import hang_guard
 
 from humantrack.errors import (
     EmptySourceError,
@@ -28,11 +28,9 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX files")
 
 
 @pytest.fixture(autouse=True)
-def no_hang():
-    """A case that hangs ends the tests with the stacks of all threads."""
-    faulthandler.dump_traceback_later(120, exit=True)
-    yield
-    faulthandler.cancel_dump_traceback_later()
+def guard(capsys):
+    with hang_guard(capsys) as guard:
+        yield guard
 
 
 def read(path, **options):
@@ -89,9 +87,9 @@ def test_damage_gives_the_same_frames_every_time(name, tmp_path):
         assert read(path, read_ahead=0) == first, case
 
 
-def test_a_picture_patched_without_a_word_of_error_is_patched_the_same_every_time():
+def test_a_picture_patched_without_a_word_of_error_is_patched_the_same_every_time(data):
     """The file is an H.264 clip with a few flipped bits: B-frames are made from that picture."""
-    path = Path(clips.__file__).with_name("patched_silently.mkv")
+    path = data / "hostile" / "patched_silently.mkv"
     alone = {tuple(read(path)[0]) for _ in range(20)}
     assert len(alone) == 1
     assert len(*alone) == clips.FRAMES
@@ -99,7 +97,7 @@ def test_a_picture_patched_without_a_word_of_error_is_patched_the_same_every_tim
 
 @pytest.mark.parametrize("number", range(20, clips.FRAMES))
 def test_damage_near_the_end_costs_one_frame(number, tmp_path):
-    """However many frames the threads of a decoder have in hand."""
+    """However many frames the threads of a decoder hold."""
     options = {"x264-params": "keyint=1:bframes=0"}
     path = clips.write(tmp_path / "intra.mkv", options=options)
     whole, _, _ = read(path)
@@ -110,7 +108,7 @@ def test_damage_near_the_end_costs_one_frame(number, tmp_path):
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 def test_a_lost_frame_leaves_a_gap_and_seeking_knows_of_it(name, tmp_path):
-    """Frames have the same numbers, times and keys read from the start and sought behind it."""
+    """Frames have the same numbers, times and keys read from the start and seeked."""
     path = clips.write(tmp_path / name, codec="mjpeg", pix_fmt="yuvj420p", frames=60)
     for number in (4, 5, 21):
         emptied(path, number)
@@ -181,7 +179,7 @@ def test_of_two_videos_read_at_once_the_damaged_one_is_known(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "h264.mkv", "mpeg4.avi"])
-def test_leaving_early_while_threads_complain_does_not_hang(name, tmp_path):
+def test_leaving_early_while_threads_log_errors_does_not_hang(name, tmp_path):
     path = clips.write(tmp_path / name, **clips.DAMAGED[name])
     data = path.read_bytes()
     rng = np.random.default_rng(3)
@@ -311,7 +309,7 @@ def test_an_image_that_vanishes_is_counted(tmp_path):
         assert source.decode_errors == 1
 
 
-# -- what is no video ---------------------------------------------------------------------------
+# -- files that are not videos -------------------------------------------------------------------
 
 
 @POSIX

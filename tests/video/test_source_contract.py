@@ -1,4 +1,4 @@
-"""What every source promises, whatever it is."""
+"""Contract of every source."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ def read(source, **bounds):
 def test_keys_count_in_the_source(make_clip):
     clip = make_clip("walk.v2.mp4", frames=12)
     assert [f.key for f in read(clip, start_frame=9)] == [
-        "walk/000010.jpg",
-        "walk/000011.jpg",
-        "walk/000012.jpg",
+        "walk.v2/000010.jpg",
+        "walk.v2/000011.jpg",
+        "walk.v2/000012.jpg",
     ]
     assert read(clip, end_frame=1, name="other")[0].key == "other/000001.jpg"
 
@@ -40,13 +40,13 @@ def test_phalp_keys_are_path_and_pts(make_clip):
 @pytest.mark.parametrize(
     ("file", "name"),
     [
-        ("a.b.mp4", "a"),
+        ("a.b.mp4", "a.b"),
         (".hidden.mp4", "hidden"),
         ("ünï çødé 視頻.mp4", "ünï çødé 視頻"),
         ("with 'quotes' & $.mp4", "with 'quotes' & $"),
     ],
 )
-def test_the_name_is_the_file_name_up_to_its_first_dot(make_clip, file, name):
+def test_the_name_is_the_file_name_without_its_last_suffix(make_clip, file, name):
     with open_source(make_clip(file, frames=1)) as frames:
         assert frames.info.name == name
         assert len(list(frames)) == 1
@@ -69,13 +69,13 @@ def test_seeking_finds_the_frame_that_counting_finds(make_clip, monkeypatch):
         "long.mp4", frames=64, gop=10, options={"bf": "3", "x264-params": "open-gop=1"}
     )
     bounds = [{"start_frame": n} for n in (9, 10, 11, 20, 29, 33, 60, 63)]
-    sought = [read(clip, **b) for b in bounds]
+    seeked = [read(clip, **b) for b in bounds]
 
     def lost(mark, frames):
         raise LostPlaceError
 
     monkeypatch.setattr("humantrack.video.video_file.frames_from", lost)
-    for bound, fast in zip(bounds, sought, strict=True):
+    for bound, fast in zip(bounds, seeked, strict=True):
         slow = read(clip, **bound)
         assert [(f.source_index, f.time_s, f.key) for f in fast] == [
             (f.source_index, f.time_s, f.key) for f in slow

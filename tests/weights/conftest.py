@@ -1,4 +1,4 @@
-"""A web server on this machine that breaks off, lies and forgets, as told."""
+"""A web server on this machine that aborts, lies and forgets, as configured."""
 
 import http.server
 import threading

@@ -199,9 +199,9 @@ def test_long_lists_are_counted(state):
 
 
 def test_ignored_and_optional_keys(state):
-    state["critic.weight"] = torch.zeros(1)
+    state["discriminator.weight"] = torch.zeros(1)
     del state["flag"]
     module = network()
-    load_strict(module, state, ignore=("critic.",), optional=("flag",))
+    load_strict(module, state, ignore=("discriminator.",), optional=("flag",))
     assert torch.equal(module.a.bias, state["a.bias"])
     assert not bool(module.flag)

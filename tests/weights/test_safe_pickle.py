@@ -1,4 +1,4 @@
-"""What an unpickler that runs nothing gives back, and what it refuses."""
+"""The unpickler that runs nothing: what it gives back, and what it refuses."""
 
 import collections
 import contextlib

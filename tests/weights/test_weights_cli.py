@@ -123,7 +123,7 @@ def test_import_a_file(cache, tmp_path, capsys):
     assert path.read_bytes() == b"smpl"
     assert str(path) in capsys.readouterr().out
     assert hashes.check(path, None)
-    source.write_bytes(b"another")  # handing over a newer one is no tampering
+    source.write_bytes(b"another")  # handing over a newer one is not tampering
     assert main(["import", str(source)]) == 0
     assert path.read_bytes() == b"another"
     assert main(["import", str(path)]) == 0

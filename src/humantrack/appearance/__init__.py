@@ -1,1 +1,1 @@
-"""Looks: mesh and crop -> UV texture, texture -> code, and HMAR, the network that does both."""
+"""Appearance: mesh and crop -> UV texture, texture -> code, and HMAR, which does both."""

@@ -15,7 +15,7 @@ CODE_SHAPE = (16, 16, 16)
 class Encoder(nn.Module):
     """Six 3x3 convolutions with ReLU, the first four followed by 2x2 max pooling.
 
-    Source: golden ARCHITECTURE.md section 6.
+    Source: PHALP's phalp/models/heads/encoding_head.py.
     """
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from humantrack.types import CODE_SIZE
 from humantrack.types.arrays import BoolArray, FloatArray
 
 CODE_SCALE = 1000.0
-"""Codes are divided by this before they are compared (golden ARCHITECTURE.md section 10)."""
+"""Codes are divided by this before they are compared (PHALP's nn_matching.py)."""
 
 SEEN = 0.5
 """A texel counts as seen where channel 3 is larger."""

@@ -50,7 +50,7 @@ class HmarEstimator:
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to take up."""
+        """Nothing to restore."""
 
     def estimate(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[People]:
         """One ``People`` per frame; ``source`` names the rows of the boxes that were kept."""

@@ -58,7 +58,7 @@ class HmarOutput:
 class Hmar(nn.Module):
     """The network; state-dict keys are those of the official one without prefix.
 
-    Source: golden ARCHITECTURE.md section 6.
+    Source: PHALP's phalp/models/hmar/hmar.py; arXiv 2112.04477, section 3.
 
     Args:
         smpl: the body model.

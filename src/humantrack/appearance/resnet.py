@@ -44,7 +44,7 @@ class Bottleneck(nn.Module):
 class Backbone(nn.Module):
     """Crop with mask -> masked features and what the four stages gave; keys as torchvision's.
 
-    Source: golden ARCHITECTURE.md section 6.
+    Source: PHALP's phalp/models/backbones/resnet.py.
     """
 
     def __init__(self) -> None:

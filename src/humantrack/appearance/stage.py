@@ -36,7 +36,7 @@ class PeopleInCrops(Protocol):
 
 
 class TextureAppearance:
-    """Says what people look like by the texture their surface has in the crop.
+    """Describes people's appearance by the texture their surface has in the crop.
 
     Args:
         sampler: surface and crop -> UV map.

@@ -26,7 +26,7 @@ _CHUNK = 16
 class TextureSampler:
     """Looks up the colour of every texel in a crop.
 
-    Source: golden ARCHITECTURE.md section 9.
+    Source: 4D-Humans' track.py, which draws depths with shubham-goel/NMR.
 
     Args:
         faces: (F,3) of the body model.

@@ -1,4 +1,4 @@
-"""What people wear, as colours: a signature that survives turning round.
+"""Colour signatures of people's clothes, which survive turning round.
 
 HSV histograms of the trunk and of the thighs, compared by Hellinger distance.
 """

@@ -12,7 +12,7 @@ from humantrack.blazepose.fit import fit_bodies
 from humantrack.blazepose.masks import image_masks
 from humantrack.blazepose.memory import Memory, Remembered
 from humantrack.blazepose.network import LandmarkNetwork
-from humantrack.blazepose.people import Sightings, find_people
+from humantrack.blazepose.people import STRONG, Sightings, find_people
 from humantrack.blazepose.turn_guard import MIRROR
 from humantrack.body import Mannequin
 from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
@@ -35,6 +35,7 @@ class BlazePoseEstimator:
         masks: give silhouettes.
         threads: see :func:`humantrack.models.session`.
         aspect: (width, height) boxes are grown to, which the crop cameras refer to; None: as found.
+        strong: score from which on a box is believed where nobody is expected.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class BlazePoseEstimator:
         masks: bool = True,
         threads: int | None = None,
         aspect: Aspect | None = NETWORK_ASPECT,
+        strong: float = STRONG,
     ) -> None:
         self._body, self._smooth, self._masks = body, smooth, masks
+        self._strong = strong
         self._aspect = aspect
         self._network = LandmarkNetwork(threads)
         self.reset()
@@ -57,11 +60,11 @@ class BlazePoseEstimator:
         self._shape: tuple[int, ...] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Whom the next frame may show again."""
+        """The people whom the next frame may show again."""
         return {"shape": self._shape, **self._memory.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one with the same arguments stood."""
+        """Restore the state of another one with the same arguments."""
         self._shape = state["shape"]
         self._memory.load_state_dict(state)
 
@@ -69,7 +72,7 @@ class BlazePoseEstimator:
         """One ``People`` per frame.
 
         Strong boxes are dropped where the network sees nobody or a body twice; weak boxes where
-        they continue nobody; people who lost their box for a moment are added (``source`` -1).
+        they continue nobody; people without a detection for a moment are added (``source`` -1).
         """
         return [self._one(f, d) for f, d in zip(frames, detections, strict=True)]
 
@@ -77,23 +80,23 @@ class BlazePoseEstimator:
         if frame.is_shot_start or frame.rgb.shape != self._shape:
             self._memory.clear()
             self._shape = frame.rgb.shape
-        found = find_people(self._network, frame, detections, self._memory)
+        found = find_people(self._network, frame, detections, self._memory, strong=self._strong)
         people = self._remember(found)
         bodies = self._fit(frame, found, people)
         return self._package(frame, detections, found, bodies)
 
     def _remember(self, found: Sightings) -> list[Remembered]:
         """Renew the memory; gives the remembered person behind each sighting."""
-        numbers = self._memory.recognise(found.box, found.look)
+        numbers = self._memory.recognise(found.box, found.signature)
         people = []
         for i, number in enumerate(numbers):
             flag, region = float(found.landmarks.flag[i]), found.landmarks.next_region[i]
             if number >= 0:
                 person = self._memory.people[number]
                 region = _calmed(region, person.region)
-                person.see(found.box[i], region, flag, found.look[i])
+                person.see(found.box[i], region, flag, found.signature[i])
             else:
-                person = Remembered(found.box[i], region, flag, found.look[i])
+                person = Remembered(found.box[i], region, flag, found.signature[i])
             people.append(person)
         self._memory.after_frame(people)
         return people
@@ -128,7 +131,7 @@ class BlazePoseEstimator:
         n = len(found.source)
         source, boxes = found.source.astype(np.int64), found.box.astype(np.float32)
         code = np.zeros((n, CODE_SIZE), np.float32)
-        code[:, :SIGNATURE_SIZE] = found.look
+        code[:, :SIGNATURE_SIZE] = found.signature
         mask = None
         if self._masks:
             at = found.landmarks.region

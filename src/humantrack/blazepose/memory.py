@@ -1,4 +1,4 @@
-"""Whom the estimator saw in the last frames: where to look next and what to smooth with."""
+"""Per-person state across frames: regions to search next, and what is smoothed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRAMES = 15
 """A person is forgotten after this many frames without being seen."""
 
 HELD_FRAMES = 8
-"""A person who lost his box is looked for, where he should be, for this many frames."""
+"""A person without a detection is searched for, at the expected place, for this many frames."""
 
 HELD_HITS = 4
 """... provided he was seen in as many."""
@@ -29,7 +29,7 @@ OVERLAP = 0.5
 _NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
 _GATE = 1.0
 _REACH, _MORE_REACH = 0.5, 0.1  # heights that somebody may be off, and per frame missed
-_MAX_LOOK = 0.75  # a larger colour distance is another person
+_MAX_DISTANCE = 0.75  # a larger colour distance is another person
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Remembered:
     """(4,) where to look in the next frame."""
 
     flag: float
-    look: FloatArray
+    signature: FloatArray
     """(192,) colour signature, slowly renewed."""
 
     speed: FloatArray = field(default_factory=lambda: np.zeros(2))
@@ -68,11 +68,11 @@ class Remembered:
         """(2,) movement since the last sighting; a speed is not to be trusted for longer."""
         return np.asarray(self.speed * min(self.missed + 1, HELD_FRAMES))
 
-    def see(self, box: FloatArray, region: FloatArray, flag: float, look: FloatArray) -> None:
+    def see(self, box: FloatArray, region: FloatArray, flag: float, signature: FloatArray) -> None:
         """Take what the coming frame shows of this person."""
         move = (box - self.box).reshape(2, 2).mean(axis=0) / (self.missed + 1)
         self.speed = (1 - _NEW_SPEED) * self.speed + _NEW_SPEED * move
-        self.look = colours.blend(self.look, look)
+        self.signature = colours.blend(self.signature, signature)
         self.box, self.region, self.flag = box, region, flag
         self.missed = 0
         self.hits += 1
@@ -99,7 +99,7 @@ class Remembered:
         return person
 
 
-_PLAIN = ("box", "region", "flag", "look", "speed", "missed", "hits")
+_PLAIN = ("box", "region", "flag", "signature", "speed", "missed", "hits")
 """Fields of a remembered person that are stored as they are."""
 
 
@@ -136,7 +136,7 @@ class Memory:
                 out[row] = column
         return out
 
-    def recognise(self, boxes: FloatArray, looks: FloatArray) -> IntArray:
+    def recognise(self, boxes: FloatArray, signatures: FloatArray) -> IntArray:
         """(N,) number of the remembered person each one is, or -1; one to one.
 
         Unlike :meth:`continued_by` it weighs colours and size, so it holds where people cross.
@@ -147,15 +147,17 @@ class Memory:
         from scipy.optimize import linear_sum_assignment
 
         expected = self.expected_boxes()
-        look = colours.distance(looks[:, None], np.array([p.look for p in self.people])[None])
+        distance = colours.distance(
+            signatures[:, None], np.array([p.signature for p in self.people])[None]
+        )
         height = np.maximum(boxes[:, 3] - boxes[:, 1], 1)
         known = np.maximum(expected[:, 3] - expected[:, 1], 1)
         size = np.abs(np.log(height[:, None] / known[None]))
-        cost = 0.5 * (1 - iou(boxes, expected)) + 0.75 * look + 0.3 * size
+        cost = 0.5 * (1 - iou(boxes, expected)) + 0.75 * distance + 0.3 * size
         way = (boxes[:, None] - expected[None]).reshape(*cost.shape, 2, 2).mean(axis=2)
         reach = [_REACH + _MORE_REACH * p.missed for p in self.people] * known
-        strangers = (look > _MAX_LOOK) | (np.linalg.norm(way, axis=-1) > reach)
-        cost[strangers] = 10 * _GATE
+        impossible = (distance > _MAX_DISTANCE) | (np.linalg.norm(way, axis=-1) > reach)
+        cost[impossible] = 10 * _GATE
         for row, column in zip(*linear_sum_assignment(cost), strict=True):
             if cost[row, column] < _GATE:
                 out[row] = column

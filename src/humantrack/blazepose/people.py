@@ -1,4 +1,4 @@
-"""Who is in a frame: the detector's boxes, what is remembered, and the landmark network's word."""
+"""Associates the detector's boxes with remembered people, and finds landmarks for both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HELD_SCORE = 0.3
 """Score given to a person found without a box."""
 
 _HELD_FLAG = 0.7
-_HELD_LOOK = 0.5
+_HELD_DISTANCE = 0.5
 _SAME_HELD, _SAME = 0.35, 0.6
 _SHOWS = 0.3  # lowest visibility of a landmark that counts for a box
 _ENOUGH_POINTS = 5
@@ -53,19 +53,27 @@ class Sightings:
     source: IntArray
     """(N,) row of the detections, or -1."""
 
-    look: FloatArray
+    signature: FloatArray
     """(N,192) colour signatures."""
 
 
 def find_people(
-    network: LandmarkNetwork, frame: Frame, detections: Detections, memory: Memory
+    network: LandmarkNetwork,
+    frame: Frame,
+    detections: Detections,
+    memory: Memory,
+    *,
+    strong: float = STRONG,
 ) -> Sightings:
     """Landmarks of everybody in a frame, each body once.
 
-    Boxes given by a user are all kept as they are; a detector's are checked.
+    Boxes given by a user are all kept as they are; a detector's are checked: those below the
+    score ``strong`` must continue somebody.
     """
     given = detections.gt_id is not None or detections.annotation is not None
-    rows: IntArray = np.arange(len(detections)) if given else _believable(detections, memory)
+    rows: IntArray = (
+        np.arange(len(detections)) if given else _believable(detections, memory, strong)
+    )
     boxes = detections.xyxy_px[rows].astype(np.float64)
     score = detections.score[rows].astype(np.float64)
     cropper = Cropper(frame.rgb)
@@ -84,8 +92,10 @@ def find_people(
         boxes = np.concatenate([boxes, _box_round(held, cropper)])
         score = np.concatenate([score, np.full(len(held), HELD_SCORE)])
         source = np.concatenate([source, np.full(len(held), -1)])
-    look = _signatures(frame.rgb, landmarks)
-    return Sightings(landmarks=landmarks, box=boxes, score=score, source=source, look=look)
+    signature = _signatures(frame.rgb, landmarks)
+    return Sightings(
+        landmarks=landmarks, box=boxes, score=score, source=source, signature=signature
+    )
 
 
 def similarity(a: Landmarks, b: Landmarks) -> FloatArray:
@@ -96,11 +106,11 @@ def similarity(a: Landmarks, b: Landmarks) -> FloatArray:
     return np.asarray(np.exp(-((apart / (_SAME_SPREAD * side[..., None])) ** 2)).mean(axis=-1))
 
 
-def _believable(detections: Detections, memory: Memory) -> IntArray:
+def _believable(detections: Detections, memory: Memory, strong: float) -> IntArray:
     """Rows of the strong boxes, and of the weak ones that continue somebody."""
-    strong = detections.score >= STRONG
+    is_strong = detections.score >= np.float32(strong)
     continues = memory.continued_by(detections.xyxy_px) >= 0
-    return np.flatnonzero(strong | continues)
+    return np.flatnonzero(is_strong | continues)
 
 
 def _look_at_boxes(
@@ -160,12 +170,12 @@ def _look_at_held(
     among = similarity(found, found)
     kept: list[int] = []
     for i, person in enumerate(waiting):
-        look = colours.signature(cropper.rgb, found.xy_px[i])
+        signature = colours.signature(cropper.rgb, found.xy_px[i])
         if (
             found.flag[i] > _HELD_FLAG
             and np.all(same[i] < _SAME_HELD)
             and all(among[i, k] < _SAME_HELD for k in kept)
-            and colours.distance(look, person.look) < _HELD_LOOK
+            and colours.distance(signature, person.signature) < _HELD_DISTANCE
         ):
             kept.append(i)
     found = found[kept]
@@ -186,5 +196,5 @@ def _box_round(landmarks: Landmarks, cropper: Cropper) -> FloatArray:
 
 
 def _signatures(rgb: ByteArray, landmarks: Landmarks) -> FloatArray:
-    looks = [colours.signature(rgb, xy) for xy in landmarks.xy_px]
-    return np.array(looks, np.float32).reshape(-1, colours.SIGNATURE_SIZE)
+    signatures = [colours.signature(rgb, xy) for xy in landmarks.xy_px]
+    return np.array(signatures, np.float32).reshape(-1, colours.SIGNATURE_SIZE)

@@ -53,7 +53,7 @@ class OneEuroFilter:
         return {"value": self._value, "speed": self._speed}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one with the same arguments stood."""
+        """Restore the state of another one with the same arguments."""
         self._value, self._speed = state["value"], state["speed"]
 
 
@@ -93,7 +93,7 @@ class LandmarkFilter:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one stood."""
+        """Restore the state."""
         self._image.load_state_dict(state["image"])
         self._world.load_state_dict(state["world"])
         self._time_s = state["time_s"]

@@ -48,5 +48,5 @@ class TurnGuard:
         return {"side": self._side, "held": self._held}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one stood."""
+        """Restore the state."""
         self._side, self._held = state["side"], state["held"]

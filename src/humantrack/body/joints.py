@@ -59,7 +59,7 @@ EXTRA_VERTICES = (
     "right_ring",
     "right_pinky",
 )
-"""The 21 vertices that smplx appends to the 24 joints (golden ARCHITECTURE.md section 4)."""
+"""The 21 vertices that smplx appends to the 24 joints (smplx/vertex_ids.py of vchoutas/smplx)."""
 
 OPENPOSE_JOINTS = (
     "nose",

@@ -144,7 +144,7 @@ def _checked(content: Mapping[str, Any], path: Path) -> SmplArrays:
     parents = found["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # files have 2**32 - 1
     if (parents[1:] < 0).any() or (parents[1:] >= np.arange(1, JOINTS)).any():
-        raise WeightsError("SMPL's 'kintree_table' is no tree", where=path)
+        raise WeightsError("SMPL's 'kintree_table' is not a tree", where=path)
     faces = found["f"].astype(np.int64)
     if faces.min() < 0 or faces.max() >= VERTICES:
         raise WeightsError("SMPL's 'f' names vertices that do not exist", where=path)

@@ -12,7 +12,7 @@ ROUNDS = 3
 class IterativeSmplHead(nn.Module):
     """Feature -> rotations, shape and crop camera, starting from a mean body.
 
-    Source: golden ARCHITECTURE.md section 6.
+    Source: PHALP's phalp/models/heads/smpl_head.py.
 
     Args:
         feature_size: length of the feature vector.

@@ -12,7 +12,7 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 
 from humantrack.config.load import check_overrides, conf_dir
-from humantrack.config.quoting import in_quotes, parsed
+from humantrack.config.quoting import parsed, quoted
 from humantrack.config.values import as_meant, exists, expanded
 from humantrack.errors import ConfigError
 from humantrack.sweep.clips import split_list
@@ -68,7 +68,7 @@ def clips_as_meant(argument: str) -> str:
     by_hydra = _CALL_OR_QUOTE.match(value) and parsed(f"video.source={value}") is not None
     if by_hydra and not exists(value):
         return argument
-    return f"{name}={in_quotes(value)}"
+    return f"{name}={quoted(value)}"
 
 
 def _apart(parser: argparse.ArgumentParser, arguments: list[str]) -> tuple[list[str], list[str]]:

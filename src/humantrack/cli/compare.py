@@ -1,6 +1,6 @@
 """Genuine and native side by side on the same frames with the same weights.
 
-    python -m humantrack.cli.compare clip.mp4 [key=value ...]
+    python -m humantrack.upstream.compare clip.mp4 [key=value ...]
 
 Every native stage is given what the genuine stage before it gave, so that a difference shows in
 the stage it comes from. Keys are those of the command line; without ``video.end_frame`` or
@@ -56,7 +56,7 @@ class Stage:
     native_s: float = 0.0
 
     def note(self, difference: float, frame: Frame) -> None:
-        """Keep the difference if it is the largest yet; what is no number is the largest."""
+        """Keep the difference if it is the largest yet; what is not a number is the largest."""
         difference = float(difference) if np.isfinite(difference) else float("inf")
         if self.frame is None or difference > self.largest:
             self.largest, self.frame = difference, frame.source_index

@@ -1,4 +1,4 @@
-"""What a user is told of an error: one line, and the exit code of its kind."""
+"""Error messages: one line for the user, and the exit code of its kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the program's rooms log, as plain lines on standard error."""
+"""The package's log, as plain lines on standard error."""
 
 from __future__ import annotations
 

@@ -74,6 +74,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _call_hydra(line: CommandLine) -> None:
+    import logging
     import warnings
 
     import hydra
@@ -88,7 +89,8 @@ def _call_hydra(line: CommandLine) -> None:
     register_schema()
     prefer_own_launchers()
     read_user_files(line.config_name or "config")
-    before = sys.argv
+    before, root = sys.argv, logging.getLogger()
+    handlers, level = [*root.handlers], root.level
     sys.argv = [before[0], *line.arguments]
     try:
         with warnings.catch_warnings():
@@ -106,6 +108,8 @@ def _call_hydra(line: CommandLine) -> None:
         raise ConfigError("not a job that can be run again", where=line.rerun) from error
     finally:
         sys.argv = before
+        root.handlers[:] = handlers  # a user's configuration may have Hydra log to what closes
+        root.setLevel(level)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is known of a clip from the description beside its results, or from the first frames."""
+"""Facts about a clip, from the description beside its results or from the first frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user may ask of an export, checked when it is built."""
+"""Options of an export, checked when built."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ExportOptions:
     """Choices that formats share; docs/export.md says which format heeds which.
 
     Raises:
-        ConfigError: for a value that makes no sense.
+        ConfigError: for an invalid value.
     """
 
     rotations: str = "axis_angle"

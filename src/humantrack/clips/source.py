@@ -34,7 +34,7 @@ _SHOWN_IDS = 12
 """Ids that an error names before it only counts."""
 
 _END_OF_TIME_S = 1e12
-"""What claims to be later is no time."""
+"""What claims to be later is not a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +241,7 @@ def _entry(
             raise ValueError("its key is neither text nor text and a number")
         index = int(raw.get("time", number))
         if not 0 <= index < 2**53:
-            raise ValueError("its 'time' is no number of a frame")
+            raise ValueError("its 'time' is not a number of a frame")
         time_s = clock.time_s(index, raw.get("time_s"))
         if not last_s < time_s < _END_OF_TIME_S:
             time_s = index / clock.fps if math.isinf(last_s) else last_s + 1 / clock.fps

@@ -1,4 +1,4 @@
-"""When each track of a clip is seen, gathered in one walk that keeps no frame."""
+"""Spans of frames in which each track is seen, gathered in one pass that keeps no frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door: the configuration, read once, as the frozen options that every room below takes."""
+"""The configuration, read once, as the frozen options that every lower layer takes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from humantrack.config.paths import with_paths
+from humantrack.config.quoting import literal
 from humantrack.config.ranges import check_numbers
 from humantrack.detect.registry import DetectorOptions
 from humantrack.errors import ConfigError
@@ -57,6 +58,7 @@ def with_values(cfg: Any, **values: Any) -> Any:
     """A copy with other values; ``__`` in a name stands for a dot. The original stays as it is."""
     changed = cfg.copy()
     for name, value in values.items():
+        value = literal(value) if isinstance(value, str) else value
         OmegaConf.update(changed, name.replace("__", "."), value)
     return changed
 

@@ -1,4 +1,4 @@
-"""Where the paths of a configuration lead: ``~`` is a home, and all begin where the user was."""
+"""Paths of a configuration: ``~`` is a home, and all are relative to the user's folder."""
 
 from __future__ import annotations
 
@@ -14,10 +14,29 @@ from humantrack.config.values import expanded, keys_by_name
 RESOLVER = "humantrack_path"
 """``${humantrack_path:${video.output_dir}}``: a path with its home, for Hydra's own folders."""
 
+NOTES_RESOLVER = "humantrack_notes"
+"""``${humantrack_notes:${video.output_dir}}``: the folder that Hydra keeps a job's settings in."""
+
 
 def register_resolver() -> None:
-    """Make the resolver known to OmegaConf. Calling it twice does no harm."""
-    OmegaConf.register_new_resolver(RESOLVER, expanded, replace=True)
+    """Make the resolvers known to OmegaConf. Calling it twice does no harm."""
+    OmegaConf.register_new_resolver(RESOLVER, hydras_folder, replace=True)
+    OmegaConf.register_new_resolver(NOTES_RESOLVER, _hydras_notes, replace=True)
+
+
+def hydras_folder(path: str) -> str:
+    """Where Hydra is told that a job's files lie: in the output folder.
+
+    Hydra writes the path into its configuration, where ``${`` is no part of a name. It is told of
+    the folder of the user instead, which is there, and of the rest in :func:`_hydras_notes`.
+    """
+    return os.curdir if "${" in path else expanded(path)
+
+
+def _hydras_notes(path: str) -> str:
+    """In the folder of :func:`hydras_folder`."""
+    notes = ".hydra"
+    return str(Path(expanded(path)).absolute() / notes) if "${" in path else notes
 
 
 def with_paths(cfg: Any, base: Path | None = None) -> Any:

@@ -34,6 +34,11 @@ def literal(text: str) -> str:
     return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
 
 
+def from_literal(text: str) -> str:
+    """The text that :func:`literal` was given."""
+    return re.sub(r"(\\*)\$\{", lambda found: found[1][: len(found[1]) // 2] + "${", text)
+
+
 def quoted_but_for_references(text: str) -> str:
     """As :func:`quoted`, but ``${key}`` keeps its meaning if OmegaConf can read the text."""
     if "${" not in text:

@@ -1,4 +1,4 @@
-"""What numbers each key takes, so that a value that makes no sense is refused before any work."""
+"""Ranges of each key's numbers, so that an invalid value is refused before any work."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def check_number(key: str, value: object) -> None:
 
 
 def check_numbers(config: Any) -> None:
-    """Refuse numbers that make no sense.
+    """Refuse invalid numbers.
 
     Args:
         config: an OmegaConf configuration of the schema.

@@ -225,7 +225,7 @@ class SweepConfig:
         None, "2/8: only the second eighth of the clips, chosen by their relative paths."
     )
     lost_after_s: float = key(
-        120.0, "A clip whose job has been silent for so long is taken up by another."
+        120.0, "A clip whose job has been silent for so long is resumed by another."
     )
     report: str | None = key(None, "Set by the sweep itself for each job.", inert=True, path=True)
 
@@ -280,7 +280,7 @@ class Config:
     SMPL: SMPLConfig = key(SMPLConfig, "The SMPL body model.")
     render: RenderConfig = key(RenderConfig, "The overlay video.")
     results: ResultsConfig = key(ResultsConfig, "The results file.")
-    checkpoint: CheckpointConfig = key(CheckpointConfig, "Going on with an unfinished run.")
+    checkpoint: CheckpointConfig = key(CheckpointConfig, "Resuming an unfinished run.")
     embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
     sweep: SweepConfig = key(SweepConfig, "Many clips in one call.")
     upstream: UpstreamConfig = key(UpstreamConfig, "The genuine packages.")

@@ -106,7 +106,7 @@ class GivenBoxes:
         return {} if self._fallback is None else {"fallback": dict(self._fallback.state_dict())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one stood."""
+        """Restore the state."""
         if self._fallback is not None:
             self._fallback.load_state_dict(state["fallback"])
 

@@ -68,7 +68,7 @@ def read_text(path: str | Path, *, box_format: BoxFormat = "xywh") -> dict[Frame
     ignored; frames and pixels count from 1, so that the picture begins at 1, 1.
 
     Raises:
-        ResultsError: if the file cannot be read or makes no sense.
+        ResultsError: if the file cannot be read or is corrupt.
     """
     path = Path(path)
     try:

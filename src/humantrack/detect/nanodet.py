@@ -46,7 +46,7 @@ class NanoDet:
         threads: see :func:`humantrack.models.session`.
 
     Raises:
-        ConfigError: if ``size`` makes no sense.
+        ConfigError: if ``size`` is invalid.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class NanoDet:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one with the same arguments stood."""
+        """Restore the state of another one with the same arguments."""
         self._size, self._scale = state["size"], state["scale"]
         self._in_block = state["in_block"]
         self._heights = list(state["heights"])

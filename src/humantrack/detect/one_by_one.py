@@ -1,4 +1,4 @@
-"""What detectors share that look at every frame by itself."""
+"""Base of detectors that process every frame by itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OneByOne(ABC):
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - as for reset
-        """Nothing to take up."""
+        """Nothing to restore."""
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """Boxes of every frame with their masks, best first, clipped to the image."""

@@ -126,8 +126,7 @@ def least_score(name: str) -> float:
     """
     if name in _LEAST_SCORES:
         return _LEAST_SCORES[name]
-    found = DETECTORS.load(name, where=f"phalp.detector={name}")
-    return float(getattr(found, "least_score", _USUAL_LEAST_SCORE))
+    return float(getattr(_loaded(name), "least_score", _USUAL_LEAST_SCORE))
 
 
 def make_detector(name: str, options: DetectorOptions) -> Detector:
@@ -138,5 +137,14 @@ def make_detector(name: str, options: DetectorOptions) -> Detector:
         DependencyError: if its package is missing.
         MissingWeightsError: if its weights are neither there nor to be had.
     """
-    make: MakeDetector = DETECTORS.load(name, where=f"phalp.detector={name}")
-    return make(options)
+    return _loaded(name)(options)
+
+
+def _loaded(name: str) -> MakeDetector:
+    where = f"phalp.detector={name}"
+    make: MakeDetector = DETECTORS.load(name, where=where)
+    if not callable(make):
+        raise ConfigError(
+            "not a detector: it must be a callable that takes DetectorOptions", where=where
+        )
+    return make

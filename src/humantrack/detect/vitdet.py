@@ -1,4 +1,4 @@
-"""ViTDet-H of detectron2, the forebears' detector, for those who have detectron2."""
+"""ViTDet-H of detectron2, the original projects' detector, for those who have detectron2."""
 
 from __future__ import annotations
 

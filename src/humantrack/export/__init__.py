@@ -9,8 +9,8 @@ if TYPE_CHECKING:
         Exporter,
         Format,
         MotionExporter,
-        find_format,
     )
+    from humantrack.export.formats.registry import find_format
     from humantrack.export.run import Done, export
 else:
     from humantrack._lazy import lazy_names
@@ -19,7 +19,8 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "formats.base": ("FORMATS", "Exporter", "Format", "MotionExporter", "find_format"),
+            "formats.base": ("FORMATS", "Exporter", "Format", "MotionExporter"),
+            "formats.registry": ("find_format",),
             "run": ("Done", "export"),
         },
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 from humantrack._version import __version__
 from humantrack.clips.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
 from humantrack.errors import ConfigError
-from humantrack.export.formats.base import FORMATS, Format, find_format
+from humantrack.export.formats.base import FORMATS, Format
+from humantrack.export.formats.registry import announced, find_format
 from humantrack.export.names import format_named
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
@@ -118,13 +119,23 @@ def _tracks(text: str | None) -> tuple[frozenset[int] | None, tuple[tuple[int, i
     return frozenset(ids), tuple(dict.fromkeys(ranges))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Looks for the formats of other packages only when help is asked for."""
+
+    def format_help(self) -> str:
+        """The help, with all formats."""
+        listed = {f.name: f.about for f in FORMATS.values()}
+        listed |= {name: f"of {package}" for name, package in announced().items()}
+        listing = "\n".join(f"  {name:<8} {about}" for name, about in listed.items())
+        self.epilog = f"formats:\n{listing}\n\nMore, with examples: docs/export.md"
+        return super().format_help()
+
+
 def parser_of() -> argparse.ArgumentParser:
     """What the command takes."""
-    listing = "\n".join(f"  {f.name:<9}{f.about}" for f in FORMATS.values())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="humantrack-export",
         description="Turn results of humantrack, PHALP or 4D-Humans into what other programs read.",
-        epilog=f"formats:\n{listing}\n\nMore, with examples: docs/export.md",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -137,15 +148,23 @@ def parser_of() -> argparse.ArgumentParser:
     add("-f", "--format", action="append", metavar="NAME", help="see below; may be repeated (json)")
     add("-o", "--output", metavar="PATH", help="a file, a folder/, a pipe, or - (standard output)")
     add("--force", action="store_true", help="replace files that are there already")
+    _add_what(parser.add_argument_group("what is exported"))
+    _add_how(parser.add_argument_group("how"))
+    _add_motion(parser.add_argument_group("motion (npz, bvh, glb, trc, blender)"))
+    _add_look(parser.add_argument_group("a look"))
+    _add_safety(parser.add_argument_group("safety"))
+    return parser
 
-    group = parser.add_argument_group("what is exported")
+
+def _add_what(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--frames", metavar="A:B", help="frames A up to, but not with, B")
     add("--tracks", metavar="IDS", help="only these tracks, e.g. 1,3 or 1-4")
     add("--min-length", type=int, default=1, metavar="N", help="only tracks seen in N frames")
     add("--masks", action="store_true", help="silhouettes too, as COCO run-length masks")
 
-    group = parser.add_argument_group("how")
+
+def _add_how(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--rotations", choices=ROTATIONS, default="axis_angle", help="in json, jsonl, csv, parquet")
     add("--precision", type=int, metavar="N", help="digits after the point in text formats (all)")
@@ -156,7 +175,8 @@ def parser_of() -> argparse.ArgumentParser:
     slow = "how many times slower than life the video plays: times are divided by it"
     add("--slow-motion", type=float, metavar="N", help=slow)
 
-    group = parser.add_argument_group("motion (npz, bvh, glb, trc, blender)")
+
+def _add_motion(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--gaps", choices=GAPS, help="what fills frames without the person (interpolate)")
     add("--fps", type=float, help="resample to this rate")
@@ -164,13 +184,15 @@ def parser_of() -> argparse.ArgumentParser:
     add("--euler", default="ZXY", metavar="ORDER", help="order of BVH's rotation channels (ZXY)")
     add("--smpl", type=Path, metavar="FILE", help="SMPL model file (the cache's, if there is one)")
 
-    group = parser.add_argument_group("a look")
+
+def _add_look(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--summary", action="store_true", help="print the tracks and their timeline")
     add("--plot", type=Path, metavar="FILE", help="draw the timeline, .png or .svg")
     add("--schema", action="store_true", help="print the JSON Schema of json and jsonl")
 
-    group = parser.add_argument_group("safety")
+
+def _add_safety(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--strict", action="store_true", help="results that are cut short are an error")
     add(
@@ -181,4 +203,3 @@ def parser_of() -> argparse.ArgumentParser:
     add("--quiet", action="store_true", help="print errors and notes only")
     add("--debug", action="store_true", help="show tracebacks")
     add("--version", action="version", version=f"humantrack {__version__}")
-    return parser

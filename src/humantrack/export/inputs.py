@@ -134,7 +134,7 @@ def _matching(name: str) -> Iterator[Input]:
     items: list[Input] = []
     for match in map(Path, matches):
         if _is_dir(match):
-            with suppress(ResultsError):  # a folder without results is no match
+            with suppress(ResultsError):  # a folder without results is not a match
                 items += _in_folder(match)
         elif wants_own or not match.name.endswith(OWN_SUFFIXES):
             items.append(Input(path=match, place=Path(match.name)))

@@ -1,4 +1,4 @@
-"""Which names the files of an export take, from what the user gave as the output."""
+"""Names of an export's files, from what the user gave as the output."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def outputs_of(
         return named(target / path.stem)
     if single:
         return named(target, exact=target)
-    return named(target.with_name(_stem(target.name)))
+    return named(target.with_name(_stem(target.name, formats)))
 
 
 def is_folder(output: str | Path) -> bool:
@@ -86,10 +86,10 @@ def misnamed(output: str | Path | None, formats: Sequence[Format]) -> str | None
     return f"{output} holds {own.name}, although its name is one of {meant.name}"
 
 
-def _stem(name: str) -> str:
+def _stem(name: str, formats: Sequence[Format]) -> str:
     """A file's name without the suffix of a format, or of results."""
-    suffixes = sorted({f.suffix for f in FORMATS.values()} | {_RESULTS}, key=len, reverse=True)
-    for suffix in suffixes:
+    suffixes = {f.suffix for f in (*FORMATS.values(), *formats)} | {_RESULTS}
+    for suffix in sorted(suffixes, key=len, reverse=True):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return name

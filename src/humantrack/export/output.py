@@ -85,7 +85,7 @@ class OutputFiles:
                 return
             if is_stream(path):
                 raise OutputError(
-                    "this is a pipe or a device, which is no place for this file", where=path
+                    "this is a pipe or a device, which is not a place for this file", where=path
                 )
             is_kept = any(k.exists() and k.samefile(path) for k in self._keep)
         except OSError as error:

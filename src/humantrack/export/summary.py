@@ -1,4 +1,4 @@
-"""Who is in a clip, and when: a table for the terminal, and the same as a picture."""
+"""Summary of a clip's tracks over time: a table for the terminal, and the same as a picture."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def expand_to_aspect(boxes: Array, shape: Aspect | None = NETWORK_ASPECT) -> Arr
         shape: target width and height; None leaves the boxes as they are.
 
     Returns:
-        (N,4), never smaller. Source: golden ARCHITECTURE.md section 7.
+        (N,4), never smaller. Source: 4D-Humans' hmr2/datasets/utils.py.
     """
     if shape is None:
         return boxes.copy()

@@ -2,7 +2,7 @@
 
 An image (H,W) is padded to a square of side max(H,W), centred with whole pixels, and that square
 is thought of as 256 px wide. Cameras have a focal length of 5000 px on those 256.
-Source: golden ARCHITECTURE.md sections 3 and 6.
+Source: ``get_3d_parameters`` in PHALP's phalp/models/hmar/hmar.py.
 """
 
 from __future__ import annotations

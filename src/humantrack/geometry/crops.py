@@ -2,7 +2,7 @@
 
 A crop's side is the longer side of a padded box. Output pixel (row i, column j) reads the picture
 at index ``centre + ((j, i) - 128) * side / 256``, bilinear, zero outside, then whole levels.
-Source: golden ARCHITECTURE.md section 7.
+Source: PHALP's phalp/utils/utils_dataset.py.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def crop_to_image_camera(
     """Crop cameras (N,3) = (s,tx,ty) -> translations (N,3) in metres about the picture's centre.
 
     The focal length of the image demo is 5000/256 of the longer side unless given.
-    Source: golden ARCHITECTURE.md section 3.
+    Source: ``cam_crop_to_full`` in 4D-Humans' hmr2/utils/renderer.py.
     """
     focal = FOCAL_PX / CROP_PX * max(height, width) if focal_px is None else focal_px
     centre, side = centre_and_side(padded_xyxy_px)

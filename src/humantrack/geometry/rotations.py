@@ -153,7 +153,8 @@ def sixd_to_matrix(sixd: Array) -> Array:
     """HMR2's six numbers (...,6) -> matrix (...,3,3).
 
     Two consecutive 3-vectors: the first normalised, the second made orthogonal to it, and their
-    cross product are the columns. Source: golden ARCHITECTURE.md section 2.
+    cross product are the columns. Source: Zhou et al., CVPR 2019 (arXiv 1812.07035), in the order
+    of 4D-Humans' hmr2/utils/geometry.py.
     """
     sixd = np.asarray(sixd, np.float64)
     return frame(sixd[..., :3], sixd[..., 3:])

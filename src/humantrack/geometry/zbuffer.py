@@ -4,7 +4,7 @@ Written once for numpy arrays and for tensors on a GPU, which have the same meth
 imported when tensors come in. Triangles are cut into rows of pixels, the rows into pixels, each
 step for all triangles at once.
 
-Semantics are those of PHALP's depth maps (golden ARCHITECTURE.md section 9). Camera axes are x
+Semantics are those of the depth maps in 4D-Humans' track.py (shubham-goel/NMR). Camera axes are x
 right, y down, z away, in metres; map row r, column c is the ray through the pixel centre
 (c + 0.5, r + 0.5).
 """
@@ -108,7 +108,7 @@ def _draw(
     height, width = view.size
     pictures, pixels = (1 if scene else len(points)), height * width
     block = _block_size(xp)
-    with np.errstate(all="ignore"):  # what is no number is never drawn
+    with np.errstate(all="ignore"):  # what is not a number is never drawn
         screens = [_project(xp, mesh, view) for mesh in points]
         key = _empty_key(xp, pictures * pixels, view.far, vertices)
         for number, screen in enumerate(screens):

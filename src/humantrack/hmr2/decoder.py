@@ -1,4 +1,8 @@
-"""The transformer decoder that reads one body off the backbone's tokens (section 2)."""
+"""The transformer decoder that reads one body off the backbone's tokens.
+
+Sources: 4D-Humans' hmr2/models/heads/smpl_head.py and hmr2/models/components/pose_transformer.py;
+arXiv 2305.20091.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The critic of HMR2's adversarial training; a checkpoint carries it, tracking does not use it."""
+"""The discriminator of HMR2's training; a checkpoint carries it, tracking does not use it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Discriminator(nn.Module):
-    """Says of poses and shapes how real they look: 23 joints, shape, all joints together."""
+    """Scores how real poses and shapes are: 23 joints, shape, all joints together."""
 
     def __init__(self, joints: int = 23, channels: int = 32, hidden: int = 1024) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ class CroppedPeople:
 
 
 class AppearanceStage(Protocol):
-    """Says what people look like."""
+    """Describes people's appearance."""
 
     def describe(self, people: CroppedPeople) -> Appearance:
         """One entry per person, in their order."""
@@ -50,7 +50,7 @@ class _Result:
 
     def rows(self, start: int, stop: int) -> _Result:
         """Those people."""
-        look = self.appearance
+        appearance = self.appearance
         cut = slice(start, stop)
         return _Result(
             self.global_orient[cut],
@@ -58,7 +58,9 @@ class _Result:
             self.betas[cut],
             self.cam[cut],
             self.joints[cut],
-            Appearance(code=look.code[cut], uv=None if look.uv is None else look.uv[cut]),
+            Appearance(
+                code=appearance.code[cut], uv=None if appearance.uv is None else appearance.uv[cut]
+            ),
         )
 
 
@@ -67,7 +69,7 @@ class Hmr2Estimator:
 
     Args:
         network: from :func:`humantrack.hmr2.network.load_hmr2`.
-        appearance: what the people look like; without it all codes are zero.
+        appearance: people's appearance; without it all codes are zero.
         batch_size: people that go through the network at once.
         min_size_px: narrower or lower boxes are dropped (PHALP's ``small_w`` and ``small_h``).
         aspect: (width, height) boxes are grown to before they are cut out; None leaves them.
@@ -99,7 +101,7 @@ class Hmr2Estimator:
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to take up."""
+        """Nothing to restore."""
 
     def estimate(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[People]:
         """One ``People`` per frame; ``source`` names the rows of the boxes that were kept."""
@@ -178,8 +180,8 @@ class Hmr2Estimator:
 
 def _joined(batches: Sequence[_Result]) -> _Result:
     """Results one after another."""
-    looks = [batch.appearance for batch in batches]
-    maps = [look.uv for look in looks if look.uv is not None]
+    appearances = [batch.appearance for batch in batches]
+    maps = [appearance.uv for appearance in appearances if appearance.uv is not None]
     return _Result(
         np.concatenate([batch.global_orient for batch in batches]),
         np.concatenate([batch.body_pose for batch in batches]),
@@ -187,8 +189,8 @@ def _joined(batches: Sequence[_Result]) -> _Result:
         np.concatenate([batch.cam for batch in batches]),
         np.concatenate([batch.joints for batch in batches]),
         Appearance(
-            code=np.concatenate([look.code for look in looks]),
-            uv=np.concatenate(maps) if len(maps) == len(looks) else None,
+            code=np.concatenate([appearance.code for appearance in appearances]),
+            uv=np.concatenate(maps) if len(maps) == len(appearances) else None,
         ),
     )
 

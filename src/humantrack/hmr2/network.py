@@ -37,7 +37,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 class Hmr2Output:
     """What the network says of B crops, on its device, float32.
 
-    Source: golden ARCHITECTURE.md section 3.
+    Source: 4D-Humans' hmr2/models/hmr2.py; arXiv 2305.20091.
     """
 
     global_orient: Tensor
@@ -89,7 +89,7 @@ class Hmr2(nn.Module):
         smpl: the body model.
         vit: sizes of the backbone.
         decoder: sizes of the head.
-        with_discriminator: also make the critic (training only).
+        with_discriminator: also make the discriminator (training only).
     """
 
     def __init__(

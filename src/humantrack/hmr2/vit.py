@@ -1,4 +1,7 @@
-"""The vision transformer: crop -> feature map (golden ARCHITECTURE.md section 1)."""
+"""The vision transformer: crop -> feature map.
+
+Source: 4D-Humans' hmr2/models/backbones/vit.py (ViT-H, as in ViTPose, arXiv 2204.12484).
+"""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _new_session(model: bytes, threads: int) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # warnings on odd CPUs are not the user's business
+    options.log_severity_level = 3  # warnings on odd CPUs do not help the user
     # Spinning threads of two sessions and the decoder steal the cores from each other.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

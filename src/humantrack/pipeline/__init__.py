@@ -1,1 +1,1 @@
-"""The street: stage protocols, the loop, the back-fill window, threads between stages."""
+"""The pipeline: stage protocols, the loop, the back-fill window, threads between stages."""

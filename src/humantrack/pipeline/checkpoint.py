@@ -103,7 +103,7 @@ class Checkpoints:
             self._last = time.monotonic()
 
     def save(self) -> bool:
-        """Write down where the run stood when it was last between two chunks.
+        """Write the state of the run when it was last between two chunks.
 
         A checkpoint that cannot be written costs nothing but itself: the one before still holds.
 
@@ -140,7 +140,7 @@ class Checkpoints:
         for name, sink in self._sinks.items():
             try:
                 states[name] = sink.state_dict()
-            except Exception:  # noqa: BLE001 - the run hears of it from the sink
+            except Exception:  # noqa: BLE001 - the sink reports it to the run
                 states[name] = {"frames": -1}
         return states
 

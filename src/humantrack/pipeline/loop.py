@@ -25,7 +25,7 @@ def walk(
     window: BackFillWindow,
     between: Callable[[BackFillWindow], None] = lambda _: None,
 ) -> Iterator[tuple[Frame, FrameRecord]]:
-    """Walk the street once.
+    """Run the pipeline once.
 
     Args:
         frames: in order.

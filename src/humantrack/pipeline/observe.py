@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 from humantrack.types import BodyBatch, Frame, Observation, People, RleMask
 
 DEPTH_SCALE = 200.0
-"""Camera depth in the pose vector is divided by this (golden ARCHITECTURE.md section 6)."""
+"""Camera depth in the pose vector is divided by this (PHALP's phalp/utils/utils.py)."""
 
 
 def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Observation]:
@@ -25,7 +25,7 @@ def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Obs
             estimator; a person found without a detection gets None.
     """
     poses, locations = pose_vectors(people.bodies), location_vectors(people.bodies)
-    bodies, seen, looks = people.bodies, people.detections, people.appearance
+    bodies, seen, appearance = people.bodies, people.detections, people.appearance
     return [
         Observation(
             frame_index=frame.index,
@@ -42,10 +42,10 @@ def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Obs
             cam_t=_single(bodies.cam_t[i]),
             joints_3d=_single(bodies.joints_3d[i]),
             joints_2d=_single(bodies.joints_2d[i]),
-            code=_single(looks.code[i]),
+            code=_single(appearance.code[i]),
             pose_vector=poses[i],
             location_vector=locations[i],
-            uv=None if looks.uv is None else _single(looks.uv[i]),
+            uv=None if appearance.uv is None else _single(appearance.uv[i]),
             mask=None if seen.mask is None else encode_mask(seen.mask[i]),
             gt_id=None if seen.gt_id is None else int(seen.gt_id[i]),
             annotation=None if seen.annotation is None else seen.annotation[i],

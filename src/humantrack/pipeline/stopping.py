@@ -29,7 +29,7 @@ KINDS: dict[str, type[InterruptedRunError]] = {
 
 
 class Stop(Event):
-    """Set to ask a run to end after the frame in hand; ``kind`` is the error it ends with."""
+    """Set to ask a run to end after the current frame; ``kind`` is the error it ends with."""
 
     kind: type[InterruptedRunError] = InterruptedRunError
 
@@ -66,7 +66,7 @@ class Chunk(list[T]):
         return until(self._stop, super().__iter__())
 
 
-def heard_signals() -> dict[str, int]:
+def handled_signals() -> dict[str, int]:
     """The signals of ``KINDS`` by name; without SIGHUP if it does not mean this process."""
     names = [name for name in KINDS if name != "SIGHUP" or hears_hangup()]
     return {name: getattr(signal, name) for name in names if hasattr(signal, name)}
@@ -79,7 +79,7 @@ class Asked:
         self._count = 0
 
     def is_second(self, number: int) -> bool:
-        """True if this signal breaks off what an earlier one asked to end."""
+        """True if this signal aborts what an earlier one asked to end."""
         if number == getattr(signal, "SIGHUP", None):
             return False
         self._count += 1
@@ -88,9 +88,9 @@ class Asked:
 
 @contextlib.contextmanager
 def on_signals() -> Iterator[Stop]:
-    """The first Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP sets the event; the second one breaks off."""
+    """The first Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP sets the event; the second one aborts."""
     stop, asked = Stop(), Asked()
-    kinds = {number: KINDS[name] for name, number in heard_signals().items()}
+    kinds = {number: KINDS[name] for name, number in handled_signals().items()}
 
     def ask(number: int, frame: FrameType | None) -> None:
         if asked.is_second(number):
@@ -99,7 +99,7 @@ def on_signals() -> Iterator[Stop]:
             return
         stop.kind = kinds[number]
         stop.set()
-        say("\nfinishing the frame in hand; once more to break off")
+        say("\nfinishing the current frame; press Ctrl-C again to abort")
 
     before = {}
     with contextlib.suppress(ValueError):  # only a program's main thread may do this

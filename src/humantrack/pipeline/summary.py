@@ -1,4 +1,4 @@
-"""What a run has done, for the program that called it and for the table a user sees."""
+"""Summary of a run, for the program that called it and for the table a user sees."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Stopwatch:
     """Adds up the time spent in parts of a run.
 
     Args:
-        before: ``seconds()`` of a run that this one goes on with.
+        before: ``seconds()`` of a run that this one resumes.
     """
 
     def __init__(self, before: Mapping[str, float] | None = None) -> None:

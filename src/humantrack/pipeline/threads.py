@@ -17,14 +17,14 @@ _State = Future[Mapping[str, Any]]
 _Item = tuple[Frame, FrameRecord] | _State
 
 _LAST_WAIT_S = 5.0
-"""How long a sink that matters may take to close when the run is broken off."""
+"""How long a sink that matters may take to close when the run is aborted."""
 
 
 class ThreadedSink:
     """Passes frames to ``sink`` in order, from a thread; the caller waits when it lags behind.
 
     An error in the sink is raised by the next ``write`` or on leaving. All of the sink's methods
-    run in that one thread. When the run is broken off (an error that is no ``Exception``, such as
+    run in that one thread. When the run is aborted (an error that is no ``Exception``, such as
     a second Ctrl-C), an optional sink gets nothing more of what waits.
 
     Args:

@@ -55,7 +55,7 @@ class BackFillWindow:
             if record.index == frame_index:
                 self._held[i] = (frame, replace(record, people=(*record.people, person)))
 
-    def take_up(self, frames: Sequence[Frame], states: Sequence[Mapping[str, Any]]) -> None:
+    def restore(self, frames: Sequence[Frame], states: Sequence[Mapping[str, Any]]) -> None:
         """Hold what another window held.
 
         Args:

@@ -1,4 +1,4 @@
-"""What ``render.type`` asks for: whom to draw, and how."""
+"""Values of ``render.type``: whom to draw, and how."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ALPHA = 0.85
 """Opacity of a body."""
 
 MAX_EXTENT_M = 8.0
-"""A surface larger than this in any direction is no body, and would take minutes to draw."""
+"""A surface larger than this in any direction is not a body, and would take minutes to draw."""
 
 NEAR_M, FAR_M = 0.1, 1e5
 """Nearest point of a body, and the depth of the background. With PHALP's long focal length a
@@ -90,7 +90,7 @@ class MeshPainter:
         paints: Sequence[Paint],
         camera: Camera,
     ) -> None:
-        """Draw bodies into a picture, in place. What is no body or not in view is left out.
+        """Draw bodies into a picture, in place. What is not a body or not in view is left out.
 
         Args:
             picture: (H,W,3) uint8 RGB.

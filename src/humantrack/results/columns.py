@@ -34,7 +34,7 @@ _WHOLE_NUMBERS = (int, np.integer)
 _NUMBERS = (*_WHOLE_NUMBERS, float, np.floating)
 
 _LARGEST_PX = 1 << 20
-"""A picture's side that is no picture's any more."""
+"""A side larger than that of any picture."""
 
 _MOST_PEOPLE = 10_000
 """In a frame. Entries can be a byte in the file, but are some kilobytes side by side."""

@@ -1,4 +1,4 @@
-"""What a run was and how it went, as ``<name>.meta.json`` beside its results."""
+"""Description of a run and its outcome, as ``<name>.meta.json`` beside its results."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeErrors:
-    """What the decoder complained about and could go on from."""
+    """Errors that the decoder reported and could recover from."""
 
     count: int = 0
-    """Complaints; one damaged frame may cause several."""
+    """Messages; one damaged frame may cause several."""
 
     messages: tuple[str, ...] = ()
     """The first hundred different ones."""

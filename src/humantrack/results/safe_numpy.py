@@ -114,7 +114,7 @@ def _check_text(data: bytes, dtype: np.dtype[Any]) -> None:
     if dtype.kind == "U" and dtype.itemsize:
         points = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
         if points.max(initial=0) > sys.maxunicode:
-            raise ValueError("an array of text holds what is no text")
+            raise ValueError("an array of text holds what is not text")
 
 
 def _cell(value: object) -> DtypeCell:

@@ -49,7 +49,7 @@ def people_table(
         raise ConfigError(f"must be one of {', '.join(COMPONENTS)}", where=f"rotations={rotations}")
     row = people.frame_row
     local = np.concatenate([people.global_orient, people.body_pose], axis=1)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is none afterwards
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not a number is none afterwards
         pixels = people.joints_px().astype(np.float32)
     table: dict[str, Array] = {
         "frame": np.array(index, np.int64)[row],

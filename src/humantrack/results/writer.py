@@ -65,7 +65,7 @@ class ResultsWriter:
             at the end, an earlier partial file at once.
         features: whether to store ``appe``, ``loca`` and ``pose``.
         compress: zlib's level, 1 to 9; 3 as in PHALP.
-        state: go on with the file another writer left, from where its ``state_dict`` says; what
+        state: resume the file another writer left, from where its ``state_dict`` says; what
             comes after that is cut off.
 
     Raises:

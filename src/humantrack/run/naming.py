@@ -1,4 +1,4 @@
-"""Which names a run writes under, so that no other video's results are taken or replaced.
+"""Names that a run writes under, so that no other video's results are taken or replaced.
 
 Results say which video they are of: by its content (the fingerprint) and by where it lay. A video
 whose name is taken by another one's results gets a name of its own, made of its content, so that
@@ -59,7 +59,7 @@ class Names:
         paths_of: the paths for a name.
         name: of the clip.
         me: the clip.
-        lost_after_s: another run that is silent for so long is no more.
+        lost_after_s: another run that is silent for so long has ended.
     """
 
     def __init__(

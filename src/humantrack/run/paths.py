@@ -1,4 +1,4 @@
-"""Where a run writes."""
+"""Paths of a run's output."""
 
 from __future__ import annotations
 

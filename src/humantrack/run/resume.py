@@ -52,7 +52,7 @@ class Beginning:
 
 
 def describe(options: RunOptions, source: video.FrameSource, tracker: type) -> dict[str, Any]:
-    """What must be the same for a run to go on with another's work.
+    """What must be the same for a run to resume another's work.
 
     Raises:
         UnreadableSourceError: if the source cannot be read.
@@ -102,13 +102,13 @@ class Attempt:
     are decoded again."""
 
     why_not: str | None
-    """No run can take up these stages' work; None: one can."""
+    """No run can resume these stages' work; None: one can."""
 
     def begin(self) -> Beginning:
         """Resume the run, or begin anew and say why.
 
         Raises:
-            CheckpointError: if a run lies there that this one cannot take up, and ``overwrite``
+            CheckpointError: if a run lies there that this one cannot resume, and ``overwrite``
                 is off.
         """
         keys, paths = self.options.checkpoint, self.paths
@@ -182,7 +182,7 @@ def _frames_again(
             some = list(itertools.islice(frames, len(held)))
             if len(some) < len(held):
                 raise CheckpointError("the video is shorter than it was")
-            window.take_up(some, held)
+            window.restore(some, held)
         except (CheckpointError, EmptySourceError):
             if not seek:
                 raise

@@ -129,7 +129,7 @@ class Run:
         stop: Event,
     ) -> Iterator[tuple[Frame, FrameRecord]]:
         """The frames with their records, counted, as they become final."""
-        # A chunk that is broken off is looked at again later, if there is a later.
+        # A chunk that is aborted is processed again on resuming, if that happens.
         breaks_off = stop if start.is_lasting else None
         final = walk(
             start.frames,

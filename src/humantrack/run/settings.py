@@ -1,4 +1,4 @@
-"""What a run is told, as frozen ``RunOptions``; and its device, chunk size, seed, fingerprint."""
+"""Options of a run, frozen as ``RunOptions``; its device, chunk size, seed and fingerprint."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class RunOptions:
     detect_shots: bool = False
     batch_frames: int | None = None
     lost_after_s: float = 120.0
-    """Another run that has been silent for so long is no more."""
+    """Another run that has been silent for so long has ended."""
 
     n_init: int = 5
     """Frames that the back-fill window holds."""

@@ -1,4 +1,4 @@
-"""What a run needs of its tracker; ``PHALP`` is one."""
+"""Protocol of what a run needs of its tracker; ``PHALP`` is one."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Client:
         except (ValueError, httpx.InvalidURL):
             base = httpx.URL("")
         if base.scheme not in ("http", "https") or not base.host:
-            raise ConfigError("is no address of a service", where=f"--url {url}")
+            raise ConfigError("is not an address of a service", where=f"--url {url}")
         if token and not (token.isascii() and token.isprintable()):
             raise ConfigError("the token has characters that no token has")
         self._url, self._patience_s = base, patience_s
@@ -259,7 +259,7 @@ def _fetch(client: Client, job: dict[str, Any], folder: Path, names: list[str] |
             raise ConfigError(
                 "the job has no such file", where=name, hint=f"it has {', '.join(there)}"
             )
-        # A service's word is no path.
+        # A service's answer is not a path.
         client.download(there[name]["url"], folder / Path(name).name)
 
 

@@ -10,6 +10,7 @@ import traceback
 from typing import Any
 
 from humantrack.errors import printable
+from humantrack.terminal import StandardError, as_file
 
 _log = logging.getLogger("humantrack.service")
 
@@ -30,7 +31,7 @@ class _Lines(logging.Formatter):
 
 def set_up() -> None:
     """Send the log to what is standard error now, and other libraries' warnings too."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(as_file(StandardError(sys.stderr)))
     handler.setFormatter(_Lines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -43,6 +44,6 @@ def say(event: str, **facts: Any) -> None:
     _log.info(event, extra={"facts": facts})
 
 
-def complain(event: str, *, trace: bool = False, **facts: Any) -> None:
+def error(event: str, *, trace: bool = False, **facts: Any) -> None:
     """Log that something went wrong, with the current exception's traceback if asked for."""
     _log.error(event, exc_info=trace, extra={"facts": facts})

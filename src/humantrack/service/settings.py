@@ -1,4 +1,4 @@
-"""What an operator may set, checked when it is built."""
+"""Settings of the service, checked when built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Settings:
     """Everything that web and worker processes are told.
 
     Raises:
-        ConfigError: for a value that makes no sense, or a door that stands open.
+        ConfigError: for an invalid value, or a service open to all without tokens.
     """
 
     data: Path
@@ -99,7 +99,7 @@ class Settings:
         try:
             object.__setattr__(self, "proxy", str(ipaddress.ip_address(text)))
         except ValueError as error:
-            raise ConfigError("is no IP address", where=where) from error
+            raise ConfigError("is not an IP address", where=where) from error
         if self.token_file is None:  # a page in a browser here could claim to be asked by any name
             hint = "add --token-file FILE"
             raise ConfigError("a proxy needs tokens behind it", where=where, hint=hint)

@@ -36,7 +36,7 @@ def start(settings: Settings, role: str) -> None:
     """Run the web server, workers, or both, until SIGTERM or Ctrl-C.
 
     Raises:
-        ConfigError: if the tokens make no sense.
+        ConfigError: if the tokens are invalid.
         OutputError: if the data folder or the database cannot be used.
     """
     logs.set_up()
@@ -104,7 +104,7 @@ def _wait(supervisor: Supervisor) -> None:
         signal.signal(number, lambda number, frame: over.set())
     supervisor.start()
     logs.say("working")
-    while not over.wait(1.0):  # so that signals are heard on every system
+    while not over.wait(1.0):  # so that signals are handled on every system
         pass
 
 
@@ -128,7 +128,7 @@ def _serve(service: Service, supervisor: Supervisor) -> None:
 
 
 def _step_back() -> None:
-    """Let workers on this machine go first. The threads to come are as modest as this one.
+    """Lower the priority below that of workers. Threads started later inherit it.
 
     Only Linux has priorities of threads; elsewhere the workers would get this one too.
     """

@@ -1,4 +1,4 @@
-"""Which clips a sweep is over: a folder, a pattern, a list; and their paths among the others."""
+"""Clips of a sweep, from a folder, a pattern or a list; and their paths among the others."""
 
 from __future__ import annotations
 

@@ -12,7 +12,10 @@ from hydra.core.override_parser.types import Glob, Override
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from humantrack.config.paths import hydras_folder
+from humantrack.config.quoting import from_literal
 from humantrack.config.ranges import check_number
+from humantrack.config.values import expanded
 from humantrack.errors import ConfigError
 from humantrack.sweep.clips import Clip, Pattern, find_clips
 from humantrack.sweep.folders import parse_shard
@@ -60,7 +63,7 @@ def sweep_over(
         )
     if batch is not None and (type(batch) is not int or batch < 1):
         raise ConfigError("must be at least 1", where=f"hydra.sweeper.max_batch_size={batch}")
-    home = Path(config.hydra.sweep.dir)
+    home = _home(config)
     keys = config.sweep
     shard = parse_shard(keys.shard)
     clips = clips_named(overrides.pop(SOURCE, None), recursive=keys.recursive, home=home)
@@ -95,6 +98,12 @@ def sweep_over(
     return run_sweep(sweep, launch, console)
 
 
+def _home(config: Any) -> Path:
+    """The sweep's folder: ``video.output_dir`` unless Hydra is told of another."""
+    named, hydras = str(config.video.output_dir), str(config.hydra.sweep.dir)
+    return Path(expanded(named) if hydras == hydras_folder(named) else hydras)
+
+
 def clips_named(source: Override | None, *, recursive: bool, home: Path) -> list[Clip]:
     """The clips that an override of ``video.source`` names.
 
@@ -117,7 +126,7 @@ def clips_named(source: Override | None, *, recursive: bool, home: Path) -> list
     elif source.is_sweep_override():
         raise ConfigError("not a list of clips", where=source.input_line)
     else:
-        named = str(value)
+        named = from_literal(str(value))
     return find_clips(named, recursive=recursive, leave_out=home)
 
 

@@ -1,4 +1,4 @@
-"""Where each job of a sweep writes, and which shard of a sweep a clip belongs to."""
+"""Output folders of a sweep's jobs, and the shard that a clip belongs to."""
 
 from __future__ import annotations
 

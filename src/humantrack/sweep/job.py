@@ -148,7 +148,7 @@ def wait_out_interrupts() -> None:
 def _forget_results(folder: Path) -> None:
     """Remove what finished and unfinished results are known by, so that the clip is done anew.
 
-    Once in a sweep: a job of it that is taken up again goes on with its own work.
+    Once in a sweep: a job of it that is run again resumes its own work.
     """
     for ending in ("*.meta.json", "*.checkpoint"):
         for path in (folder / "results").glob(ending):

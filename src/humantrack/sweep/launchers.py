@@ -21,12 +21,13 @@ LARGEST_ARRAY = 1000
 """Slurm refuses arrays of more jobs than this unless its administrator has raised the limit."""
 
 
-def fit_launcher(config: Any, batch: int | None) -> int | None:
+def fit_launcher(config: Any, batch: int | None, *, may_use_gpu: bool = True) -> int | None:
     """Adapt ``hydra.launcher`` in place.
 
     Args:
         config: of the sweep, ``hydra`` included.
         batch: jobs given to the launcher at once as the user has it; None = as suits it.
+        may_use_gpu: False if no job will, so that GPUs set no limit.
 
     Returns:
         The same as ``batch``, never None where the launcher starts all jobs at once.
@@ -45,7 +46,8 @@ def fit_launcher(config: Any, batch: int | None) -> int | None:
             where=f"hydra/launcher={config.hydra.runtime.choices['hydra/launcher']}",
             hint=f"add it with pip install 'humantrack[{extra}]'",
         )
-    gpus, cores = len(gpus_of(config.device)), os.cpu_count() or 1
+    gpus = len(gpus_of(config.device)) if may_use_gpu else 0
+    cores = os.cpu_count() or 1
     if name == "JoblibLauncher":
         launcher.n_jobs = worker_count(launcher.n_jobs, gpus, cores)
     elif name == "LocalLauncher":  # starts a process for each job at once

@@ -1,4 +1,4 @@
-"""How a job ended, and the folder in which the jobs of one sweep say so.
+"""Outcomes of jobs, and the folder in which the jobs of one sweep record them.
 
 Jobs and the sweep share nothing but this folder. Every name in it says what it means, so that a
 listing is enough: ``7.begun``, ``7.ok``, ``9.failed``, ``stop``.
@@ -68,7 +68,7 @@ class Reports:
         self._write(f"{number}.{outcome.status}", text.encode("utf-8", "backslashreplace"))
 
     def stop(self) -> None:
-        """Ask all jobs to finish the frame in hand, and those not begun to stay so."""
+        """Ask all jobs to finish the current frame, and those not begun to stay so."""
         self._write("stop", b"")
 
     def enough(self) -> None:

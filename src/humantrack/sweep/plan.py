@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from humantrack.config.paths import RESOLVER
 from humantrack.config.quoting import quoted
 from humantrack.sweep.clips import Clip
 from humantrack.sweep.folders import in_shard, job_folders
@@ -64,7 +65,7 @@ def plan_jobs(
             f"video.source={quoted(clip.path)}",
             f"video.output_dir={quoted(str(folder))}",
             f"sweep.report={quoted(str(reports / str(number)))}",
-            f"hydra.sweep.dir={quoted(str(folder))}",
+            f"hydra.sweep.dir='${{{RESOLVER}:${{video.output_dir}}}}'",
             "hydra.sweep.subdir=.",
         )
         jobs.append(Job(number, clip.relative, settings, folder, (*fixed, *settings, *own)))

@@ -24,7 +24,7 @@ from humantrack.errors import (
     PartialSweepError,
     SweepError,
 )
-from humantrack.pipeline.stopping import Asked, heard_signals
+from humantrack.pipeline.stopping import Asked, handled_signals
 from humantrack.sweep import outcome as out
 from humantrack.sweep.job import CLAIM, sweeping
 from humantrack.sweep.outcome import Outcome, Reports
@@ -124,7 +124,7 @@ class _Rounds:
         pending, strikes = list(self._sweep.jobs), 0
         while pending and not self._is_over():
             trouble = self._batches(pending)
-            again = self._take_up_again(pending)
+            again = self._run_again(pending)
             self._once_more_alone(pending)
             self._wait_for_others(pending)
             left = self._left(pending)
@@ -153,7 +153,7 @@ class _Rounds:
             return error
         return None
 
-    def _take_up_again(self, jobs: Sequence[Job]) -> bool:
+    def _run_again(self, jobs: Sequence[Job]) -> bool:
         """True if jobs were stopped by their nodes, and are now as if they had not been begun."""
         stopped = {number for number, status in self._reports.statuses() if status == out.PREEMPTED}
         some = [job for job in self._left(jobs) if job.number in stopped]
@@ -249,7 +249,7 @@ def _raise_if_not_whole(
 
 @contextlib.contextmanager
 def _stop_on_signals(reports: Reports) -> Iterator[list[int]]:
-    """The first signal asks the jobs to stop, the second breaks off; gives the list of them.
+    """The first signal asks the jobs to stop, the second aborts; gives the list of them.
 
     A job in this process has handlers of its own while it runs.
     """
@@ -263,11 +263,11 @@ def _stop_on_signals(reports: Reports) -> Iterator[list[int]]:
         if len(caught) > 1:
             return
         reports.stop()
-        say("\nfinishing the frames in hand; once more to break off", stderr)
+        say("\nfinishing the current frames; press Ctrl-C again to abort", stderr)
 
     before: dict[int, Any] = {}
     with contextlib.suppress(ValueError):  # only a program's main thread may do this
-        before = {n: signal.signal(n, ask) for n in heard_signals().values()}
+        before = {n: signal.signal(n, ask) for n in handled_signals().values()}
     try:
         yield caught
     finally:

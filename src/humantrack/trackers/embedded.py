@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from humantrack.detect.registry import may_use_gpu
+from humantrack.detect.registry import least_score, may_use_gpu
 from humantrack.phalp import PHALP, Defaults
 
 
@@ -23,7 +23,19 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
         from humantrack.body import load_mannequin
 
         self.body = load_mannequin()
-        self.estimator = BlazePoseEstimator(self.body, aspect=self.aspect)
+        self.estimator = BlazePoseEstimator(
+            self.body, aspect=self.aspect, strong=self._strong_score()
+        )
+
+    def _strong_score(self) -> float:
+        """From which on a box is believed where nobody is expected.
+
+        Lower than usual only for another package's detector whose scores are.
+        """
+        from humantrack.blazepose.people import STRONG
+
+        detector = self._detector_name()
+        return STRONG if detector == "given" else min(STRONG, least_score(detector))
 
     def choose_device(self) -> str:
         """As of any tracker; but ``auto`` is the CPU if no network runs that could use a GPU.

@@ -104,7 +104,7 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
 
 
 def _check_hmr(keys: Any) -> None:
-    """Refuse values of ``hmr.*`` that make no sense, before anything large is read."""
+    """Refuse invalid values of ``hmr.*``, before anything large is read."""
     from humantrack.hmr2.network import PRECISIONS
 
     if keys.precision not in PRECISIONS:

@@ -1,4 +1,4 @@
-"""Where the official files of HMR2 and PHALP lie, as configured or in the caches."""
+"""Paths of the official files of HMR2 and PHALP, as configured or in the caches."""
 
 from __future__ import annotations
 

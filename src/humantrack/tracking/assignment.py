@@ -1,4 +1,4 @@
-"""Which detection goes to which track: the cheapest assignment within a threshold."""
+"""Assignment of detections to tracks: the cheapest one within a threshold."""
 
 from __future__ import annotations
 

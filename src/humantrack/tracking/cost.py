@@ -1,4 +1,4 @@
-"""How badly a track and a detection fit: PHALP's association costs."""
+"""PHALP's association costs between tracks and detections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a track will be next: ridge line fits of position and log depth, with intervals."""
+"""Location forecasts of tracks: ridge line fits of position and log depth, with intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a track remembers of a person's appearance."""
+"""A track's memory of a person's appearance."""
 
 from __future__ import annotations
 

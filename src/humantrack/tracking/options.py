@@ -1,4 +1,4 @@
-"""What the tracker is told, in the words of the PHALP paper (arXiv 2112.04477) and its keys."""
+"""Options of the tracker, in the terms of the PHALP paper (arXiv 2112.04477) and its keys."""
 
 from __future__ import annotations
 

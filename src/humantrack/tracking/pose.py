@@ -1,4 +1,4 @@
-"""Which pose a track will have next."""
+"""Pose forecasts of tracks."""
 
 from __future__ import annotations
 

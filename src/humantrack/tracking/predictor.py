@@ -1,6 +1,6 @@
 """The learnt pose forecast: what a track's next pose will be, and a track's poses smoothed.
 
-Sources: golden ARCHITECTURE.md sections 8 and 11; the public PHALP's ``Pose_transformer_v2``.
+Source: PHALP's phalp/models/predictor/pose_transformer_v2.py.
 Loads torch, so ``humantrack.tracking`` does not export it.
 """
 

@@ -42,7 +42,7 @@ def read_sizes(path: Path) -> PredictorSizes:
 
     Raises:
         MissingWeightsError: no such file.
-        WeightsError: not yaml, a size is missing or makes no sense, or it is of a network that
+        WeightsError: not yaml, a size is missing or invalid, or it is of a network that
             takes in more than pose vectors.
     """
     content = _read(path)

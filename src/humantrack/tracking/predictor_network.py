@@ -1,6 +1,6 @@
 """The network behind the pose forecast: T steps of a person's poses, gaps allowed -> T better ones.
 
-Sources: golden ARCHITECTURE.md section 8; the public PHALP's ``Pose_transformer_v2``. Loads torch.
+Source: PHALP's phalp/models/predictor/pose_transformer_v2.py. Loads torch.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Sighting:
 
 @dataclass(slots=True, kw_only=True)
 class Track:
-    """A person followed through time. Changes in place, and never leaves this room."""
+    """A person followed through time. Changes in place, and never leaves this package."""
 
     id: int
     newest: Observation

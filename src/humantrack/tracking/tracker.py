@@ -257,7 +257,7 @@ class PhalpTracker:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where a tracker with the same arguments stood.
+        """Restore the state of a tracker with the same arguments.
 
         Raises:
             ConfigError: if the state is of another version.

@@ -1,4 +1,4 @@
-"""The types that walk the street: frozen dataclasses over numpy, checked when built."""
+"""The types that pass through the pipeline: frozen dataclasses over numpy, checked when built."""
 
 from humantrack.types.frame import Frame, FrameKey, SourceInfo
 from humantrack.types.people import (

@@ -1,4 +1,4 @@
-"""What the stages know of the people in one frame."""
+"""The people of one frame, as the stages describe them."""
 
 from __future__ import annotations
 

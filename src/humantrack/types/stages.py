@@ -1,4 +1,4 @@
-"""The protocols of the street: what each stage takes and gives. No concrete stage is known here."""
+"""The protocols of the stages: what each takes and gives. No concrete stage is known here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Tracker(Protocol):
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A detector, estimator, tracker or sink whose work another process can go on with.
+    """A detector, estimator, tracker or sink whose work another process can resume.
 
     Optional: without it a run has no checkpoints.
     """
@@ -71,7 +71,7 @@ class Resumable(Protocol):
         """
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one with the same arguments stood."""
+        """Restore the state of another one with the same arguments."""
 
 
 @runtime_checkable

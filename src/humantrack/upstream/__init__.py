@@ -1,1 +1,1 @@
-"""The genuine PHALP and 4D-Humans packages on our street. Nothing here is imported unless asked."""
+"""The genuine PHALP and 4D-Humans packages in our pipeline. Imported only when asked."""

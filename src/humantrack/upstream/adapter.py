@@ -1,4 +1,4 @@
-"""The genuine PHALP and its subclasses with our street around them.
+"""The genuine PHALP and its subclasses with our pipeline around them.
 
 Only import this where they are asked for: it imports the genuine packages. Their hooks, networks
 and tracker run as they are, a frame at a time; reading, back-filling, results, overlay, progress
@@ -53,14 +53,14 @@ HMR2_FILES = {
 
 
 class UpstreamTracker:
-    """What is put before a genuine class: it is built within bounds, and ``track`` is our street.
+    """What is put before a genuine class: it is built within bounds, and ``track`` is our pipeline.
 
     Args:
         cfg: our configuration. The genuine class sees its own (``self.cfg``), with our values over
             it wherever they are not null, and keys of the user's (``+name=value``).
 
     Raises:
-        ConfigError: for a value that makes no sense.
+        ConfigError: for an invalid value.
         MissingWeightsError: naming all official files that are missing.
         DependencyError: if a package is missing.
         StageError: if the genuine constructor fails.
@@ -71,7 +71,7 @@ class UpstreamTracker:
 
     @classmethod
     def from_class(cls, phalp: type) -> type[Any]:
-        """A class like ``phalp``, itself of the genuine PHALP, whose ``track`` is our street."""
+        """A class like ``phalp``, itself of the genuine PHALP, whose ``track`` is our pipeline."""
         if issubclass(phalp, UpstreamTracker):
             return phalp
         if not issubclass(phalp, genuine.PHALP):
@@ -102,7 +102,7 @@ class UpstreamTracker:
     def setup_predictor(self) -> None:
         """The genuine one, and the weights it drops by mistake (``reference_quirks`` leaves them).
 
-        Source: golden ARCHITECTURE.md section 11, 1.
+        Source: ``load_weights`` in PHALP's phalp/models/predictor/pose_transformer_v2.py.
         """
         super().setup_predictor()  # type: ignore[misc]
         predictor: Any = getattr(self, "pose_predictor", None)
@@ -228,7 +228,7 @@ def tracker_class(name: str | None) -> type[Any]:
     """The class of ``upstream.class_``, made ours; None stands for :class:`HMR2_4dhuman`.
 
     Raises:
-        ConfigError: if there is no such class, or it is no subclass of the genuine PHALP.
+        ConfigError: if there is no such class, or it is not a subclass of the genuine PHALP.
         DependencyError: if its module needs a package that is missing.
     """
     if name is None:

@@ -1,6 +1,6 @@
 """So that ``python -m humantrack.upstream.compare`` runs; see ``cli.compare``."""
 
-from humantrack.cli.compare import main
+import runpy
 
 if __name__ == "__main__":
-    main()
+    runpy.run_module("humantrack.cli.compare", run_name="__main__")

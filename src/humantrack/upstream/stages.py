@@ -1,4 +1,4 @@
-"""A genuine tracker's hooks, a frame at a time, as stages of our street."""
+"""A genuine tracker's hooks, a frame at a time, as stages of our pipeline."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _PARTS = 1000
 class PixelAspect:
     """Width over height of the pixels of a stream's frames.
 
-    The container's word holds, as for FFmpeg's players; where it has none, the decoder's, which
+    The container's value holds, as for FFmpeg's players; where it has none, the decoder's, which
     may change on the way.
 
     Args:
@@ -93,7 +93,7 @@ def _graph(frame: av.VideoFrame) -> Any:
 
 
 def sane(aspect: Any) -> Fraction:
-    """What a header says, or 1 where that is nothing, makes no sense, or is nearly 1."""
+    """What a header says, or 1 where that is nothing, invalid, or nearly 1."""
     if not aspect or not Fraction(1, _WIDEST) <= aspect <= _WIDEST:
         return Fraction(1)
     if abs(aspect - 1) < _SQUARE_ENOUGH:

@@ -51,7 +51,7 @@ def open_video(
 
     Args:
         path: a file.
-        problems: counts what FFmpeg complains about while opening.
+        problems: counts the errors that FFmpeg logs while opening.
         number: of the stream; None takes the best (see ``StreamChoice``).
 
     Raises:
@@ -107,7 +107,7 @@ def decoded(
         stream: its video stream.
         problems: of the file.
         damage: of the pictures; None counts it with the problems.
-        told: hears of each packet before it is decoded.
+        told: called with each packet before it is decoded.
     """
     damage = problems if damage is None else damage
     decoder = stream.codec_context
@@ -174,7 +174,7 @@ def has_several_packets(path: Path) -> bool:
     """True if the video stream holds more than one packet.
 
     Raises:
-        SourceError: if the file is no video.
+        SourceError: if the file is not a video.
     """
     with open_video(path) as (container, stream):
         return len(list(islice(_packets(container, stream, Problems()), 2))) > 1

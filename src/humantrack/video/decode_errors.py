@@ -1,4 +1,4 @@
-"""What went wrong while decoding without ending the run."""
+"""Decoding errors that do not end the run."""
 
 from __future__ import annotations
 

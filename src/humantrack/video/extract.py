@@ -35,7 +35,7 @@ def extracting(
         quality: JPEG quality, 1..100.
         keys: "name" keeps the frames' keys; "phalp" makes them ``key_folder/000001.jpg``.
         key_folder: spelling of the folder in the keys; default ``folder`` with forward slashes.
-        keep: leave the pictures of an earlier run, which this one goes on with.
+        keep: leave the pictures of an earlier run, which this one resumes.
 
     Raises:
         OutputError: if the folder or a picture cannot be written.
@@ -51,7 +51,7 @@ def extracting(
 def _extract(
     frames: Iterable[Frame], folder: Path, quality: int, prefix: str | None
 ) -> Iterator[Frame]:
-    import cv2  # not at import time of the room
+    import cv2  # not at import time of the package
 
     for frame in frames:
         name = f"{frame.source_index + 1:06d}.jpg"

@@ -1,4 +1,4 @@
-"""Hears what FFmpeg writes to its log about damage that it works around without an error.
+"""Collects FFmpeg's log messages about damage that it works around without an error.
 
 A decoder that patches a damaged picture, or a demuxer that meets the end too early, says so in
 FFmpeg's log and goes on. Messages of the thread that reads belong to its file for certain. Those
@@ -41,7 +41,7 @@ def listening() -> Iterator[None]:
 
 @contextmanager
 def counted(problems: Problems, decoder: str | None = None) -> Iterator[None]:
-    """Count what FFmpeg complains about inside.
+    """Count the errors that FFmpeg logs inside.
 
     Args:
         problems: where to.
@@ -60,7 +60,7 @@ def counted(problems: Problems, decoder: str | None = None) -> Iterator[None]:
 
 
 def _add(problems: Problems, level: int, name: str, text: str) -> None:
-    if level <= av.logging.ERROR:  # a program around us may want to hear more
+    if level <= av.logging.ERROR:  # a program around us may want more
         problems.add(f"{name}: {' '.join(text.split())}")
 
 

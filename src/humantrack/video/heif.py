@@ -1,4 +1,4 @@
-"""What the boxes of a HEIF file (HEIC, AVIF) say before it is decoded (ISO/IEC 23008-12)."""
+"""Boxes of a HEIF file (HEIC, AVIF), read before it is decoded (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 

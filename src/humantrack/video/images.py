@@ -58,7 +58,7 @@ def read_image(path: str | Path, levels: Levels | None = None) -> ByteArray:
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: if it is no image.
+        ValueError: if it is not an image.
     """
     values = _values(path)
     return (levels or Levels()).apply(values)
@@ -77,7 +77,7 @@ def decode(data: Any) -> Any | None:
     Args:
         data: (N,) uint8, a file.
     """
-    import cv2  # not at import time of the room
+    import cv2  # not at import time of the package
 
     for flags in (cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH, cv2.IMREAD_UNCHANGED):
         try:

@@ -1,4 +1,4 @@
-"""How long a video is, as far as what its container claims can be true.
+"""Length of a video, as far as what its container claims can be true.
 
 A container may claim any number of frames and any duration: a header is damaged, a recording was
 cut off, a clock was set on the way. What it lists or holds tells: the index of an mp4, the packets
@@ -221,7 +221,7 @@ def _packets(path: Path, stream: Any, most: int | None = None) -> Packets:
                 if most is not None and read >= most:
                     break
         except av.error.FFmpegError:
-            pass  # what can be read behind damage is the decoder's business
+            pass  # what can be read behind damage is left to the decoder
     shows = stream.codec_context.name not in _HIDING
     return Packets(
         count=count,

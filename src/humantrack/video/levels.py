@@ -45,7 +45,7 @@ class Levels:
         return Levels(next((white for white in candidates if brightest <= white), brightest))
 
     def apply(self, values: Any) -> ByteArray:
-        """Scale to 0..255; what is no number, or negative, becomes 0."""
+        """Scale to 0..255; what is not a number, or negative, becomes 0."""
         if values.dtype == np.uint8:
             return np.asarray(values, np.uint8)
         white = max(self.white, Levels.of(values).white)

@@ -1,4 +1,4 @@
-"""How a decoded picture must be turned to stand upright."""
+"""Orientation: how a decoded picture must be turned to be upright."""
 
 from __future__ import annotations
 

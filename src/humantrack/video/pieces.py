@@ -106,7 +106,7 @@ class PiecewiseWriter:
         self._frames += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """End the piece in hand, see it onto the disk, and say how to go on."""
+        """End the current piece, flush it to the disk, and give the state to resume from."""
         self._end_piece()
         width, height = self._size
         return {

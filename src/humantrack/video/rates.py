@@ -1,4 +1,4 @@
-"""How many frames a second a video has."""
+"""Frame rates of videos."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class _Mailbox(Generic[T]):
         """Wait for the next item; raises the producer's error, or StopIteration at the end."""
         with self._changed:
             while not self._changed.wait_for(self._has_news, timeout=_WAKE_S):
-                pass  # wakes now and then, since Windows cannot interrupt an endless wait
+                pass  # wakes periodically, since Windows cannot interrupt an endless wait
             if self._closed:
                 raise StopIteration
             if self._items:

@@ -1,7 +1,7 @@
 """Starting in the middle of a video without decoding what comes before, frame numbers exact.
 
 Packets are read (not decoded) up to the start; the rank of a packet's timestamp is the frame's
-number. Only containers and codecs for which that holds are sought in; all others are decoded
+number. Only containers and codecs for which that holds are seeked in; all others are decoded
 from the beginning.
 """
 
@@ -45,7 +45,7 @@ class Mark:
 class Ranks:
     """Numbers frames by the rank of their packet's timestamp: a frame that is lost leaves a gap.
 
-    So a frame has the same number whether the file was sought in or read from its start.
+    So a frame has the same number whether the file was seeked in or read from its start.
 
     Args:
         number: of the first frame.

@@ -68,7 +68,7 @@ def _small_size(frame: Frame) -> tuple[int, int]:
 
 
 def _shrunk(frame: Frame, size: tuple[int, int]) -> Any:
-    import cv2  # not at import time of the room
+    import cv2  # not at import time of the package
 
     small = cv2.resize(frame.rgb, size, interpolation=cv2.INTER_LINEAR)
     return cv2.cvtColor(small, cv2.COLOR_RGB2BGR)

@@ -74,7 +74,7 @@ class FrameSource(Iterator[Frame]):
 
     @property
     def decode_errors(self) -> int:
-        """How often the decoder has complained; whole when the last frame has come."""
+        """Number of the decoder's error messages; whole when the last frame has come."""
         return self._reader.problems.count
 
     @property
@@ -84,7 +84,7 @@ class FrameSource(Iterator[Frame]):
 
     @property
     def decode_messages(self) -> tuple[str, ...]:
-        """The first different complaints."""
+        """The first different messages."""
         return tuple(self._reader.problems.messages)
 
     @property
@@ -172,7 +172,7 @@ def open_source(
         SourceNotFoundError: no such file or folder, or a glob without a match.
         UnreadableSourceError: not a video or image, or no permission.
         EmptySourceError: no frame in it (or, while iterating, none within the bounds).
-        ConfigError: a bound, ``fps`` or ``keys`` makes no sense.
+        ConfigError: a bound, ``fps`` or ``keys`` is invalid.
     """
     span = Span.of(start_frame, end_frame, start_time_s, end_time_s)
     if keys not in ("name", "phalp"):

@@ -1,4 +1,4 @@
-"""Which stream of a container is read."""
+"""Choice of the stream of a container that is read."""
 
 from __future__ import annotations
 

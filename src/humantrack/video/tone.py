@@ -86,7 +86,7 @@ class ToneMapper:
         return out
 
     def _band(self, rgb: npt.NDArray[np.uint16]) -> ByteArray:
-        import cv2  # not at import time of the room
+        import cv2  # not at import time of the package
 
         light: Any = _looked_up(self._linear, rgb)
         if self._is_hlg:  # the OOTF of BT.2100

@@ -52,7 +52,7 @@ class VideoReader:
         streams: what of it.
 
     Raises:
-        UnreadableSourceError: if it is no video.
+        UnreadableSourceError: if it is not a video.
         ConfigError: if it has no such stream.
         EmptySourceError: if not one frame can be decoded.
     """
@@ -99,7 +99,7 @@ class VideoReader:
         with closing(self._decode(mark)) as frames:
             for number, frame, aspect in frames:
                 time_s = clock.time_s(self._stamp(frame))
-                # The container's stamp wherever that makes sense; no two keys may be the same.
+                # The container's stamp wherever that is valid; no two keys may be the same.
                 tick = max((self._origin or 0) + round(time_s / self._time_base), tick + 1)
                 if span.is_past(number, time_s):
                     return

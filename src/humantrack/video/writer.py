@@ -68,7 +68,7 @@ class Timeline:
         return {"last": self.last, "origin_s": self._origin_s}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Stand where another one of the same rate stood."""
+        """Restore the state of another one of the same rate."""
         self.last, self._origin_s = state["last"], state["origin_s"]
 
 
@@ -262,7 +262,7 @@ def _ticks(fps: Fraction) -> tuple[int, Fraction]:
 
 def _fitted(rgb: ByteArray, size: tuple[int, int]) -> ByteArray:
     """A picture scaled to fit in (W, H), centred on black."""
-    import cv2  # not at import time of the room
+    import cv2  # not at import time of the package
 
     width, height = size
     scale = min(width / rgb.shape[1], height / rgb.shape[0])

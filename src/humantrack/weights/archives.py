@@ -77,7 +77,7 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
             if content is not None:
                 yield member.name, content
             elif not member.isdir():
-                _log.warning("%s: left out %s, which is no regular file", archive, member.name)
+                _log.warning("%s: left out %s, which is not a regular file", archive, member.name)
 
 
 def _safe(name: str, archive: Path) -> PurePosixPath:

@@ -37,7 +37,7 @@ def fetch(
         file: from the catalogue.
         root: the folder of the caches; None is the usual one.
         progress: told how far it is.
-        attempts: how often a connection that breaks is taken up again.
+        attempts: how often a broken connection is resumed.
         timeout_s: seconds without a byte before a connection counts as broken.
 
     Returns:

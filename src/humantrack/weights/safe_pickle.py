@@ -229,7 +229,7 @@ def load_file(path: Any) -> Any:
     """Read a pickle file of either Python's making; python 2 text is read as latin1.
 
     Raises:
-        WeightsError: if it is no pickle, is cut short, or asks to run code.
+        WeightsError: if it is not a pickle, is cut short, or asks to run code.
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123

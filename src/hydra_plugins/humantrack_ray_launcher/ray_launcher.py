@@ -1,4 +1,4 @@
-"""What Hydra knows as ``hydra/launcher=ray``; the work is done in ``humantrack.sweep.on_ray``.
+"""Registers ``hydra/launcher=ray`` with Hydra; the work is done in ``humantrack.sweep.on_ray``.
 
 Hydra imports this in every program of the environment, so nothing large is imported up here.
 """

@@ -1,4 +1,4 @@
-"""What Hydra knows as ``hydra/sweeper=folder``; all it does is in ``humantrack.sweep``.
+"""Registers ``hydra/sweeper=folder`` with Hydra; all it does is in ``humantrack.sweep``.
 
 Hydra imports this in every program of the environment, so nothing large is imported up here.
 """
@@ -34,9 +34,11 @@ class FolderSweeper(BasicSweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Fit the launcher to this machine, and make it."""
+        from humantrack.session import jobs_may_use_gpu
         from humantrack.sweep.launchers import fit_launcher
 
-        self.max_batch_size = fit_launcher(config, self.max_batch_size)
+        shared = jobs_may_use_gpu(config)
+        self.max_batch_size = fit_launcher(config, self.max_batch_size, may_use_gpu=shared)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:

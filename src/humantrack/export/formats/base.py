@@ -1,4 +1,4 @@
-"""What every export format is, and the list of them."""
+"""Base class of export formats, and the list of our own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
-
-from humantrack.errors import ConfigError
 
 if TYPE_CHECKING:  # the list of formats is read for --help, which must not wait for numpy
     from humantrack.clips.source import Batch, ResultsSource
@@ -22,12 +20,19 @@ class Exporter(ABC):
     It is made for one export, given all batches in order, and finished once. It writes only
     through ``outputs``, so that an error leaves no file behind.
 
+    An exporter of another package says in ``suffix``, ``about``, ``is_motion`` and ``is_single``
+    what ``Format`` says of ours; its name is that of its entry point.
+
     Args:
         source: what is exported, with the user's options; may be walked by the exporter itself.
         outputs: where files are begun.
-        suffix: of the format, as listed in ``FORMATS``.
+        suffix: of the format.
     """
 
+    suffix: str = ""
+    about: ClassVar[str] = ""
+    is_motion: ClassVar[bool] = False
+    is_single: ClassVar[bool] = True
     needs_context: ClassVar[bool] = False
     """True if it takes the frames around the selection too (``FrameEntry.is_selected``)."""
 
@@ -56,6 +61,7 @@ class MotionExporter(Exporter):
     """
 
     needs_context = True
+    is_motion = True
     is_even: ClassVar[bool] = False
     """True if its frames must be evenly spaced."""
 
@@ -105,8 +111,9 @@ class Format:
     about: str
     """One line for the help."""
 
-    place: str
-    """Module and class, imported when the format is asked for."""
+    place: str | type[Exporter]
+    """The class, or 'module:class', imported when the format is asked for; ours begin with a dot
+    and lie in this folder."""
 
     is_motion: bool = False
     """True if it heeds ``gaps``, ``fps`` and ``smooth``."""
@@ -116,27 +123,29 @@ class Format:
 
     def load(self) -> type[Exporter]:
         """The exporter's class."""
+        if not isinstance(self.place, str):
+            return self.place
         module, name = self.place.split(":")
-        room = importlib.import_module(f"humantrack.export.formats.{module}")
-        kind: type[Exporter] = getattr(room, name)
+        imported = importlib.import_module(module, "humantrack.export.formats")
+        kind: type[Exporter] = getattr(imported, name)
         return kind
 
 
 FORMATS = {
     f.name: f
     for f in (
-        Format("json", ".json", "one document (humantrack-export --schema)", "json:Json"),
-        Format("jsonl", ".jsonl", "the same, a header and then a frame a line", "json:JsonLines"),
-        Format("csv", ".csv", "a row per frame and track", "csv:Csv"),
-        Format("parquet", ".parquet", "the same rows, typed and small", "parquet:Parquet"),
-        Format("mot", ".txt", "MOTChallenge boxes, numbered from 1", "mot:Mot"),
-        Format("coco", ".coco.json", "COCO boxes and 17 keypoints", "coco:Coco"),
-        Format("phalp", ".phalp.pkl", "exactly PHALP's schema", "phalp:Phalp"),
+        Format("json", ".json", "one document (humantrack-export --schema)", ".json:Json"),
+        Format("jsonl", ".jsonl", "the same, a header and then a frame a line", ".json:JsonLines"),
+        Format("csv", ".csv", "a row per frame and track", ".csv:Csv"),
+        Format("parquet", ".parquet", "the same rows, typed and small", ".parquet:Parquet"),
+        Format("mot", ".txt", "MOTChallenge boxes, numbered from 1", ".mot:Mot"),
+        Format("coco", ".coco.json", "COCO boxes and 17 keypoints", ".coco:Coco"),
+        Format("phalp", ".phalp.pkl", "exactly PHALP's schema", ".phalp:Phalp"),
         Format(
             "npz",
             ".npz",
             "AMASS motion, a file per track",
-            "npz:Amass",
+            ".npz:Amass",
             is_motion=True,
             is_single=False,
         ),
@@ -144,16 +153,16 @@ FORMATS = {
             "bvh",
             ".bvh",
             "skeleton motion, a file per track",
-            "bvh:Bvh",
+            ".bvh:Bvh",
             is_motion=True,
             is_single=False,
         ),
-        Format("glb", ".glb", "animated bodies, one scene", "glb:Glb", is_motion=True),
+        Format("glb", ".glb", "animated bodies, one scene", ".glb:Glb", is_motion=True),
         Format(
             "trc",
             ".trc",
             "OpenSim markers, a file per track",
-            "trc:Trc",
+            ".trc:Trc",
             is_motion=True,
             is_single=False,
         ),
@@ -161,22 +170,9 @@ FORMATS = {
             "blender",
             ".blender.pkl",
             "for the CEB 4D-Humans add-on, a file per track",
-            "blender:Blender",
+            ".blender:Blender",
             is_motion=True,
             is_single=False,
         ),
     )
 }
-
-
-def find_format(name: str) -> Format:
-    """The format called ``name``.
-
-    Raises:
-        ConfigError: if there is none.
-    """
-    if name not in FORMATS:
-        raise ConfigError(
-            "unknown format", where=f"--format {name}", hint=f"known are {', '.join(FORMATS)}"
-        )
-    return FORMATS[name]

@@ -1,4 +1,4 @@
-"""What a document or table says of itself before its first person."""
+"""Headers of documents and tables."""
 
 from __future__ import annotations
 

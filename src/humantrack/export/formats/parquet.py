@@ -76,7 +76,7 @@ class Parquet(Exporter):
 class _Sink:
     """A file that may be closed early: an export was given up, but its writer still wants to end.
 
-    Without it pyarrow complains on standard error, after the error that matters.
+    Without it pyarrow writes to standard error, after the error that matters.
     """
 
     closed = False

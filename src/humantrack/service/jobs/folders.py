@@ -1,4 +1,4 @@
-"""Where things lie in the data folder, and how much room there is.
+"""Paths in the data folder, and the free space there.
 
 Every name below it is made here, from ids of our own; nothing that a client sends is part of one.
 """

@@ -39,7 +39,7 @@ class Override:
         """The value as the configuration wants it.
 
         Raises:
-            ConfigError: if it makes no sense.
+            ConfigError: if it is invalid.
         """
         if self.type == "boolean" and isinstance(value, bool):
             return value
@@ -50,9 +50,9 @@ class Override:
         is_time = isinstance(value, str | int | float) and not isinstance(value, bool)
         if self.type == "time" and is_time:
             if isinstance(value, str) and len(value) > 40:
-                raise ConfigError("is no time", where=name)
+                raise ConfigError("is not a time", where=name)
             if isinstance(value, int | float) and not 0 <= value < _LATEST_S:
-                raise ConfigError("is no time", where=name)
+                raise ConfigError("is not a time", where=name)
             parse_time(value)
             return float(value) if isinstance(value, int) else value
         if self.type == "string" and isinstance(value, str):
@@ -96,7 +96,7 @@ def check_overrides(values: Mapping[str, Any]) -> dict[str, Any]:
     """A client's overrides, each of them one that is declared.
 
     Raises:
-        ConfigError: for an unknown name or a value that makes no sense.
+        ConfigError: for an unknown name or an invalid value.
     """
     for name in values:
         if name not in OVERRIDES:
@@ -109,7 +109,7 @@ def job_config(source: Path, output: Path, overrides: Mapping[str, Any]) -> Any:
     """The configuration of a job. Values are set as they are, never read as Hydra's language.
 
     Raises:
-        ConfigError: for a value that makes no sense.
+        ConfigError: for an invalid value.
     """
     asked = {OVERRIDES[n].key: value for n, value in check_overrides(overrides).items()}
     ours = {

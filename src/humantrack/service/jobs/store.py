@@ -261,7 +261,7 @@ class Store:
             return _change(at, values, _c.id == id, _c.worker == worker, _c.state == RUNNING)
 
     def hand_back(self, id: str, worker: str) -> bool:
-        """Queue a job again that its worker cannot go on with; it counts as no attempt."""
+        """Queue a job again that its worker cannot resume; it counts as no attempt."""
         values = {
             **{"state": QUEUED, "worker": None, "lease_s": None},
             "attempts": _c.attempts - 1,

@@ -1,4 +1,4 @@
-"""Where new jobs wait until it is their turn to have their clips opened."""
+"""Admission of new jobs: they wait for their turn to have their clips opened."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_S = 30.0
 
 
 class LineFullError(Exception):
-    """There is no place left, or not for this owner."""
+    """There are no places left, or not for this owner."""
 
 
 class Line:

@@ -32,7 +32,7 @@ _OPEN = {
 
 _FORM_BYTES = 2**20
 _BODY_BYTES = 2**20
-"""Of a request that is no upload."""
+"""Of a request that is not an upload."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -190,7 +190,7 @@ def _answer(
 
 
 def _database_lost(error: Exception) -> Response:
-    logs.complain("the database is away", error=str(error).splitlines()[0][:200])
+    logs.error("the database is away", error=str(error).splitlines()[0][:200])
     return _told(try_later("DatabaseLostError", "the database is away for a moment", 2))
 
 
@@ -227,5 +227,5 @@ def _first(why: Any) -> str:
 
 
 def _internal(error: Exception) -> Response:
-    logs.complain("internal error", trace=True, path=request.path[:200])
+    logs.error("internal error", trace=True, path=request.path[:200])
     return _answer(500, "InternalError", "an error of the service itself; its log says more")

@@ -1,4 +1,4 @@
-"""Who asks, and how often: tokens, the sessions of browsers, rates."""
+"""Authentication and rate limits: tokens, the sessions of browsers, rates."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Tokens:
     Only hashes are kept.
 
     Raises:
-        ConfigError: if the file cannot be read, or a line makes no sense.
+        ConfigError: if the file cannot be read, or a line is invalid.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the routes share."""
+"""Objects shared by the routes."""
 
 from __future__ import annotations
 

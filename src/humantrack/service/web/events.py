@@ -101,7 +101,7 @@ class Feed:
             except LostError:
                 continue
             except Exception:  # noqa: BLE001 - streams go on
-                logs.complain("internal error", trace=True)
+                logs.error("internal error", trace=True)
                 continue
             with self._changed:
                 for id in ids:

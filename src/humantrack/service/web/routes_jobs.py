@@ -61,7 +61,7 @@ def watch_job(job_id: str) -> Any:
     it = service()
     job = it.job(job_id)
     if it.feed.is_full and job.state not in ENDED:
-        raise try_later("TooManyStreamsError", "too many event streams; ask now and then", 5)
+        raise try_later("TooManyStreamsError", "too many event streams; poll instead", 5)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Response(it.feed.stream(job.id), mimetype="text/event-stream", headers=headers)
 

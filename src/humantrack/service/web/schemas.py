@@ -1,4 +1,4 @@
-"""What requests and answers look like, for checking and for /openapi.json."""
+"""Schemas of requests and answers, for checking and for /openapi.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_PER_PAGE = 200
 
 
 def answer(what: str, media_type: str) -> Any:
-    """The description of an answer that is no JSON."""
+    """The description of an answer that is not JSON."""
     return {200: {"description": what, "content": {media_type: {}}}}
 
 

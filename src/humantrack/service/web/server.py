@@ -103,13 +103,13 @@ def _as_problem(error: Error) -> _ProblemError:
 def serve(
     app: Any, settings: Settings, *, ready: Callable[[int], None], ending: Callable[[], None]
 ) -> None:
-    """Answer requests until SIGTERM or Ctrl-C; then finish those in hand.
+    """Answer requests until SIGTERM or Ctrl-C; then finish the current ones.
 
     Args:
         app: of WSGI.
         settings: host, port, threads, limits.
         ready: called with the port when requests are accepted.
-        ending: called when no more are, while those in hand are finished.
+        ending: called when no more are, while the current ones are finished.
 
     Raises:
         ConfigError: if the address cannot be listened at.

@@ -33,7 +33,7 @@ _FIELDS = {"source", "overrides", "priority"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Wish:
+class _SubmitRequest:
     """What a client wants, checked except for the clip itself."""
 
     name: str
@@ -59,18 +59,20 @@ def submit(service: Service) -> Job:
     """
     key = _idempotency_key()
     try:
-        wish = _from_form(service) if request.mimetype == "multipart/form-data" else _named(service)
+        wanted = (
+            _from_form(service) if request.mimetype == "multipart/form-data" else _named(service)
+        )
     except HumantrackError as error:
         raise of_error(error) from error
     before = None if key is None else service.store.by_key(g.owner, key)
     if before is not None:
-        return _same(before, wish)
+        return _same(before, wanted)
     try:
         with service.line.place(g.owner):
             if service.store.unfinished(g.owner) >= service.settings.max_queued:
                 detail = "too many of your jobs are waiting"
                 raise try_later("QueueFullError", detail, 30, status=429)
-            return _add(service, wish, _probed(service, wish), key)
+            return _add(service, wanted, _probed(service, wanted), key)
     except LineFullError as error:
         raise try_later("BusyError", "too many new jobs at once", 2) from error
 
@@ -84,7 +86,7 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _from_form(service: Service) -> _Wish:
+def _from_form(service: Service) -> _SubmitRequest:
     form = cast("ServiceRequest", request)
     storage = form.files.get("file")
     if storage is None or len(form.files) != 1:
@@ -101,7 +103,7 @@ def _from_form(service: Service) -> _Wish:
         ) from error
     file = received(storage)
     file.settle()
-    return _Wish(
+    return _SubmitRequest(
         name=display_name(storage.filename),
         clip=file.path,
         is_upload=True,
@@ -111,7 +113,7 @@ def _from_form(service: Service) -> _Wish:
     )
 
 
-def _named(service: Service) -> _Wish:
+def _named(service: Service) -> _SubmitRequest:
     if request.mimetype != "application/json":
         raise ProblemError(
             415, "UnsupportedMediaType", "send multipart/form-data, or JSON that names a source"
@@ -119,7 +121,7 @@ def _named(service: Service) -> _Wish:
     try:
         body = request.get_json()
     except (ValueError, RecursionError) as error:
-        raise ProblemError(400, "BadRequest", "the body is no JSON") from error
+        raise ProblemError(400, "BadRequest", "the body is not JSON") from error
     if not isinstance(body, dict) or not isinstance(body.get("source"), str):
         raise ProblemError(400, "BadRequest", 'the body is an object with a "source"')
     if set(body) - _FIELDS:
@@ -136,7 +138,7 @@ def _named(service: Service) -> _Wish:
     else:
         clip = allowed_path(body["source"], settings.folders)
         name, content = display_name(clip.name), str(clip)
-    return _Wish(
+    return _SubmitRequest(
         name=name,
         clip=clip,
         is_upload=address is not None,
@@ -150,7 +152,7 @@ def allowed_path(source: str, folders: tuple[Path, ...]) -> Path:
     """The file that a client named, if it lies in one of the folders, links resolved.
 
     Raises:
-        ProblemError: 403 in all other cases: whether a file is there is nobody's business.
+        ProblemError: 403 in all other cases: does not disclose whether the file exists.
     """
     refused = ProblemError(
         403, "SourceNotAllowedError", "no such file in the folders that are allowed"
@@ -179,41 +181,41 @@ def _priority(value: Any) -> int:
     return value
 
 
-def _probed(service: Service, wish: _Wish) -> int | None:
-    """How many frames the job has, if anybody knows. Refuses what is no video."""
-    overrides = dict(wish.overrides)
+def _probed(service: Service, wanted: _SubmitRequest) -> int | None:
+    """How many frames the job has, if anybody knows. Refuses what is not a video."""
+    overrides = dict(wanted.overrides)
     try:
         return cast(
             "int | None",
             service.probes.call(
-                object(), artifacts.probe, str(wish.clip), overrides, wait_s=_PROBE_S
+                object(), artifacts.probe, str(wanted.clip), overrides, wait_s=_PROBE_S
             ),
         )
     except HumantrackError as error:
-        raise of_error(error, (str(wish.clip), wish.name)) from error
+        raise of_error(error, (str(wanted.clip), wanted.name)) from error
     except HelperSlowError as error:
         raise try_later("BusyError", "too many clips are waiting to be opened", 10) from error
     except HelperLostError as error:
         if service.stopping.is_set():
             raise try_later("BusyError", "the server is going down", 10) from error
-        detail = f"cannot be opened: {wish.name}"
+        detail = f"cannot be opened: {wanted.name}"
         raise ProblemError(422, "UnreadableSourceError", detail) from error
 
 
-def _same(job: Job, wish: _Wish) -> Job:
-    if job.digest != wish.digest:
+def _same(job: Job, wanted: _SubmitRequest) -> Job:
+    if job.digest != wanted.digest:
         detail = "this Idempotency-Key was used for another request"
         raise ProblemError(422, "IdempotencyKeyReusedError", detail)
     return job
 
 
-def _add(service: Service, wish: _Wish, frames: int | None, key: str | None) -> Job:
+def _add(service: Service, wanted: _SubmitRequest, frames: int | None, key: str | None) -> Job:
     id = uuid.uuid4().hex
     folder = service.data.job(id)
     try:
         folder.path.mkdir(mode=0o700)
-        if wish.is_upload:
-            wish.clip.rename(folder.clip)
+        if wanted.is_upload:
+            wanted.clip.rename(folder.clip)
     except OSError as error:
         folder.remove()
         raise ProblemError(507, "OutputError", "the upload cannot be stored") from error
@@ -221,13 +223,13 @@ def _add(service: Service, wish: _Wish, frames: int | None, key: str | None) -> 
         job, is_new = service.store.add(
             id=id,
             owner=g.owner,
-            name=wish.name,
-            source=str(folder.clip.resolve() if wish.is_upload else wish.clip),
-            priority=wish.priority,
-            overrides=wish.overrides,
+            name=wanted.name,
+            source=str(folder.clip.resolve() if wanted.is_upload else wanted.clip),
+            priority=wanted.priority,
+            overrides=wanted.overrides,
             frames_total=frames,
             max_attempts=service.settings.max_attempts,
-            digest=wish.digest,
+            digest=wanted.digest,
             idempotency_key=key,
         )
     except BaseException:
@@ -235,7 +237,7 @@ def _add(service: Service, wish: _Wish, frames: int | None, key: str | None) -> 
         raise
     if not is_new:  # another request with this key was faster
         folder.remove()
-        return _same(job, wish)
+        return _same(job, wanted)
     logs.say("job queued", job=id, owner=g.owner)
     with suppress(QueueLostError):  # the ticket is made up for later
         service.tickets.put()

@@ -26,7 +26,7 @@ class IncomingFile(io.BufferedRandom):
 
     Args:
         path: of the new file.
-        free_bytes: asked now and then how much room there is.
+        free_bytes: free space, asked periodically.
         least_free_bytes: room that has to stay.
     """
 

@@ -1,1 +1,1 @@
-"""What runs jobs, and what opens files in processes of their own."""
+"""Processes that run jobs, and processes that open files."""

@@ -1,4 +1,4 @@
-"""What is made from a job's files on demand. These functions run in a helper process."""
+"""Files made from a job's results on demand. These functions run in a helper process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def probe(path: str, overrides: Mapping[str, Any]) -> int | None:
         How many frames a job with these overrides has, if the container says.
 
     Raises:
-        SourceError: if it is no video that can be read.
+        SourceError: if it is not a video that can be read.
         ConfigError: if the overrides leave nothing of it.
     """
     with open_source(
@@ -34,7 +34,7 @@ def probe(path: str, overrides: Mapping[str, Any]) -> int | None:
         read_ahead=0,
     ) as source:
         if source.info.kind != "video":
-            raise UnreadableSourceError("is no video", where=path)
+            raise UnreadableSourceError("is not a video", where=path)
         return source.info.frame_count
 
 

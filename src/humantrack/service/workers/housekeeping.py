@@ -1,4 +1,4 @@
-"""What has to be looked at now and then: lost leases, missing tickets, old results."""
+"""Periodic maintenance: lost leases, missing tickets, old results."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Housekeeper:
                 logs.say("job removed", job=job.id, why="age" if old else "disk")
 
     def _remove_strays(self) -> None:
-        """Uploads that were broken off, and folders whose job is gone."""
+        """Aborted uploads, and folders whose job is gone."""
         limit = time.time() - _STRAY_S
         with suppress(OSError):
             for path in self._data.incoming.iterdir():

@@ -1,4 +1,4 @@
-"""Processes that do what a web process should not: open strangers' files, compute for seconds.
+"""Processes that do what a web process should not: open untrusted files, compute for seconds.
 
 A file that crashes the decoder costs a helper, not the service.
 """
@@ -143,7 +143,7 @@ def _bounded(cpu_s: float | None, function: Callable[..., Any], arguments: tuple
 
 
 def _begin(nice: int) -> None:
-    """Be modest, deaf to the terminal, which means who started us, and gone when that one is."""
+    """Lower the priority, ignore the terminal's signals, and exit with the parent."""
     for number in terminal_signals():
         signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "setpriority"):

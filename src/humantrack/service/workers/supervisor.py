@@ -1,4 +1,4 @@
-"""Starts worker processes, starts them again when they die, and keeps house."""
+"""Starts worker processes, starts them again when they die, and does the periodic maintenance."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Supervisor:
         for name, (process, _) in self._workers.items():
             process.join(max(deadline - time.monotonic(), 0.1))
             if process.is_alive():
-                logs.complain("a worker did not end", worker=name)
+                logs.error("a worker did not end", worker=name)
                 process.kill()
                 process.join()
 
@@ -82,14 +82,14 @@ class Supervisor:
         self._may_begin.wait()
         while not self._over.is_set():
             try:
-                self._bury()
+                self._reap()
                 while len(self._workers) < self._settings.workers and self._may_start():
                     self._start_one()
                 self._keeper.look()
             except (LostError, QueueLostError) as error:
-                logs.complain("the database or the queue is away", error=str(error)[:200])
+                logs.error("the database or the queue is away", error=str(error)[:200])
             except Exception:  # noqa: BLE001 - what fails now may do next time
-                logs.complain("internal error", trace=True)
+                logs.error("internal error", trace=True)
             self._over.wait(_LOOK_S)
 
     def _may_start(self) -> bool:
@@ -102,12 +102,12 @@ class Supervisor:
         self._workers[name] = (process, time.monotonic())
         logs.say("worker started", worker=name, pid=process.pid)
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Give up on the dead; wait longer and longer if they die young."""
         for name, (process, born_s) in list(self._workers.items()):
             if process.is_alive():
                 continue
-            logs.complain("a worker died", worker=name, code=process.exitcode)
+            logs.error("a worker died", worker=name, code=process.exitcode)
             del self._workers[name]
             process.close()
             young = time.monotonic() - born_s < _SHORT_LIFE_S

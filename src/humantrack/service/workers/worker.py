@@ -29,7 +29,7 @@ _PAUSE_S = 1.0
 
 
 class Lease:
-    """A thread that renews a job's lease, tells of its progress and hears of its cancelling.
+    """A thread that renews a job's lease, reports its progress and notices its cancelling.
 
     Args:
         store: where the job is.
@@ -146,7 +146,7 @@ class Worker:
             raise
 
     def _pause(self, why: str, **facts: Any) -> None:
-        logs.complain("paused", why=why, worker=self._name, **facts)
+        logs.error("paused", why=why, worker=self._name, **facts)
         self._draining.wait(_PAUSE_S)
 
     def _run(self, job: Job) -> None:
@@ -172,7 +172,7 @@ class Worker:
         except HumantrackError as error:
             return error
         except Exception as error:  # noqa: BLE001 - a job must not take its worker along
-            logs.complain("internal error", job=job.id, trace=True)
+            logs.error("internal error", job=job.id, trace=True)
             self._runner.drop()
             return error
         return None
@@ -201,7 +201,7 @@ class Worker:
         try:
             return retrying(call, until=lambda: lease.reason == "lost" or self.has_to_end())
         except (LostError, QueueLostError) as error:
-            logs.complain("could not write down how a job ended", error=_short(error))
+            logs.error("could not write down how a job ended", error=_short(error))
             return None
 
     def _problem(self, job: Job, error: Exception) -> Error:

@@ -57,7 +57,7 @@ class PHALP(nn.Module):
         os.makedirs(self.cfg.video.output_dir + "/_TMP")
 
     def track(self):
-        raise AssertionError("the genuine street")
+        raise AssertionError("the genuine loop")
 
     def get_detections(self, image, frame_name, t_, additional_data=None, measurments=None):
         if frame_name in additional_data:

@@ -1,4 +1,4 @@
-"""Identities by distance alone: what the street sees of Detection, Track and Tracker."""
+"""Identities by distance alone: what the pipeline sees of Detection, Track and Tracker."""
 
 from collections import deque
 

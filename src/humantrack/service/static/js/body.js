@@ -22,7 +22,7 @@ const GHOST = 0.35;
 /** Geometry and inverse bind matrices of the one skinned mesh in a .glb; no general reader. */
 export function readBody(buffer) {
   const view = new DataView(buffer);
-  if (view.getUint32(0, true) !== MAGIC) throw new Error("the body is no binary glTF");
+  if (view.getUint32(0, true) !== MAGIC) throw new Error("the body is not a binary glTF");
   const length = view.getUint32(12, true);
   const gltf = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 20, length)));
   const start = 20 + length + 8;

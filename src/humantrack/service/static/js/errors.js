@@ -30,7 +30,7 @@ const BY_STATUS = {
   507: "The server's disk is full. Delete clips you need no more, or tell the person who runs it.",
 };
 
-/** An answer of the server that is no success, or none at all (status 0). */
+/** An answer of the server that is not a success, or none at all (status 0). */
 export class ApiError extends Error {
   constructor(status, problem = {}, retryAfter = null) {
     super(problem.detail || problem.title || `status ${status}`);

@@ -1,4 +1,4 @@
-// The clips as the server has them: events for those that run, a look now and then at the others.
+// The clips as the server has them: events for those that run, periodic requests for the others.
 import { getJob, jobPath, listJobs, urlOf } from "./api.js";
 import { isActive } from "./format.js";
 
@@ -127,7 +127,7 @@ export class Jobs extends EventTarget {
     this.#timer = setTimeout(() => this.refresh(), wait);
   }
 
-  /** Pick the jobs whose events are heard: the one looked at, then those that run. */
+  /** Pick the jobs whose events are followed: the one looked at, then those that run. */
   #choose() {
     const watched = this.#jobs.get(this.#watched);
     const running = this.list.filter((job) => job.state === "running").reverse();

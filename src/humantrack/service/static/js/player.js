@@ -1,4 +1,4 @@
-// Where in the clip we are. The video leads while it plays; while it is sought, the wanted row does.
+// Where in the clip we are. The video leads while it plays; while it is seeked, the wanted row does.
 
 const FAR_ROWS = 3;
 
@@ -53,7 +53,7 @@ export class Player extends EventTarget {
       this.seek(this.row);
     });
     video.addEventListener("ended", () => this.#arrive(this.count - 1));
-    video.addEventListener("seeked", () => this.#sought());
+    video.addEventListener("seeked", () => this.#seeked());
     video.addEventListener("loadeddata", () => this.row && this.seek(this.row), { once: true });
     if (video.requestVideoFrameCallback) {
       const shown = (_, frame) => {
@@ -127,7 +127,7 @@ export class Player extends EventTarget {
     this.#video.currentTime = Math.max(0, middle - this.#start);
   }
 
-  #sought() {
+  #seeked() {
     if (!this.#seeking) return;
     if (this.#target !== null && this.#target !== this.#wanted) return this.#seekVideo();
     this.#seeking = false;

@@ -1,4 +1,4 @@
-"""What PHALP calls HMAR: codes and cameras of crops."""
+"""Stands for PHALP's HMAR: codes and cameras of crops."""
 
 from types import SimpleNamespace
 
