@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from humantrack.video import VideoWriter, open_source
+from humantrack.video.length import Length, Packets, expected, measured
 from humantrack.video.rates import frame_rate
 
 RATES = [
@@ -76,3 +78,38 @@ def test_a_pause_does_not_slow_the_rate_down():
     given = stream(5000, 5000, 5000, time_base=Fraction(1, 90000))
     stamps = [*range(0, 40 * 1500, 1500), *range(9_000_000, 9_000_000 + 40 * 1500, 1500)]
     assert frame_rate(given, lambda: iter(stamps)) == 60
+
+
+@pytest.mark.parametrize("rate", [1200, 2400, 5000])
+@pytest.mark.parametrize("ticks", [1000, 90000])
+def test_whole_ticks_hide_no_usual_rate(rate, ticks):
+    """Several frames may share a tick, and whoever copied the stream knew no rate."""
+    given = stream(None, 1000, 1000, time_base=Fraction(1, ticks))
+    stamps = [round(number * ticks / rate) for number in range(2000)]
+    assert frame_rate(given, lambda: iter(stamps)) == rate
+
+
+def test_frames_that_share_a_tick_take_no_longer_for_it():
+    stamps = [round(number * 1000 / 2400) / 1000 for number in range(2400)]
+    packets = Packets(count=2400, stamps_s=stamps, tick_s=0.001)
+    claim = Length(frames=None, duration_s=None, fps=Fraction(2400))
+    length = measured(claim, packets)
+    assert length.fps == 2400
+    assert length.duration_s == pytest.approx(1, abs=0.002)
+
+
+@pytest.mark.parametrize("frames", [20, 90])
+def test_an_avi_that_tells_the_rate_of_fields_has_that_of_its_frames(frames):
+    """The count and the duration are true; the muxer took half the time of a frame for a slot."""
+    packets = Packets(count=frames, stamps_s=[i / 30 for i in range(frames)], tick_s=1 / 60)
+    claim = Length(frames=frames, duration_s=frames / 30, fps=Fraction(60))
+    assert measured(claim, packets).fps == 30
+    head = replace(packets, size=1000)
+    assert expected(claim, head, 10_000_000, 10.0).fps == 30
+
+
+def test_a_rate_that_is_nominal_is_kept_in_spite_of_pauses():
+    stamps = [*(i / 30 for i in range(30)), *(1 + i / 4 for i in range(12))]
+    packets = Packets(count=len(stamps), stamps_s=stamps, tick_s=0.001)
+    claim = Length(frames=None, duration_s=4.0, fps=Fraction(30))
+    assert measured(claim, packets).fps == 30

@@ -7,8 +7,6 @@ of a small file, how many frames the first megabytes of a large one hold.
 
 from __future__ import annotations
 
-import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,6 +21,7 @@ from humantrack.video.clock import PAUSE_PERIODS, jumps, longest_pause_s
 from humantrack.video.container import open_container
 from humantrack.video.decode_errors import Problems
 from humantrack.video.ffmpeg_log import counted
+from humantrack.video.said_size import is_fragmented, said_size
 
 _SMALL = 64 << 20
 """Bytes of a file whose packets are all counted, which takes a fraction of a second."""
@@ -67,7 +66,7 @@ class Length:
     """Frames that the container says it has, if that is a count and not an estimate."""
 
     is_cut: bool = False
-    """True if the file ends before what the container lists."""
+    """True if the file ends before what the container lists, or its header says."""
 
     has_jumps: bool = False
     """True if the clock is known to jump."""
@@ -86,6 +85,9 @@ class Packets:
 
     size: int = 0
     """Bytes of the file that they were counted in, sound and all."""
+
+    tick_s: float = 0.0
+    """Seconds that the stamps count in."""
 
     are_frames: bool = True
     """False for a codec with hidden frames in packets of their own."""
@@ -108,18 +110,21 @@ def believable_length(path: Path, container: Any, stream: Any, fps: Fraction) ->
         pause_s=longest_pause_s(container.format.name),
     )
     is_avi = container.format.name == "avi"
-    if container.format.name.startswith("mov") and not _is_fragmented(path):
+    said, there = said_size(path, container.format.name)
+    if container.format.name.startswith("mov") and not is_fragmented(path):
         listed = stream.index_entries
         if 0 < len(listed) <= _MOST_LISTED:
             return _by_index(claim, listed, stream.time_base, size)
     if size <= _SMALL:
         found = _packets(path, stream)
         length = measured(claim, found)
-        return replace(length, **_promise_of_avi(path, claim, found)) if is_avi else length
-    ratio = _RATIO_CONSTANT if claim.pause_s < longest_pause_s("") else _RATIO
-    found = _packets(path, stream, _HEAD)
-    length = expected(claim, found, size, ratio)
-    return replace(length, **_promise_of_avi(path, claim, found)) if is_avi else length
+    else:
+        ratio = _RATIO_CONSTANT if claim.pause_s < longest_pause_s("") else _RATIO
+        found = _packets(path, stream, _HEAD)
+        length = expected(claim, found, size, ratio)
+    if is_avi:
+        return replace(length, **_promise_of_avi(claim, found, said, there))
+    return replace(length, is_cut=there < said)
 
 
 def measured(claim: Length, packets: Packets) -> Length:
@@ -137,8 +142,8 @@ def measured(claim: Length, packets: Packets) -> Length:
     if claimed_s is not None and seconds is not None:
         if not has_jumps and abs(claimed_s - seconds) <= max(_SLACK_S, _SLACK * seconds):
             duration = claimed_s
-        elif period is not None:
-            fps = _mended_rate(fps, count / seconds, period)
+    if seconds and period is not None:
+        fps = _mended_rate(fps, count / seconds, period)
     claimed = claim.frames or (0 if packets.are_frames else round((duration or 0) * fps))
     near = abs(claimed - count) <= max(_SLACK_FRAMES, _SLACK * count)
     return Length(
@@ -162,7 +167,9 @@ def expected(claim: Length, head: Packets, size: int, ratio: float) -> Length:
     if not head.count or not head.size:
         return replace(claim, frames=None, duration_s=None)
     likely = head.count * size / head.size
-    _, period, _ = _time(head, claim.pause_s)
+    seconds, period, _ = _time(head, claim.pause_s)
+    if seconds and period and abs(head.count * period / seconds - 1) < _SLACK:
+        claim = replace(claim, fps=_mended_rate(claim.fps, head.count / seconds, period))
     by_time = None if claim.duration_s is None else claim.duration_s * claim.fps
     frames = claim.frames or (None if by_time is None else round(by_time))
 
@@ -182,7 +189,7 @@ def _by_index(claim: Length, listed: Any, time_base: Fraction, size: int) -> Len
     shown = [entry for entry in listed if not entry.is_discard]
     there = [entry for entry in shown if entry.pos + entry.size <= size]
     stamps = [float(entry.timestamp * time_base) for entry in there]
-    found = Packets(count=len(there), stamps_s=stamps)
+    found = Packets(count=len(there), stamps_s=stamps, tick_s=float(time_base))
     length = measured(replace(claim, frames=len(there)), found)
     return replace(length, promised=len(shown), is_cut=len(there) < len(shown))
 
@@ -216,7 +223,13 @@ def _packets(path: Path, stream: Any, most: int | None = None) -> Packets:
         except av.error.FFmpegError:
             pass  # what can be read behind damage is left to the decoder
     shows = stream.codec_context.name not in _HIDING
-    return Packets(count=count, stamps_s=decode_s or show_s, size=read, are_frames=shows)
+    return Packets(
+        count=count,
+        stamps_s=decode_s or show_s,
+        size=read,
+        tick_s=float(stream.time_base or 0),
+        are_frames=shows,
+    )
 
 
 def _time(packets: Packets, pause_s: float) -> tuple[float | None, float | None, bool]:
@@ -230,14 +243,19 @@ def _time(packets: Packets, pause_s: float) -> tuple[float | None, float | None,
     jumped = np.zeros(len(steps), bool)
     for i in np.flatnonzero((steps < 0) | (steps > _SLACK_S)):
         jumped[i] = jumps(Fraction(float(steps[i])), Fraction(period), pause_s)
-    passed = np.where(jumped | (steps <= 0), period, steps)
+    is_coarse = middle < 1.5 * packets.tick_s  # so that frames may share a stamp
+    passed = np.where(jumped | (steps < 0 if is_coarse else steps <= 0), period, steps)
+    period = float(passed.mean()) if is_coarse else period
     untimed = packets.count - len(steps)  # the last, and those without a stamp
     return float(passed.sum()) + untimed * period, period, bool(jumped.any())
 
 
 def _mended_rate(fps: Fraction, counted: float, period_s: float) -> Fraction:
-    """The container's rate, or if it is false as its length is, that of a typical frame."""
-    if fps / 1.5 <= counted <= fps * 1.5:
+    """The container's rate if it is that of the frames counted or nearly; else a typical frame's.
+
+    An AVI with H.264 may tell the rate of fields, and one of a false length a false rate.
+    """
+    if fps / 1.5 <= counted <= fps * 1.5 or abs(fps * Fraction(period_s) - 1) < _SLACK:
         return fps
     if period_s > 1:
         return 1 / Fraction(period_s).limit_denominator(1001)
@@ -248,37 +266,10 @@ def _mended_rate(fps: Fraction, counted: float, period_s: float) -> Fraction:
     return typical.limit_denominator(1001)
 
 
-def _promise_of_avi(path: Path, claim: Length, found: Packets) -> dict[str, Any]:
+def _promise_of_avi(claim: Length, found: Packets, said: int, there: int) -> dict[str, Any]:
     """The header's count, if it fits the size that the file says it has."""
-    said, there = _riff_sizes(path)
     if claim.frames is None or not said or not found.count or not found.size:
         return {}
     likely = found.count * max(said, there) / found.size
     fits = claim.frames <= likely * _RATIO_CONSTANT
     return {"promised": claim.frames, "is_cut": there < said} if fits else {}
-
-
-def _riff_sizes(path: Path) -> tuple[int, int]:
-    """Bytes of an AVI's first chunk as it says itself, and of the file."""
-    with path.open("rb") as file:
-        head = file.read(8)
-        size = file.seek(0, os.SEEK_END)
-    return (8 + int.from_bytes(head[4:], "little") if head[:4] == b"RIFF" else 0), size
-
-
-def _is_fragmented(path: Path) -> bool:
-    """True for an mp4 whose index is spread over the file (ISO/IEC 14496-12, box ``moof``)."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        at = 0
-        while at + 8 <= size:
-            file.seek(at)
-            length, kind = struct.unpack(">I4s", file.read(8))
-            if kind == b"moof":
-                return True
-            if length == 1:
-                length = int.from_bytes(file.read(8), "big")
-            if length < 8:
-                return False
-            at += length
-    return False

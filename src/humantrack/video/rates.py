@@ -17,8 +17,11 @@ _ORDINARY_FPS = 240
 _HIGHEST_FPS = 1_000_000
 """The fastest cameras reach this."""
 
-_SAMPLE = 64
+_SAMPLE = 512
 """Packets whose timestamps are looked at."""
+
+_ROUND = (1000, 240, 100, 60, 50, 30, 25, 10, 5, 1)
+"""Rates of cameras are multiples of these, the first ones more likely."""
 
 
 def frame_rate(stream: Any, stamps: Callable[[], Iterator[int]]) -> Fraction:
@@ -39,7 +42,8 @@ def frame_rate(stream: Any, stamps: Callable[[], Iterator[int]]) -> Fraction:
     count, ticks = _ticks(list(itertools.islice(stamps(), _SAMPLE)))
     if ticks and time_base:
         rate = Fraction(count) / (ticks * time_base)
-        for claim in (*claims, Fraction(max(round(rate), 1)), rate):
+        likely = (max(round(rate / step), 1) * step for step in _ROUND)
+        for claim in (*claims, *map(Fraction, likely), rate):
             is_true = abs(count / (claim * time_base) - ticks) <= 1  # times are whole ticks
             if is_true and claim <= _HIGHEST_FPS:
                 return claim

@@ -121,6 +121,8 @@ class VideoReader:
         promised, is_cut = self._length.promised or 0, self._length.is_cut
         if not self._has_pts and is_cut:
             self.problems.add("the file is shorter than its header says")
+        if is_cut and not promised:
+            self.problems.note("the file is shorter than its header says; it may be cut off")
         if is_cut and frames < promised:
             self.problems.note(
                 f"the video holds {frames} of the {promised} frames its container promises; "
