@@ -23,9 +23,7 @@ from humantrack.config.schema import Config, KeyInfo
 from humantrack.config.values import keys_by_name
 from humantrack.errors import ConfigError
 
-_TEXT, _NULL, _NUMBER, _INT = (
-    f"tag:yaml.org,2002:{t}" for t in ("str", "null", "float", "int")
-)
+_TEXT, _NULL, _NUMBER, _INT = (f"tag:yaml.org,2002:{t}" for t in ("str", "null", "float", "int"))
 _NOT_OURS = ("defaults", "hydra")
 """Keys of a file that are Hydra's."""
 
