@@ -42,7 +42,7 @@ def test_video_group_chooses_phalps_mode():
         ("phalp.n_init=many", "phalp.n_init"),
         ("render.enable=perhaps", "render.enable"),
         ("clip.mp4", "video.source=clip.mp4"),
-        ("render.type=[a (1)", "quotes"),
+        ("phalp.n_init=[a (1)", "quotes"),
         ("+new=1", "unknown key: new"),
         ("~seed", "cannot be taken away"),
     ],
