@@ -139,9 +139,9 @@ def measured(claim: Length, packets: Packets) -> Length:
     if seconds is None or period is None:
         seconds = float(count / fps) if count else None
     duration = None if seconds is None else round(seconds, 6)
-    if claimed_s is not None and seconds is not None:
-        if not has_jumps and abs(claimed_s - seconds) <= max(_SLACK_S, _SLACK * seconds):
-            duration = claimed_s
+    if claimed_s is not None and seconds is not None and not has_jumps:
+        is_near = abs(claimed_s - seconds) <= max(_SLACK_S, _SLACK * seconds)
+        duration = claimed_s if is_near else duration
     if seconds and period is not None:
         fps = _mended_rate(fps, count / seconds, period)
     claimed = claim.frames or (0 if packets.are_frames else round((duration or 0) * fps))
