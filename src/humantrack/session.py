@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from humantrack import extras
 from humantrack.config.options import plain, with_values
 from humantrack.config.quoting import parsed
+from humantrack.config.ranges import check_numbers
 from humantrack.detect import registry
 from humantrack.errors import ConfigError, SourceError
 from humantrack.extras import need_torch
@@ -147,9 +148,11 @@ class Session:
             progress: shows how far the run is.
 
         Raises:
+            ConfigError: for a number that makes no sense.
             HumantrackError: whatever ended the run early. The models are then let go, unless it
                 was the source's fault.
         """
+        check_numbers(cfg)  # before models are loaded for nothing
         kind, why = choose_tracker(cfg)
         tracker = self._tracker_for(kind, as_meant_today(cfg), why)
         try:

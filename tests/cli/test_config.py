@@ -44,6 +44,9 @@ def test_video_group_chooses_phalps_mode():
         ("clip.mp4", "video.source=clip.mp4"),
         ("phalp.n_init=[a (1)", "quotes"),
         ("+new=1", "unknown key: new"),
+        ("render=false", "a section and takes no value"),
+        ("video=clip.mp4", "video.source=clip.mp4"),
+        ("video.source", "give it a value"),
         ("~seed", "cannot be taken away"),
     ],
 )

@@ -28,6 +28,7 @@ def test_a_rate_that_no_video_has_costs_nothing(value, capsys, tmp_path, data):
     said = capsys.readouterr().err.splitlines()
     assert ended.value.code == 2
     assert "render.fps=" in said[-1]
+    assert "loading models" not in said
     assert not (tmp_path / "out").exists()
 
 

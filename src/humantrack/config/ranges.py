@@ -45,12 +45,14 @@ RANGES = {
     "embedded.weak_score": Range(0, 1),
     "hmr.batch_size": Range(1, _LARGEST),
     "phalp.alpha": Range(0, 1),
+    "phalp.end_frame": Range(-1, _LARGEST),
     "phalp.hungarian_th": Range(0, math.inf),
     "phalp.max_age_track": Range(0, _LARGEST),
     "phalp.n_init": Range(1, _LARGEST),
     "phalp.past_lookback": Range(1, _LARGEST),
     "phalp.small_h": Range(0, _LARGEST),
     "phalp.small_w": Range(0, _LARGEST),
+    "phalp.start_frame": Range(-1, _LARGEST),
     "phalp.track_history": Range(1, _LARGEST),
     "read_ahead": Range(0, _LARGEST),
     "render.fps": Range(0.01, 1000),
@@ -59,6 +61,10 @@ RANGES = {
     "sweep.lost_after_s": Range(1, math.inf),
     "sweep.max_failures": Range(0, _LARGEST),
     "sweep.retries": Range(0, _LARGEST),
+    "video.audio_stream": Range(-1, _LARGEST),
+    "video.end_frame": Range(-1, _LARGEST),
+    "video.start_frame": Range(-1, _LARGEST),
+    "video.stream": Range(-1, _LARGEST),
 }
 """By key; any other takes every finite number."""
 
