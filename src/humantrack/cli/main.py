@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -74,7 +75,6 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _call_hydra(line: CommandLine) -> None:
-    import logging
     import warnings
 
     import hydra
@@ -108,8 +108,17 @@ def _call_hydra(line: CommandLine) -> None:
         raise ConfigError("not a job that can be run again", where=line.rerun) from error
     finally:
         sys.argv = before
-        root.handlers[:] = handlers  # a user's configuration may have Hydra log to what closes
-        root.setLevel(level)
+        _restore_logging(handlers, level)
+
+
+def _restore_logging(handlers: list[logging.Handler], level: int) -> None:
+    """Undo what a user's configuration had Hydra do to the root logger, and close its files."""
+    root = logging.getLogger()
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 if __name__ == "__main__":
