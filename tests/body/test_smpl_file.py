@@ -166,7 +166,7 @@ def changed(arrays, **changes):
         ({"shapedirs": np.zeros((6890, 3, 4))}, "shapedirs"),
         ({"v_template": np.full((6890, 3), np.nan)}, "no numbers"),
         ({"f": np.full((13776, 3), 6890)}, "vertices that do not exist"),
-        ({"kintree_table": np.full((2, 24), 30)}, "no tree"),
+        ({"kintree_table": np.full((2, 24), 30)}, "not a tree"),
         ({"f": np.full((13776, 3), "a")}, "no numbers"),
         ({"weights": "text"}, "not known"),
         ({"J_regressor": np.array([None] * 3)}, "instead of"),
