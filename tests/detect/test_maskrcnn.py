@@ -190,7 +190,7 @@ def break_torchvision(monkeypatch):
 
 def test_a_torchvision_that_is_missing_is_named(break_torchvision):
     break_torchvision(ModuleNotFoundError("No module named 'torchvision'", name="torchvision"))
-    with pytest.raises(DependencyError, match=r"missing: torchvision\. Install torchvision"):
+    with pytest.raises(DependencyError, match=r"not installed: torchvision\. Run pip install"):
         MaskRcnn(weights=None)
 
 
