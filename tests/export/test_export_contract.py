@@ -290,7 +290,7 @@ def test_frames_are_selected(make_results, tmp_path, kind):
 
 def test_nothing_selected(make_results, attempt):
     tried = attempt(make_results(), *ALL, "--frames", "1000:")
-    tried.assert_refused(16, "no frame is within --frames 1000:", "0 to 39")
+    tried.assert_refused(18, "no frame is within --frames 1000:", "0 to 39")
 
 
 # -- where results come from ----------------------------------------------------------------------

@@ -129,12 +129,12 @@ def test_partial_results(clip, attempt):
 )
 def test_a_track_that_is_not_there(clip, attempt, how, tracks, named):
     tried = attempt(clip, "--tracks", tracks, *how)
-    tried.assert_refused(16, f"no track {named} in the results", "There are 1, 2")
+    tried.assert_refused(18, f"no track {named} in the results", "There are 1, 2")
     assert tried.out == ""
 
 
 def test_no_tracks_at_all(make_results, attempt):
-    attempt(make_results([], count=3), "--tracks", "1").assert_refused(16, "no tracks at all")
+    attempt(make_results([], count=3), "--tracks", "1").assert_refused(18, "no tracks at all")
 
 
 def test_a_file_without_the_track_costs_no_other(make_results, person, attempt, tmp_path):
