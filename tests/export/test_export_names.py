@@ -140,7 +140,7 @@ def test_no_tracks_at_all(make_results, attempt):
 def test_a_file_without_the_track_costs_no_other(make_results, person, attempt, tmp_path):
     paths = [make_results([person(i, range(4))], count=4, name=f"{i}.pkl") for i in (1, 2)]
     tried = attempt(*paths, "--tracks", "2", "-f", "csv")
-    assert (tried.code, tried.new) == (16, ["2.csv"])
+    assert (tried.code, tried.new) == (18, ["2.csv"])
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_no_list_of_tracks(clip, attempt, tracks):
 @pytest.mark.parametrize(
     ("frames", "code", "word"),
     [
-        ("500:600", 16, "the file has 0 to 2"),
-        ("3:", 16, "the file has 0 to 2"),
+        ("500:600", 18, "the file has 0 to 2"),
+        ("3:", 18, "the file has 0 to 2"),
         ("7", 16, "the file has 0 to 2"),
         ("2:1", 2, "holds no frame"),
         ("1:1", 2, "holds no frame"),
