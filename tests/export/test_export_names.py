@@ -172,7 +172,7 @@ def test_no_list_of_tracks(clip, attempt, tracks):
     [
         ("500:600", 18, "the file has 0 to 2"),
         ("3:", 18, "the file has 0 to 2"),
-        ("7", 16, "the file has 0 to 2"),
+        ("7", 18, "the file has 0 to 2"),
         ("2:1", 2, "holds no frame"),
         ("1:1", 2, "holds no frame"),
         ("-5:", 2, "counted from 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import clocked_clips as clips
@@ -69,11 +70,12 @@ def test_a_database_from_before_there_were_warnings_goes_on(tmp_path: Path) -> N
 
 
 def test_a_total_that_is_passed_is_known_no_more() -> None:
+    record: Any = SimpleNamespace(people=[SimpleNamespace(track_id=1)])
     progress = Progress(2)
-    for frame in range(2):
-        progress.see(frame, [1])
+    for _ in range(2):
+        progress.write(record, record)
     assert progress.seen()["frames_total"] == 2
-    progress.see(2, [1])
+    progress.write(record, record)
     assert (progress.seen()["frames"], progress.seen()["frames_total"]) == (3, None)
 
 
