@@ -15,6 +15,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import rich.progress  # noqa: F401 - the command does so once it reads a file
 
 from humantrack.export.formats.base import FORMATS
 from humantrack.results import ResultsWriter, load_results

@@ -240,7 +240,7 @@ def test_times_that_run_back(make_results, attempt, tmp_path):
 @pytest.mark.parametrize("name", FORMATS)
 def test_results_without_people(make_results, attempt, schema, name, people):
     path = make_results([], count=2 if people else 0, meta=False)
-    tried = attempt(path, "-f", name, "--source-fps", "25")
+    tried = attempt(path, "-f", name, "--source-fps", "30")
     assert tried.code == 0
     assert len(tried.new) == FORMATS[name].is_single
     if name == "json":
