@@ -206,7 +206,6 @@ def test_a_shard_without_a_clip_is_no_error(stub, capsys):
         (["video.source=@none.txt"], 3, "no such list of clips"),
         (["video.source=x.mp4", "phalp.n_init=3,many"], 2, "phalp.n_init"),
         (["video.source=x.mp4", "sweep.shard=9/8"], 2, "1/8 to sweep.shard=8/8"),
-        (["video.source=x.mp4", "video.output_dir=choice(a,b)"], 2, "one folder for all"),
         (["video.source=x.mp4", "video.output_dir=."], 2, "where there is a file: x.mp4"),
         (["video.source=missing.mp4"], 15, "no such video: missing.mp4"),
     ],
