@@ -77,14 +77,13 @@ class Stub(PHALP):
 
     defaults = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
 
+    appearance = "colour"
+
     def setup_hmr(self):
         self.body, self.estimator = load_mannequin(), OneBody()
 
     def setup_detector(self):
         self.detector = OneBox()
-
-    def tracker_options(self):
-        return {"appearance": "colour"}
 
 
 @pytest.fixture(scope="module")
