@@ -138,7 +138,12 @@ class Session:
         self._kept: Kept[Any] = Kept()
 
     def track(
-        self, cfg: Any, stop: Event | None = None, *, progress: StartProgress | None = None
+        self,
+        cfg: Any,
+        stop: Event | None = None,
+        *,
+        progress: StartProgress | None = None,
+        records_choice: bool = False,
     ) -> RunSummary:
         """Run a clip with the tracker that the configuration means.
 
@@ -146,6 +151,7 @@ class Session:
             cfg: the configuration; it is not changed.
             stop: when set, the run ends after the current frame.
             progress: shows how far the run is.
+            records_choice: results say the tracker that ``auto`` means today in place of ``auto``.
 
         Raises:
             ConfigError: for a number that makes no sense.
@@ -154,7 +160,8 @@ class Session:
         """
         check_numbers(cfg)  # before models are loaded for nothing
         kind, why = choose_tracker(cfg)
-        tracker = self._tracker_for(kind, as_meant_today(cfg), why)
+        own = as_meant_today(cfg) if records_choice else cfg
+        tracker = self._tracker_for(kind, own, why)
         try:
             summary: RunSummary = tracker.track(stop, progress=progress)
         except SourceError:

@@ -80,7 +80,8 @@ def test_a_closed_terminal_leaves_what_the_same_command_goes_on_with(data, tmp_p
 def _on_terminal(slave: int, words: list[str]) -> subprocess.Popen:
     """A session of its own whose terminal this is, as a window's shell has."""
     begin = (
-        "import fcntl, os, sys, termios\n"
+        "import fcntl, os, signal, sys, termios\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # whatever started the tests
         "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
         "os.execv(sys.argv[1], sys.argv[1:])"
     )

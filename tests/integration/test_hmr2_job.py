@@ -154,7 +154,11 @@ def test_hmr2_lists_every_missing_file_at_once(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("override", "word"),
-    [("hmr.precision=fp8", "bf16"), ("hmr.batch_size=0", "at least 1"), ("hmr_type=x", "hmr2018")],
+    [
+        ("hmr.precision=fp8", "bf16"),
+        ("hmr.batch_size=0", "must be 1 or more"),
+        ("hmr_type=x", "hmr2018"),
+    ],
 )
 def test_a_wrong_value_is_refused_before_anything_is_read(official, override, word):
     with pytest.raises(ConfigError, match=word):

@@ -104,7 +104,8 @@ def _run_clip_of_sweep(cfg: Any) -> None:
 
 
 def _track_clip(cfg: Any, stop: Event) -> RunSummary:
-    summary = _session.track(cfg, stop, progress=console_progress(plain=cfg.debug))
+    shown = console_progress(plain=cfg.debug)
+    summary = _session.track(cfg, stop, progress=shown, records_choice=True)
     summary.print(Console(file=as_file(), width=100))
     return summary
 
