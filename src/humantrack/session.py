@@ -154,7 +154,7 @@ class Session:
             records_choice: results say the tracker that ``auto`` means today in place of ``auto``.
 
         Raises:
-            ConfigError: for a number that makes no sense.
+            ConfigError: for an invalid number.
             HumantrackError: whatever ended the run early. The models are then let go, unless it
                 was the source's fault.
         """
