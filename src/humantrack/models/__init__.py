@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 NANODET = "nanodet_person.onnx"
 BLAZEPOSE = "blazepose_full.onnx"
+BLAZEPOSE_HEAVY = "blazepose_heavy.onnx"
 BODY24 = "body24.npz"
 
 SHA256 = {
     NANODET: "122ed85b85c5c04927742e393629c2faaa8ef625e598bfec33964786e88e5dc2",
     BLAZEPOSE: "e9d483d5dd0334271336e784ee6f0d45646cdaca3eab87b1ec3aa489f4560027",
+    BLAZEPOSE_HEAVY: "b67d3fee7c493570555105dc888c801bce32991c81fdad55959dfc5950b9223c",
     BODY24: "7c6a4d3a7d4c2cbe69f8df408d5650dfdef19af3db609498a83397d79eae3d5d",
 }
 """Checksums of the shipped files; a truncated or edited file is refused before it is parsed."""
@@ -56,7 +58,7 @@ def session(name: str, threads: int | None = None) -> InferenceSession:
     """The one session of this process for a shipped ONNX network, on the CPU.
 
     Args:
-        name: ``NANODET`` or ``BLAZEPOSE``.
+        name: ``NANODET``, ``BLAZEPOSE`` or ``BLAZEPOSE_HEAVY``.
         threads: threads inside an operator; None = the cores given to this process. Only the
             first call for a model decides.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from humantrack.types import BodyBatch, Frame, Observation, People, RleMask
+from humantrack.types import BodyBatch, Frame, JointTrust, Observation, People, RleMask
 
 DEPTH_SCALE = 200.0
 """Camera depth in the pose vector is divided by this (PHALP's phalp/utils/utils.py)."""
@@ -49,10 +49,22 @@ def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Obs
             mask=None if seen.mask is None else encode_mask(seen.mask[i]),
             gt_id=None if seen.gt_id is None else int(seen.gt_id[i]),
             annotation=None if seen.annotation is None else seen.annotation[i],
+            **_trust_of(people.trust, i),
             extra=extra[people.source[i]] if people.source[i] >= 0 else None,
         )
         for i in range(len(people))
     ]
+
+
+def _trust_of(trust: JointTrust | None, i: int) -> dict[str, Any]:
+    """What is known of one person's joints, under the names of an observation."""
+    if trust is None:
+        return {}
+    return {
+        "joint_confidence": _single(trust.confidence[i]),
+        "joint_error_mm": _single(trust.error_mm[i]),
+        "joint_source": np.array(trust.source[i], np.uint8),
+    }
 
 
 def pose_vectors(bodies: BodyBatch) -> npt.NDArray[np.float32]:

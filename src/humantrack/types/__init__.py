@@ -8,6 +8,8 @@ from humantrack.types.people import (
     Appearance,
     BodyBatch,
     Detections,
+    JointSource,
+    JointTrust,
     People,
 )
 from humantrack.types.record import (
@@ -31,6 +33,8 @@ __all__ = [
     "FrameKey",
     "FrameRecord",
     "FrameUpdate",
+    "JointSource",
+    "JointTrust",
     "Observation",
     "People",
     "RleMask",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,9 @@ class Detections:
     annotation: tuple[Any, ...] | None = None
     """N annotations that came with given boxes."""
 
+    looked: bool = True
+    """False: the detector rested in this frame, so that no box does not mean nobody."""
+
     def __post_init__(self) -> None:
         check_shape("Detections", "xyxy_px", self.xyxy_px, (None, 4))
         n = len(self.xyxy_px)
@@ -73,6 +77,7 @@ class Detections:
             annotation=None
             if self.annotation is None
             else tuple(self.annotation[int(i)] for i in index),
+            looked=self.looked,
         )
 
     @staticmethod
@@ -167,6 +172,51 @@ class Appearance:
         return len(self.code)
 
 
+class JointSource(IntEnum):
+    """Where a joint comes from."""
+
+    SEEN = 0
+    """Found in the picture of this frame."""
+
+    HIDDEN = 1
+    """The network's guess at a joint that it does not see."""
+
+    HELD = 2
+    """Taken over from an earlier frame."""
+
+    MADE_UP = 3
+    """Put where it hangs in a neutral pose, as nothing is known of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointTrust:
+    """How far the 45 joints of N people are to be trusted (docs/results.md).
+
+    Errors are distances to the true joint, with the middle of the hips at the origin of both.
+
+    Raises:
+        ValueError: if the shapes disagree.
+    """
+
+    confidence: FloatArray
+    """(N,45) float32, 0..1: probability of an error below 100 mm."""
+
+    error_mm: FloatArray
+    """(N,45,2) float32: half of the errors lie below the first, nine tenths below the second."""
+
+    source: IntArray
+    """(N,45) uint8 of :class:`JointSource`."""
+
+    def __post_init__(self) -> None:
+        n = len(self.confidence)
+        check_shape("JointTrust", "confidence", self.confidence, (n, 45))
+        check_shape("JointTrust", "error_mm", self.error_mm, (n, 45, 2))
+        check_shape("JointTrust", "source", self.source, (n, 45))
+
+    def __len__(self) -> int:
+        return len(self.confidence)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
     """Everything the stages before the tracker found in one frame, N people.
@@ -187,8 +237,13 @@ class People:
     source: IntArray
     """(N,) row of the detections handed in, or -1 for a person found without one."""
 
+    trust: JointTrust | None = None
+    """How far each joint is to be trusted; None where the estimator does not say."""
+
     def __post_init__(self) -> None:
         n = len(self.detections)
+        if self.trust is not None and len(self.trust) != n:
+            raise ValueError("People.trust must have one row for each person")
         if len(self.bodies) != n or len(self.appearance) != n:
             raise ValueError("People: detections, bodies and appearance must have equal lengths")
         check_shape("People", "padded_xyxy_px", self.padded_xyxy_px, (n, 4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from humantrack.types.arrays import FloatArray, check_shape
+from humantrack.types.arrays import FloatArray, IntArray, check_shape
 from humantrack.types.frame import FrameKey
 from humantrack.types.people import CODE_SIZE, LOCATION_VECTOR_SIZE, POSE_VECTOR_SIZE
 
@@ -82,6 +82,15 @@ class Observation:
     annotation: Any = None
     """Whatever came with a given box; None or an empty list means nothing did."""
 
+    joint_confidence: FloatArray | None = None
+    """(45,) float32; this and the next two as in ``JointTrust``, None where nothing is known."""
+
+    joint_error_mm: FloatArray | None = None
+    """(45,2) float32"""
+
+    joint_source: IntArray | None = None
+    """(45,) uint8"""
+
     extra: Any = None
     """What ``run_additional_models`` said of this detection."""
 
@@ -101,8 +110,14 @@ class Observation:
             ("location_vector", (LOCATION_VECTOR_SIZE,)),
         ):
             check_shape("Observation", name, getattr(self, name), shape)
-        if self.uv is not None:
-            check_shape("Observation", "uv", self.uv, (4, 256, 256))
+        for name, shape in (
+            ("uv", (4, 256, 256)),
+            ("joint_confidence", (45,)),
+            ("joint_error_mm", (45, 2)),
+            ("joint_source", (45,)),
+        ):
+            if getattr(self, name) is not None:
+                check_shape("Observation", name, getattr(self, name), shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
