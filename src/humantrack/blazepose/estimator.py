@@ -7,20 +7,37 @@ from typing import Any
 
 import numpy as np
 
+from humantrack import models
+from humantrack.blazepose.boxes import round_bodies
 from humantrack.blazepose.colours import SIGNATURE_SIZE
-from humantrack.blazepose.fit import fit_bodies
+from humantrack.blazepose.fit import Seen, fit_bodies
 from humantrack.blazepose.masks import image_masks
 from humantrack.blazepose.memory import Memory, Remembered
+from humantrack.blazepose.mirror import MIRROR
 from humantrack.blazepose.network import LandmarkNetwork
-from humantrack.blazepose.people import STRONG, Sightings, find_people
-from humantrack.blazepose.turn_guard import MIRROR
+from humantrack.blazepose.people import STRONG, Look, Sightings, find_people
+from humantrack.blazepose.proportions import Proportions, picture_scale
+from humantrack.blazepose.trust import joint_trust
 from humantrack.body import Mannequin
+from humantrack.body.shape import betas_from_lengths, bone_lengths
 from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
-from humantrack.types import CODE_SIZE, Appearance, BodyBatch, Detections, Frame, People
+from humantrack.types import (
+    CODE_SIZE,
+    Appearance,
+    BodyBatch,
+    Detections,
+    Frame,
+    JointSource,
+    People,
+    Revision,
+)
 from humantrack.types.arrays import FloatArray
 
 _OLD_SHARE = 0.3
 """Share of the old side and angle in a new region: world landmarks jump with the region's size."""
+
+_MOST_RECENT = 16
+"""Frames of a person that are kept to be put right; what is final by then is left as it is."""
 
 
 class BlazePoseEstimator:
@@ -31,27 +48,34 @@ class BlazePoseEstimator:
 
     Args:
         body: the body model whose joints are fitted to the landmarks.
+        model: the landmark network, ``models.BLAZEPOSE_HEAVY`` or ``models.BLAZEPOSE``.
         smooth: filter the landmarks over time.
         masks: give silhouettes.
         threads: see :func:`humantrack.models.session`.
         aspect: (width, height) boxes are grown to, which the crop cameras refer to; None: as found.
         strong: score from which on a box is believed where nobody is expected.
+        look: finds everybody in a frame in which the detector rested; asked where one of those
+            followed is lost.
     """
 
     def __init__(
         self,
         body: Mannequin,
         *,
+        model: str = models.BLAZEPOSE_HEAVY,
         smooth: bool = True,
         masks: bool = True,
         threads: int | None = None,
         aspect: Aspect | None = NETWORK_ASPECT,
         strong: float = STRONG,
+        look: Look | None = None,
     ) -> None:
         self._body, self._smooth, self._masks = body, smooth, masks
         self._strong = strong
         self._aspect = aspect
-        self._network = LandmarkNetwork(threads)
+        self._network = LandmarkNetwork(threads, model)
+        self._mean_lengths = bone_lengths(body.rest_joints())
+        self.look = look
         self.reset()
 
     def reset(self) -> None:
@@ -66,13 +90,14 @@ class BlazePoseEstimator:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state of another one with the same arguments."""
         self._shape = state["shape"]
-        self._memory.load_state_dict(state)
+        self._memory.load_state_dict(state, self._mean_lengths)
 
     def estimate(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[People]:
         """One ``People`` per frame.
 
-        Strong boxes are dropped where the network sees nobody or a body twice; weak boxes where
-        they continue nobody; people without a detection for a moment are added (``source`` -1).
+        Strong boxes are dropped where the network sees a body twice; weak boxes where they
+        continue nobody. People without a detection are added (``source`` -1): all of them where
+        the detector rested, and those who lost their box for a moment.
         """
         return [self._one(f, d) for f, d in zip(frames, detections, strict=True)]
 
@@ -80,14 +105,24 @@ class BlazePoseEstimator:
         if frame.is_shot_start or frame.rgb.shape != self._shape:
             self._memory.clear()
             self._shape = frame.rgb.shape
-        found = find_people(self._network, frame, detections, self._memory, strong=self._strong)
-        people = self._remember(found)
-        bodies = self._fit(frame, found, people)
-        return self._package(frame, detections, found, bodies)
+        found, used = find_people(
+            self._network, frame, detections, self._memory, strong=self._strong, look=self.look
+        )
+        people = self._remember(found, frame)
+        seen, mixed_up = self._prepare(frame, found, people)
+        betas = self._shapes(seen, found, people)
+        bodies = fit_bodies(seen, betas, self._body)
+        revised = self._revise(frame, seen, mixed_up, people)
+        if used is not detections:  # rows of what was looked for in between are nobody else's
+            found_source = np.full(len(found.source), -1)
+        else:
+            found_source = found.source
+        return self._package(frame, used, found, found_source, bodies, seen, revised)
 
-    def _remember(self, found: Sightings) -> list[Remembered]:
+    def _remember(self, found: Sightings, frame: Frame) -> list[Remembered]:
         """Renew the memory; gives the remembered person behind each sighting."""
         numbers = self._memory.recognise(found.box, found.signature)
+        round_them = round_bodies(found.landmarks, frame.height, frame.width)
         people = []
         for i, number in enumerate(numbers):
             flag, region = float(found.landmarks.flag[i]), found.landmarks.next_region[i]
@@ -97,39 +132,111 @@ class BlazePoseEstimator:
                 person.see(found.box[i], region, flag, found.signature[i])
             else:
                 person = Remembered(found.box[i], region, flag, found.signature[i])
+            person.is_guess = bool(found.guess[i] != JointSource.SEEN)
+            person.tries = person.tries + 1 if person.is_guess else 0
+            if found.source[i] >= 0:
+                person.score = float(found.score[i])
+                if not person.is_guess:
+                    person.compare(found.box[i], round_them[i])
             people.append(person)
         self._memory.after_frame(people)
         return people
 
-    def _fit(self, frame: Frame, found: Sightings, people: list[Remembered]) -> BodyBatch:
-        """Bodies from the landmarks, once left and right are sorted out and noise is smoothed."""
+    def _prepare(
+        self, frame: Frame, found: Sightings, people: list[Remembered]
+    ) -> tuple[Seen, list[bool]]:
+        """Landmarks, once left and right are sorted out and noise is smoothed."""
         landmarks = found.landmarks
-        xy, world, visibility = landmarks.xy_px, landmarks.world, landmarks.visibility
-        xy, world, visibility = xy.copy(), world.copy(), visibility.copy()
+        is_seen = found.guess == JointSource.SEEN
+        world = landmarks.world.copy()
+        world[is_seen] = self._network.corrections(world[is_seen])
+        xy, visibility = landmarks.xy_px.copy(), landmarks.visibility.copy()
+        mixed_up = [False] * len(people)
         for i, person in enumerate(people):
-            if person.guard(world[i]):
-                for points in (xy, world, visibility):
-                    points[i] = points[i, MIRROR]
+            if not is_seen[i]:
+                continue
+            mixed_up[i] = person.guard(world[i], frame.time_s)
+            if mixed_up[i]:
+                xy[i], world[i], visibility[i] = _swapped(xy[i], world[i], visibility[i])
             if self._smooth:
                 side = float(landmarks.region[i, 2])
                 xy[i], world[i] = person.smoother(
                     xy[i], world[i], time_s=frame.time_s, side_px=side
                 )
-        return fit_bodies(
-            xy,
-            world,
-            visibility,
-            expand_to_aspect(found.box, self._aspect),
-            frame.height,
-            frame.width,
-            self._body,
-        )
+            person.last = found.box[i], xy[i], world[i], visibility[i]
+        return Seen(
+            xy_px=xy,
+            world=world,
+            visibility=visibility,
+            padded_xyxy_px=expand_to_aspect(found.box, self._aspect),
+            height=frame.height,
+            width=frame.width,
+        ), mixed_up
 
-    def _package(
-        self, frame: Frame, detections: Detections, found: Sightings, bodies: BodyBatch
+    def _shapes(self, seen: Seen, found: Sightings, people: list[Remembered]) -> FloatArray:
+        """(N,10) each person's shape, after what this frame shows of it."""
+        if not people:
+            return np.zeros((0, 10))
+        for person in people:
+            if person.proportions is None:
+                person.proportions = Proportions(self._mean_lengths)
+        kept = [p.proportions for p in people if p.proportions is not None]
+        bones = seen.spans()
+        scale = picture_scale(bones, np.array([k.lengths for k in kept]), seen.least_scale)
+        for i, proportions in enumerate(kept):
+            if found.guess[i] == JointSource.SEEN:
+                proportions.see(bones, i, float(scale[i]))
+        return betas_from_lengths(self._body, np.array([k.lengths for k in kept]))
+
+    def _revise(
+        self, frame: Frame, seen: Seen, mixed_up: list[bool], people: list[Remembered]
+    ) -> tuple[tuple[Revision, ...], ...]:
+        """Bodies of earlier frames, of those whose left and right turn out to be the other way."""
+        out = []
+        for i, person in enumerate(people):
+            changed = bool(person.recent) and person.guard.was_wrong
+            out.append(tuple(self._swapped_back(person)) if changed else ())
+            here = (
+                *(frame.index, i, mixed_up[i], seen.xy_px[i], seen.world[i]),
+                *(seen.visibility[i], seen.padded_xyxy_px[i]),
+            )
+            person.recent = (*person.recent, here)[-_MOST_RECENT:]
+        return tuple(out)
+
+    def _swapped_back(self, person: Remembered) -> list[Revision]:
+        wrong = [r for r in person.recent if r[2]]
+        person.recent = ()
+        if not wrong or person.proportions is None or self._shape is None:
+            return []
+        xy, world, visibility = (
+            np.stack([_swapped(*r[3:6])[k] for r in wrong]) for k in range(3)
+        )
+        seen = Seen(
+            xy_px=xy,
+            world=world,
+            visibility=visibility,
+            padded_xyxy_px=np.stack([r[6] for r in wrong]),
+            height=self._shape[0],
+            width=self._shape[1],
+        )
+        betas = betas_from_lengths(self._body, person.proportions.lengths[None])
+        bodies = fit_bodies(seen, np.repeat(betas, len(wrong), axis=0), self._body)
+        return [
+            Revision(frame_index=r[0], row=r[1], bodies=bodies[[k]]) for k, r in enumerate(wrong)
+        ]
+
+    def _package(  # noqa: PLR0917
+        self,
+        frame: Frame,
+        detections: Detections,
+        found: Sightings,
+        source: Any,
+        bodies: BodyBatch,
+        seen: Seen,
+        revised: tuple[tuple[Revision, ...], ...],
     ) -> People:
         n = len(found.source)
-        source, boxes = found.source.astype(np.int64), found.box.astype(np.float32)
+        boxes = found.box.astype(np.float32)
         code = np.zeros((n, CODE_SIZE), np.float32)
         code[:, :SIGNATURE_SIZE] = found.signature
         mask = None
@@ -137,20 +244,31 @@ class BlazePoseEstimator:
             at = found.landmarks.region
             mask = image_masks(found.landmarks.segmentation, at, boxes, frame.height, frame.width)
         notes, ids = detections.annotation, detections.gt_id
+        rows = found.source
         return People(
             detections=Detections(
                 xyxy_px=boxes,
                 score=found.score.astype(np.float32),
-                class_id=np.where(source < 0, 0, np.append(detections.class_id, 0)[source]),
+                class_id=np.where(rows < 0, 0, np.append(detections.class_id, 0)[rows]),
                 mask=mask,
-                gt_id=None if ids is None else ids[source],
-                annotation=None if notes is None else tuple(notes[int(i)] for i in source),
+                gt_id=None if ids is None else ids[rows],
+                annotation=None if notes is None else tuple(notes[int(i)] for i in rows),
             ),
             bodies=bodies,
             appearance=Appearance(code=code),
             padded_xyxy_px=expand_to_aspect(boxes, self._aspect),
-            source=source,
+            source=np.asarray(source, np.int64),
+            trust=joint_trust(seen, bodies, found.guess),
+            revised=revised,
         )
+
+
+def _swapped(
+    xy_px: FloatArray, world: FloatArray, visibility: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """One person's points with left and right changed over."""
+    mirror = list(MIRROR)
+    return xy_px[mirror], world[mirror], visibility[mirror]
 
 
 def _calmed(region: FloatArray, old: FloatArray) -> FloatArray:

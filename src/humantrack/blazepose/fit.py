@@ -2,83 +2,123 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from humantrack.blazepose.camera import translation, weak_camera
 from humantrack.blazepose.hidden import inside, straighten_hidden
-from humantrack.blazepose.inverse_kinematics import (
-    END_JOINT,
-    MIDDLE_JOINT,
-    ROOT_JOINT,
-    InverseKinematics,
-)
-from humantrack.blazepose.lift import LIMBS, lift, raise_hips, weights
+from humantrack.blazepose.inverse_kinematics import InverseKinematics
+from humantrack.blazepose.lift import LIMBS, at_joints, lift
+from humantrack.blazepose.proportions import Spans, picture_scale, spans
+from humantrack.blazepose.refine import LIMB_JOINTS, refine
 from humantrack.body import Mannequin
+from humantrack.body.shape import bone_lengths
 from humantrack.geometry.cameras import PaddedSquare, full_to_crop, project_to_square
 from humantrack.types import BodyBatch
 from humantrack.types.arrays import FloatArray
 
-LIMB_JOINTS = (
-    *(ROOT_JOINT[:2] + MIDDLE_JOINT[:2] + END_JOINT[:2]),
-    *(ROOT_JOINT[2:] + MIDDLE_JOINT[2:] + END_JOINT[2:]),
-)
-"""The body's joints that the 12 landmarks ``LIMBS`` show, in the same order."""
-
 _TALLEST_M = 4.0
 """Nobody is seen so small that his box would be this large: bounds the scale from below."""
 
+_LEAST_WEIGHT = 0.05
 
-def fit_bodies(  # noqa: PLR0917
-    xy_px: FloatArray,
-    world: FloatArray,
-    visibility: FloatArray,
-    padded_xyxy_px: FloatArray,
-    height: int,
-    width: int,
-    body: Mannequin,
-) -> BodyBatch:
-    """Bodies of N people of one frame; betas are 0, the mean adult.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """N people of one frame, as the landmark network sees them."""
+
+    xy_px: FloatArray
+    """(N,33,2) landmarks in image pixels."""
+
+    world: FloatArray
+    """(N,33,3) world landmarks, metres, camera axes, corrected."""
+
+    visibility: FloatArray
+    """(N,33) 0..1."""
+
+    padded_xyxy_px: FloatArray
+    """(N,4) boxes of the networks' aspect that the crop cameras refer to."""
+
+    height: int
+    """Rows of the image."""
+
+    width: int
+    """Columns of the image."""
+
+    @property
+    def least_scale(self) -> FloatArray:
+        """(N,) px per metre: nobody is so small that his box would be larger than a giant."""
+        boxes = np.asarray(self.padded_xyxy_px, np.float64)
+        return np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1.0) / _TALLEST_M
+
+    def spans(self) -> Spans:
+        """How long the bones look."""
+        return spans(
+            at_joints(np.asarray(self.xy_px, np.float64)),
+            at_joints(self.world)[..., 2],
+            self.visibility,
+        )
+
+
+def fit_bodies(seen: Seen, betas: FloatArray, body: Mannequin) -> BodyBatch:
+    """Bodies of N people of one frame.
 
     Args:
-        xy_px: (N,33,2) landmarks in image pixels.
-        world: (N,33,3) world landmarks, metres, camera axes.
-        visibility: (N,33) 0..1.
-        padded_xyxy_px: (N,4) boxes of aspect 3:4 that the crop cameras refer to.
-        height: rows of the image.
-        width: columns of the image.
+        seen: their landmarks.
+        betas: (N,10) their shapes.
         body: the body model.
 
     Returns:
         The bodies, float32; rotations are proper whatever the landmarks are (if finite).
     """
-    n = len(xy_px)
+    n = len(seen.xy_px)
     if n == 0:
         return BodyBatch.empty()
-    square, solve = PaddedSquare(height, width), _solver(body)
-    boxes = np.asarray(padded_xyxy_px, np.float64)
-    side = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1.0)
-    least_scale = side / _TALLEST_M
+    lengths = bone_lengths(body.rest_joints(betas))
+    scale = picture_scale(seen.spans(), lengths, seen.least_scale)
+    xy = at_joints(np.asarray(seen.xy_px, np.float64))
+    points = lift(xy, at_joints(seen.world)[..., 2], scale)
+    trust = inside(seen.xy_px, scale, seen.height, seen.width)
+    points = straighten_hidden(points, trust, seen.visibility)
+    weight = np.clip(seen.visibility * trust, _LEAST_WEIGHT, 1)[:, LIMBS]
+    rotations = _solver(body)(points)
+    rotations = refine(rotations, body.rest_joints(betas), points[:, LIMBS], weight)
+    return place(rotations, betas, xy[:, LIMBS], weight, seen, body)
 
-    xy = np.asarray(xy_px, np.float64)
-    points, scale = lift(xy, world, visibility, least_scale)
-    trust = inside(xy, scale, height, width)
-    points, seen = raise_hips(points), raise_hips(xy)
-    rotations = solve(straighten_hidden(points, trust, visibility))
 
-    orient, pose, betas = rotations[:, :1], rotations[:, 1:], np.zeros((n, 10))
+def place(  # noqa: PLR0917
+    rotations: FloatArray,
+    betas: FloatArray,
+    xy_px: FloatArray,
+    weight: FloatArray,
+    seen: Seen,
+    body: Mannequin,
+) -> BodyBatch:
+    """Bodies of known pose and shape, put where their limb joints are seen.
+
+    Args:
+        rotations: (N,24,3,3) relative to the parent.
+        betas: (N,10).
+        xy_px: (N,12,2) where the limb joints are seen.
+        weight: (N,12) how surely.
+        seen: for the boxes and the size of the image.
+        body: the body model.
+    """
+    square = PaddedSquare(seen.height, seen.width)
+    orient, pose = rotations[:, :1], rotations[:, 1:]
     turned, joints = body.forward_kinematics(orient, pose, betas)
     joints_3d = body.phalp_joints(turned, joints, betas)
-    weight = weights(visibility * trust)
-    camera = weak_camera(joints[:, LIMB_JOINTS], seen[:, LIMBS], weight, least_scale)
+    share = (weight / weight.sum(axis=1, keepdims=True))[..., None]
+    camera = weak_camera(joints[:, LIMB_JOINTS], xy_px, share, seen.least_scale)
     cam_t = translation(*camera, square)
     f32 = np.float32
     return BodyBatch(
         global_orient=orient.astype(f32),
         body_pose=pose.astype(f32),
         betas=betas.astype(f32),
-        cam_crop=full_to_crop(cam_t, boxes, square).astype(f32),
+        cam_crop=full_to_crop(cam_t, np.asarray(seen.padded_xyxy_px, np.float64), square).astype(f32),
         cam_t=cam_t.astype(f32),
         joints_3d=joints_3d,
         joints_2d=project_to_square(joints_3d, cam_t).astype(f32),
@@ -87,5 +127,5 @@ def fit_bodies(  # noqa: PLR0917
 
 @lru_cache(maxsize=4)
 def _solver(body: Mannequin) -> InverseKinematics:
-    """The solver for a body's mean adult."""
+    """The solver for a body's mean adult: bone directions of the T pose are those of any shape."""
     return InverseKinematics(body.rest_joints())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from humantrack.blazepose import colours
+from humantrack.blazepose.proportions import Proportions
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.turn_guard import TurnGuard
 from humantrack.geometry.boxes import iou
@@ -29,7 +30,17 @@ OVERLAP = 0.5
 _NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
 _GATE = 1.0
 _REACH, _MORE_REACH = 0.5, 0.1  # heights that somebody may be off, and per frame missed
+_NEW_OFFSET, _MOST_OFFSET = 0.3, 0.3
+_TRIES, _TRY_AGAIN = 2, 6  # looks at somebody lying or upside down, and then every so many
 _MAX_DISTANCE = 0.75  # a larger colour distance is another person
+
+
+Pose = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+"""Box (4,), image landmarks (33,2), world landmarks (33,3) and visibility (33,) of one person."""
+
+Recent = tuple[int, int, bool, FloatArray, FloatArray, FloatArray, FloatArray]
+"""A frame of somebody: its index, his row in it, whether left and right were swapped, image points,
+world points and visibility as they were fitted, and his padded box."""
 
 
 @dataclass(slots=True)
@@ -53,8 +64,45 @@ class Remembered:
     """Frames since the person was last seen; 0 = seen in the last frame."""
 
     hits: int = 1
+    score: float = 0.0
+    """Of the last box that a detector gave."""
+
+    offset: FloatArray = field(default_factory=lambda: np.zeros(4))
+    """(4,) how much larger the detector's boxes are than those round landmarks and silhouette, in
+    widths and heights; slowly renewed."""
+
+    last: Pose | None = None
+    """Where his landmarks were last."""
+
+    is_guess: bool = False
+    """True if a detector sees him and the landmark network does not."""
+
+    tries: int = 0
+    """How often he was looked for in vain since he was last seen."""
+
     guard: TurnGuard = field(default_factory=TurnGuard)
     smoother: LandmarkFilter = field(default_factory=LandmarkFilter)
+    proportions: Proportions | None = None
+    recent: tuple[Recent, ...] = ()
+    """The newest frames, in which left and right may still be put right; oldest first."""
+
+    def is_followed(self, least_flag: float) -> bool:
+        """True if he goes on where he was in the last frame."""
+        return self.missed == 0 and not self.is_guess and self.flag > least_flag
+
+    def may_be_turned(self) -> bool:
+        """True if it is worth looking for him lying and upside down, which costs three crops."""
+        return self.tries < _TRIES or self.tries % _TRY_AGAIN == 0
+
+    def as_detected(self, box: FloatArray) -> FloatArray:
+        """A box (4,) round landmarks and silhouette as the detector would have drawn it."""
+        return np.asarray(box + self.offset * np.tile(box[2:] - box[:2], 2))
+
+    def compare(self, detected: FloatArray, seen: FloatArray) -> None:
+        """Learn how the detector's box differs from that round landmarks and silhouette."""
+        size = np.maximum(np.tile(seen[2:] - seen[:2], 2), 1.0)
+        off = np.clip((detected - seen) / size, -_MOST_OFFSET, _MOST_OFFSET)
+        self.offset = self.offset + _NEW_OFFSET * (off - self.offset)
 
     def expected_box(self) -> FloatArray:
         """(4,) where the box should be in the coming frame."""
@@ -86,20 +134,27 @@ class Remembered:
         plain = {name: getattr(self, name) for name in _PLAIN}
         return {
             **plain,
+            "proportions": None if self.proportions is None else self.proportions.state_dict(),
             "guard": self.guard.state_dict(),
             "smoother": self.smoother.state_dict(),
         }
 
     @staticmethod
-    def of(state: Mapping[str, Any]) -> Remembered:
-        """The inverse of ``state_dict``."""
+    def of(state: Mapping[str, Any], mean_lengths: FloatArray) -> Remembered:
+        """The inverse of ``state_dict``; the mean adult's bone lengths (7,) are no part of it."""
         person = Remembered(**{name: state[name] for name in _PLAIN})
+        if state["proportions"] is not None:
+            person.proportions = Proportions(mean_lengths)
+            person.proportions.load_state_dict(state["proportions"])
         person.guard.load_state_dict(state["guard"])
         person.smoother.load_state_dict(state["smoother"])
         return person
 
 
-_PLAIN = ("box", "region", "flag", "signature", "speed", "missed", "hits")
+_PLAIN = (
+    *("box", "region", "flag", "signature", "speed", "missed", "hits", "score", "offset", "last"),
+    *("is_guess", "tries", "recent"),
+)
 """Fields of a remembered person that are stored as they are."""
 
 
@@ -117,9 +172,9 @@ class Memory:
         """Everybody, in order."""
         return {"people": [p.state_dict() for p in self.people]}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], mean_lengths: FloatArray) -> None:
         """Remember whom another memory did."""
-        self.people = [Remembered.of(p) for p in state["people"]]
+        self.people = [Remembered.of(p, mean_lengths) for p in state["people"]]
 
     def expected_boxes(self) -> FloatArray:
         """(M,4) boxes in the coming frame."""

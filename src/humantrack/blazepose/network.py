@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 
 from humantrack import models
 from humantrack.blazepose import regions
+from humantrack.blazepose.corrections import FULL, HEAVY
 from humantrack.blazepose.regions import CROP_PX, Cropper
 from humantrack.types.arrays import ByteArray, FloatArray, IntArray
 
@@ -76,22 +78,39 @@ class Landmarks:
 
 
 class LandmarkNetwork:
-    """Runs the network; the session is made on first use.
+    """Runs the network; sessions are made on first use.
+
+    Crops of several people run side by side, each in a session of one thread, which beats threads
+    inside the network and batches; a single crop has all cores.
 
     Args:
         threads: see :func:`humantrack.models.session`.
+        model: ``models.BLAZEPOSE`` or ``models.BLAZEPOSE_HEAVY``, which take and give the same.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
-        self._threads = threads
+    def __init__(self, threads: int | None = None, model: str = models.BLAZEPOSE) -> None:
+        self._threads, self._model = threads, model
+        self.corrections = HEAVY if model == models.BLAZEPOSE_HEAVY else FULL
 
     def __call__(self, cropper: Cropper, at: FloatArray) -> Landmarks:
-        """Landmarks in (N,4) regions of an image, all in one run."""
+        """Landmarks in (N,4) regions of an image."""
+        return self.on_crops(cropper.crops(at), at)
+
+    def on_crops(self, crops: ByteArray, at: FloatArray) -> Landmarks:
+        """Landmarks in crops (N,256,256,3) that were cut from (N,4) regions."""
         if not len(at):
-            return _nobody()
-        session = models.session(models.BLAZEPOSE, self._threads)
-        raw = session.run(_OUTPUTS, {"input": network_input(cropper.crops(at))})
+            return nobody()
+        inputs = network_input(crops)
+        if len(at) == 1 or self._threads == 1:
+            parts = [self._run(row, self._threads) for row in np.split(inputs, len(at))]
+        else:
+            parts = models.side_by_side([partial(self._run, row, 1) for row in np.split(inputs, len(at))])
+        raw = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return decode(*raw, at=np.asarray(at, np.float64))
+
+    def _run(self, one: FloatArray, threads: int | None) -> list[FloatArray]:
+        outputs: list[FloatArray] = models.session(self._model, threads).run(_OUTPUTS, {"input": one})
+        return outputs
 
 
 def network_input(crops: ByteArray) -> FloatArray:
@@ -170,7 +189,8 @@ def _sigmoid(x: FloatArray) -> FloatArray:
     return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 
-def _nobody() -> Landmarks:
+def nobody() -> Landmarks:
+    """N = 0."""
     empty = np.zeros
     return Landmarks(
         xy_px=empty((0, BODY_POINTS, 2)),

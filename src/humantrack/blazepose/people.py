@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from humantrack.blazepose import colours, regions
+from humantrack.blazepose import colours, guesses
+from humantrack.blazepose.boxes import round_bodies
+from humantrack.blazepose.candidates import PERSON, Candidates, Looker, similarity
 from humantrack.blazepose.memory import Memory, Remembered
 from humantrack.blazepose.network import LandmarkNetwork, Landmarks
 from humantrack.blazepose.regions import Cropper
-from humantrack.geometry.boxes import area, clip_to_image, iou
-from humantrack.types import Detections, Frame
+from humantrack.geometry.boxes import area, iou
+from humantrack.types import Detections, Frame, JointSource
 from humantrack.types.arrays import ByteArray, FloatArray, IntArray
-
-LIMBS = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 
 STRONG = 0.4
 """A box of a lower score is only believed where somebody remembered is expected."""
 
-PERSON = 0.5
-"""Lowest flag of a person; MediaPipe's threshold."""
-
-AGREES = 0.3
-"""Lowest IoU of a body with the box it was found for: else it is another one's (all true pairs on
-our clips have 0.6 and more)."""
+CERTAIN = 0.6
+"""A box of this score is a person even if the landmark network says that nobody is there."""
 
 HELD_SCORE = 0.3
 """Score given to a person found without a box."""
 
 _HELD_FLAG = 0.7
 _HELD_DISTANCE = 0.5
-_SAME_HELD, _SAME = 0.35, 0.6
-_SHOWS = 0.3  # lowest visibility of a landmark that counts for a box
-_ENOUGH_POINTS = 5
-_SAME_SPREAD = 0.05  # of the region's side
+_SAME_HELD = 0.35
+_ALREADY_THERE = 0.4
+"""A box that overlaps somebody's so much, or lies in it by ``_INSIDE``, is no further person."""
+_INSIDE = 0.75
+
+Look = Callable[[Frame], Detections]
+"""A frame -> everybody in it, whatever the detector's schedule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class Sightings:
     landmarks: Landmarks
 
     box: FloatArray
-    """(N,4) the detector's box, or one round the landmarks."""
+    """(N,4) the detector's box, or one round the landmarks and silhouette."""
 
     score: FloatArray
     """(N,)"""
@@ -53,8 +52,14 @@ class Sightings:
     source: IntArray
     """(N,) row of the detections, or -1."""
 
+    guess: IntArray
+    """(N,) a ``JointSource``: SEEN, or HELD and MADE_UP where the network sees nobody."""
+
     signature: FloatArray
     """(N,192) colour signatures."""
+
+    is_looked: bool
+    """True if a detector has looked at this frame."""
 
 
 def find_people(
@@ -64,135 +69,195 @@ def find_people(
     memory: Memory,
     *,
     strong: float = STRONG,
-) -> Sightings:
+    look: Look | None = None,
+) -> tuple[Sightings, Detections]:
     """Landmarks of everybody in a frame, each body once.
 
     Boxes given by a user are all kept as they are; a detector's are checked: those below the
-    score ``strong`` must continue somebody.
+    score ``strong`` must continue somebody. Where the detector rested, people go on where they
+    were; if somebody is lost so, ``look`` is asked.
+
+    Returns:
+        The people, and the detections that ``Sightings.source`` refers to.
     """
-    given = detections.gt_id is not None or detections.annotation is not None
-    rows: IntArray = (
-        np.arange(len(detections)) if given else _believable(detections, memory, strong)
-    )
-    boxes = detections.xyxy_px[rows].astype(np.float64)
-    score = detections.score[rows].astype(np.float64)
-    cropper = Cropper(frame.rgb)
+    search = _Search(network, frame, memory)
+    if detections.gt_id is not None or detections.annotation is not None:
+        return search.given(detections), detections
+    followed = search.follow()
+    if not detections.looked:
+        found = search.rested(followed)
+        if found is not None or look is None:
+            return found if found is not None else search.rest_of(followed), detections
+        detections = look(frame)
+    return search.looked(detections, followed, strong), detections
 
-    known = memory.continued_by(boxes)
-    seen = _look_at_boxes(network, cropper, boxes, known, memory)
-    keep: IntArray = np.arange(len(rows))
-    if not given:
-        keep = _distinct(seen, score, _agreement(seen, boxes, cropper))
-    landmarks, boxes, score, source = seen[keep], boxes[keep], score[keep], rows[keep]
 
-    waiting = [p for i, p in enumerate(memory.people) if i not in known and p.is_waiting()]
-    if waiting and not given:
-        held = _look_at_held(network, cropper, waiting, landmarks)
-        landmarks = Landmarks.concatenate([landmarks, held])
-        boxes = np.concatenate([boxes, _box_round(held, cropper)])
+class _Search:
+    """The search in one frame."""
+
+    def __init__(self, network: LandmarkNetwork, frame: Frame, memory: Memory) -> None:
+        self._rgb, self._memory = frame.rgb, memory
+        self._size = frame.height, frame.width
+        self._looker = Looker(network, Cropper(frame.rgb))
+
+    def given(self, detections: Detections) -> Sightings:
+        """One person for each box."""
+        boxes = detections.xyxy_px.astype(np.float64)
+        known = self._memory.continued_by(boxes)
+        found = self._looker.at_boxes(boxes, self._regions(known))
+        return self._sightings(found, detections.score, np.arange(len(boxes)), looked=True)
+
+    def follow(self) -> dict[int, Candidates]:
+        """What is where people seen in the last frame are expected; by their numbers."""
+        people = self._memory.people
+        numbers = [i for i, p in enumerate(people) if p.is_followed(PERSON)]
+        at = np.array([people[i].expected_region() for i in numbers]).reshape(-1, 4)
+        expected = np.array([people[i].expected_box() for i in numbers]).reshape(-1, 4)
+        found = self._looker.at_regions(at, expected)
+        return {number: found[[row]] for row, number in enumerate(numbers)}
+
+    def rested(self, followed: dict[int, Candidates]) -> Sightings | None:
+        """Those who go on where they were; None if somebody is lost."""
+        found = self._looker.join(list(followed.values()))
+        kept, lost = self._looker.distinct(found, np.ones(len(found)))
+        if len(lost):
+            return None
+        return self._continued(kept, list(followed))
+
+    def rest_of(self, followed: dict[int, Candidates]) -> Sightings:
+        """Those who go on where they were, if nobody can look for the others."""
+        found = self._looker.join(list(followed.values()))
+        kept, lost = self._looker.distinct(found, np.ones(len(found)))
+        numbers = [n for row, n in enumerate(followed) if row not in lost]
+        return self._continued(kept, numbers)
+
+    def _continued(self, kept: Candidates, numbers: list[int]) -> Sightings:
+        people = [self._memory.people[n] for n in numbers]
+        boxes = round_bodies(kept.landmarks, *self._size)
+        boxes = np.array([p.as_detected(b) for p, b in zip(people, boxes, strict=True)])
+        kept = replace(kept, box=self._clipped(boxes.reshape(-1, 4)))
+        score = np.array([p.score for p in people])
+        guessed = [p for p in self._memory.people if p.is_guess and p.missed == 0]
+        for person in guessed:
+            kept = self._looker.join([kept, self._guess(person.expected_box(), person)])
+        score = np.concatenate([score, [p.score for p in guessed]])
+        held = self._held(kept, [p for p in self._memory.people if p.missed and p.is_waiting()])
+        kept = self._looker.join([kept, held])
         score = np.concatenate([score, np.full(len(held), HELD_SCORE)])
+        return self._sightings(kept, score, np.full(len(kept), -1), looked=False)
+
+    def looked(
+        self, detections: Detections, followed: dict[int, Candidates], strong: float
+    ) -> Sightings:
+        """Everybody whom the detector's boxes show, and those who are held without one."""
+        rows = self._believable(detections, strong)
+        boxes = detections.xyxy_px[rows].astype(np.float64)
+        score = detections.score[rows].astype(np.float64)
+        known = self._memory.continued_by(boxes)
+        found = self._looker.at_boxes(
+            boxes, {row: followed[n] for row, n in enumerate(known) if n in followed}
+        )
+        people = [self._memory.people[n] if n >= 0 else None for n in known]
+        found = self._looker.turned(found, [p is None or p.may_be_turned() for p in people])
+        kept, lost = self._looker.distinct(found, score)
+        stays = np.setdiff1d(np.arange(len(rows)), lost)
+        source, score_kept = rows[stays], score[stays]
+        for row in lost[np.argsort(-score[lost], kind="stable")]:
+            if score[row] >= CERTAIN and not self._is_taken(boxes[row], kept.box):
+                kept = self._looker.join([kept, self._guess(boxes[row], people[row])])
+                source = np.append(source, rows[row])
+                score_kept = np.append(score_kept, score[row])
+        waiting = [
+            p for i, p in enumerate(self._memory.people) if i not in known and p.is_waiting()
+        ]
+        held = self._held(kept, waiting, followed)
+        kept = self._looker.join([kept, held])
+        score_kept = np.concatenate([score_kept, np.full(len(held), HELD_SCORE)])
         source = np.concatenate([source, np.full(len(held), -1)])
-    signature = _signatures(frame.rgb, landmarks)
-    return Sightings(
-        landmarks=landmarks, box=boxes, score=score, source=source, signature=signature
-    )
+        return self._sightings(kept, score_kept, source, looked=True)
 
+    def _regions(self, known: IntArray) -> dict[int, Candidates]:
+        people = self._memory.people
+        rows = [i for i, n in enumerate(known) if n >= 0 and people[n].is_followed(PERSON)]
+        at = np.array([people[known[i]].expected_region() for i in rows]).reshape(-1, 4)
+        box = np.array([people[known[i]].expected_box() for i in rows]).reshape(-1, 4)
+        found = self._looker.at_regions(at, box)
+        return {row: found[[i]] for i, row in enumerate(rows)}
 
-def similarity(a: Landmarks, b: Landmarks) -> FloatArray:
-    """(N,M) in 0..1, near 1 where two sets of landmarks lie on the same body."""
-    limbs = list(LIMBS)
-    side = (a.region[:, None, 2] + b.region[None, :, 2]) / 2
-    apart = np.linalg.norm(a.xy_px[:, None, limbs] - b.xy_px[None, :, limbs], axis=-1)
-    return np.asarray(np.exp(-((apart / (_SAME_SPREAD * side[..., None])) ** 2)).mean(axis=-1))
+    def _believable(self, detections: Detections, strong: float) -> IntArray:
+        """Rows of the strong boxes, and of the weak ones that continue somebody."""
+        is_strong = detections.score >= np.float32(strong)
+        continues = self._memory.continued_by(detections.xyxy_px) >= 0
+        return np.flatnonzero(is_strong | continues)
 
+    def _guess(self, box: FloatArray, person: Remembered | None) -> Candidates:
+        """Somebody whom the network does not see: as last seen, or standing."""
+        last = None if person is None else person.last
+        if last is None:
+            landmarks, kind = guesses.standing(box), JointSource.MADE_UP
+        else:
+            landmarks, kind = guesses.moved(box, *last), JointSource.HELD
+        return Candidates(landmarks=landmarks, box=box[None], guess=np.array([int(kind)]))
 
-def _believable(detections: Detections, memory: Memory, strong: float) -> IntArray:
-    """Rows of the strong boxes, and of the weak ones that continue somebody."""
-    is_strong = detections.score >= np.float32(strong)
-    continues = memory.continued_by(detections.xyxy_px) >= 0
-    return np.flatnonzero(is_strong | continues)
+    @staticmethod
+    def _is_taken(box: FloatArray, others: FloatArray) -> bool:
+        if not len(others):
+            return False
+        low = np.maximum(box[:2], others[:, :2])
+        high = np.minimum(box[2:], others[:, 2:])
+        common = np.prod(np.maximum(high - low, 0), axis=1) / max(area(box[None])[0], 1e-9)
+        return bool(np.any((iou(box[None], others)[0] > _ALREADY_THERE) | (common > _INSIDE)))
 
+    def _held(
+        self,
+        others: Candidates,
+        waiting: list[Remembered],
+        followed: dict[int, Candidates] | None = None,
+    ) -> Candidates:
+        """Remembered people who got no box, where they are expected."""
+        if not waiting:
+            return self._looker.nobody()
+        number = {id(p): i for i, p in enumerate(self._memory.people)}
+        known = [(followed or {}).get(number[id(p)]) for p in waiting]
+        fresh = [p for p, k in zip(waiting, known, strict=True) if k is None]
+        at = np.array([p.expected_region() for p in fresh]).reshape(-1, 4)
+        box = np.array([p.expected_box() for p in fresh]).reshape(-1, 4)
+        looked = iter(self._looker.at_regions(at, box).each())
+        found = self._looker.join([next(looked) if k is None else k for k in known])
+        marks = found.landmarks
+        same, among = similarity(marks, others.landmarks), similarity(marks, marks)
+        kept: list[int] = []
+        for i, person in enumerate(waiting):
+            signature = colours.signature(self._rgb, marks.xy_px[i])
+            if (
+                marks.flag[i] > _HELD_FLAG
+                and np.all(same[i] < _SAME_HELD)
+                and all(among[i, k] < _SAME_HELD for k in kept)
+                and colours.distance(signature, person.signature) < _HELD_DISTANCE
+            ):
+                kept.append(i)
+        found = found[kept]
+        found = replace(found, box=round_bodies(found.landmarks, *self._size))
+        return found[np.flatnonzero(area(found.box) > 0)]
 
-def _look_at_boxes(
-    network: LandmarkNetwork,
-    cropper: Cropper,
-    boxes: FloatArray,
-    known: IntArray,
-    memory: Memory,
-) -> Landmarks:
-    """Landmarks in the remembered region, or in the box and then, better, where that points."""
-    at = regions.from_boxes(boxes)
-    fresh = np.ones(len(boxes), bool)
-    for i in np.flatnonzero(known >= 0):
-        person = memory.people[known[i]]
-        if person.missed == 0 and person.flag > PERSON:
-            at[i], fresh[i] = person.expected_region(), False
-    first = network(cropper, at)
-    good = first.flag > PERSON
-    lost = ~fresh & ~(good & (_agreement(first, boxes, cropper) > AGREES))
-    again = np.flatnonzero(lost | fresh & good)
-    if not len(again):
-        return first
-    at = np.where(lost[again, None], regions.from_boxes(boxes[again]), first.next_region[again])
-    second = network(cropper, at)
-    better = second.flag > PERSON
-    pick = np.arange(len(boxes))
-    pick[again[better]] = len(boxes) + np.flatnonzero(better)
-    return Landmarks.concatenate([first, second])[pick]
+    def _clipped(self, boxes: FloatArray) -> FloatArray:
+        height, width = self._size
+        return np.clip(boxes, 0, [width, height, width, height])
 
-
-def _agreement(seen: Landmarks, boxes: FloatArray, cropper: Cropper) -> FloatArray:
-    """(N,) IoU of each body with its box."""
-    return np.diagonal(iou(_box_round(seen, cropper), boxes))
-
-
-def _distinct(seen: Landmarks, score: FloatArray, agreement: FloatArray) -> IntArray:
-    """Those that are people in their own box, less those on the body of a better one."""
-    same = similarity(seen, seen)
-    kept: list[int] = []
-    for i in np.argsort(-score * seen.flag * agreement, kind="stable"):
-        credible = seen.flag[i] > PERSON and agreement[i] > AGREES
-        if credible and all(same[i, k] <= _SAME for k in kept):
-            kept.append(int(i))
-    return np.array(sorted(kept), np.intp)
-
-
-def _look_at_held(
-    network: LandmarkNetwork,
-    cropper: Cropper,
-    waiting: Sequence[Remembered],
-    others: Landmarks,
-) -> Landmarks:
-    """Landmarks of remembered people who got no box, where they are expected."""
-    at = np.array([p.expected_region() for p in waiting]).reshape(-1, 4)
-    found = network(cropper, at)
-    same = similarity(found, others)
-    among = similarity(found, found)
-    kept: list[int] = []
-    for i, person in enumerate(waiting):
-        signature = colours.signature(cropper.rgb, found.xy_px[i])
-        if (
-            found.flag[i] > _HELD_FLAG
-            and np.all(same[i] < _SAME_HELD)
-            and all(among[i, k] < _SAME_HELD for k in kept)
-            and colours.distance(signature, person.signature) < _HELD_DISTANCE
-        ):
-            kept.append(i)
-    found = found[kept]
-    inside = area(_box_round(found, cropper)) > 0
-    return found[np.flatnonzero(inside)]
-
-
-def _box_round(landmarks: Landmarks, cropper: Cropper) -> FloatArray:
-    """(N,4) boxes round the landmarks that show, with room for the head, hands and feet."""
-    shows = landmarks.visibility > _SHOWS
-    shows |= (shows.sum(axis=1) < _ENOUGH_POINTS)[:, None]
-    low = np.where(shows[..., None], landmarks.xy_px, np.inf).min(axis=1)
-    high = np.where(shows[..., None], landmarks.xy_px, -np.inf).max(axis=1)
-    size = high - low
-    boxes = np.concatenate([low - size * [0.08, 0.12], high + size * [0.08, 0.03]], axis=1)
-    height, width = cropper.rgb.shape[:2]
-    return clip_to_image(boxes, height, width)
+    def _sightings(
+        self, found: Candidates, score: FloatArray, source: IntArray, *, looked: bool
+    ) -> Sightings:
+        keep = np.flatnonzero((area(found.box) > 0) | looked)
+        found = found[keep]
+        return Sightings(
+            landmarks=found.landmarks,
+            box=found.box,
+            score=np.asarray(score, np.float64)[keep],
+            source=np.asarray(source)[keep],
+            guess=found.guess,
+            signature=_signatures(self._rgb, found.landmarks),
+            is_looked=looked,
+        )
 
 
 def _signatures(rgb: ByteArray, landmarks: Landmarks) -> FloatArray:

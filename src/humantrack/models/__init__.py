@@ -5,13 +5,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from humantrack.errors import DependencyError, MissingWeightsError, WeightsError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+T = TypeVar("T")
 
 NANODET = "nanodet_person.onnx"
 BLAZEPOSE = "blazepose_full.onnx"
@@ -55,23 +60,44 @@ def read(name: str, folder: Path = FOLDER) -> bytes:
 
 
 def session(name: str, threads: int | None = None) -> InferenceSession:
-    """The one session of this process for a shipped ONNX network, on the CPU.
+    """The session of this process for a shipped ONNX network on so many threads, on the CPU.
 
     Args:
         name: ``NANODET``, ``BLAZEPOSE`` or ``BLAZEPOSE_HEAVY``.
-        threads: threads inside an operator; None = the cores given to this process. Only the
-            first call for a model decides.
+        threads: threads inside an operator; None = the cores given to this process.
 
     Raises:
         MissingWeightsError, WeightsError: see :func:`read`.
         DependencyError: if onnxruntime cannot be imported.
     """
-    if name not in _sessions:
-        _sessions[name] = _new_session(read(name), threads or available_cores())
-    return _sessions[name]
+    key = name, threads or available_cores()
+    with _making:
+        if key not in _sessions:
+            _sessions[key] = _new_session(read(name), key[1])
+    return _sessions[key]
 
 
-_sessions: dict[str, InferenceSession] = {}
+def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of jobs, in order, run on as many threads as this process has cores.
+
+    Raises:
+        Exception: that of the first job that failed, once all have ended.
+    """
+    if len(jobs) <= 1 or available_cores() == 1:
+        return [job() for job in jobs]
+    futures = [pool().submit(job) for job in jobs]
+    wait(futures)
+    return [future.result() for future in futures]
+
+
+@functools.cache
+def pool() -> ThreadPoolExecutor:
+    """The threads on which networks run, one for each core of this process."""
+    return ThreadPoolExecutor(available_cores(), thread_name_prefix="network")
+
+
+_sessions: dict[tuple[str, int], InferenceSession] = {}
+_making = threading.Lock()
 
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 """From 1.29 on onnxruntime writes an id and a database into the user's cache and reports to its
@@ -94,6 +120,10 @@ def _new_session(model: bytes, threads: int) -> InferenceSession:
     # Spinning threads of two sessions and the decoder steal the cores from each other.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=pool.cache_clear)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from humantrack.types.people import (
     JointSource,
     JointTrust,
     People,
+    Revision,
 )
 from humantrack.types.record import (
     BackFill,
@@ -37,6 +38,7 @@ __all__ = [
     "JointTrust",
     "Observation",
     "People",
+    "Revision",
     "RleMask",
     "SourceInfo",
     "TrackedPerson",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
 
@@ -135,6 +135,11 @@ class BodyBatch:
     def __len__(self) -> int:
         return len(self.global_orient)
 
+    def __getitem__(self, keep: Sequence[int] | IntArray) -> BodyBatch:
+        """The bodies picked by an index array."""
+        index = np.asarray(keep, np.intp)
+        return BodyBatch(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
     @staticmethod
     def empty() -> BodyBatch:
         """Nobody."""
@@ -218,6 +223,18 @@ class JointTrust:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What turns out later of a person in an earlier frame."""
+
+    frame_index: int
+    row: int
+    """Of the person among the ``People`` of that frame."""
+
+    bodies: BodyBatch
+    """N = 1: in place of the body given then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class People:
     """Everything the stages before the tracker found in one frame, N people.
 
@@ -239,6 +256,9 @@ class People:
 
     trust: JointTrust | None = None
     """How far each joint is to be trusted; None where the estimator does not say."""
+
+    revised: tuple[tuple[Revision, ...], ...] = ()
+    """For each person what is now known better of earlier frames; empty: nothing of anybody."""
 
     def __post_init__(self) -> None:
         n = len(self.detections)

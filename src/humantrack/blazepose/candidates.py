@@ -1,0 +1,239 @@
+"""What the landmark network sees in boxes and regions, and which of it are different people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from humantrack.blazepose import regions
+from humantrack.blazepose.boxes import round_landmarks
+from humantrack.blazepose.lift import LIMBS
+from humantrack.blazepose.network import LandmarkNetwork, Landmarks, nobody
+from humantrack.blazepose.regions import CROP_PX, Cropper
+from humantrack.geometry.boxes import iou
+from humantrack.types import JointSource
+from humantrack.types.arrays import FloatArray, IntArray
+
+PERSON = 0.5
+"""Lowest flag of a person; MediaPipe's threshold."""
+
+AGREES = 0.3
+"""Lowest IoU of a body with the box it was found for: else it is another one's (all true pairs on
+our clips have 0.6 and more)."""
+
+_SAME, _OTHER = 0.6, 0.35
+"""Bodies more alike than the first are one; less than the second, two."""
+
+_SAME_SPREAD = 0.05  # of the region's side
+_WIDE = 1.1  # a box so much wider than high may be of somebody who lies
+_MASK_MARGIN_PX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """N people as the network sees them, each with the box that he was looked for in."""
+
+    landmarks: Landmarks
+    box: FloatArray
+    """(N,4)"""
+
+    guess: IntArray
+    """(N,) a ``JointSource``: SEEN, or where the landmarks come from instead."""
+
+    def __len__(self) -> int:
+        return len(self.guess)
+
+    def __getitem__(self, index: Sequence[int] | IntArray) -> Candidates:
+        """Those picked by an index array."""
+        keep = np.asarray(index, np.intp)
+        return Candidates(
+            landmarks=self.landmarks[keep], box=self.box[keep], guess=self.guess[keep]
+        )
+
+    def each(self) -> Iterator[Candidates]:
+        """One after the other."""
+        return (self[[i]] for i in range(len(self)))
+
+
+class Looker:
+    """Runs the landmark network on one image.
+
+    Args:
+        network: the network.
+        cropper: of the image.
+    """
+
+    def __init__(self, network: LandmarkNetwork, cropper: Cropper) -> None:
+        self._network, self._cropper = network, cropper
+        self._height, self._width = cropper.rgb.shape[:2]
+
+    @staticmethod
+    def nobody() -> Candidates:
+        """N = 0."""
+        return Candidates(landmarks=nobody(), box=np.zeros((0, 4)), guess=np.zeros(0, np.intp))
+
+    def join(self, parts: Sequence[Candidates]) -> Candidates:
+        """All of all parts, in order."""
+        parts = [*parts, self.nobody()]
+        return Candidates(
+            landmarks=Landmarks.concatenate([p.landmarks for p in parts]),
+            box=np.concatenate([p.box for p in parts]),
+            guess=np.concatenate([p.guess for p in parts]),
+        )
+
+    def at_regions(self, at: FloatArray, boxes: FloatArray) -> Candidates:
+        """What (N,4) regions show, for (N,4) boxes."""
+        landmarks = self._network(self._cropper, at)
+        return Candidates(
+            landmarks=landmarks, box=boxes, guess=np.full(len(boxes), int(JointSource.SEEN))
+        )
+
+    def at_boxes(self, boxes: FloatArray, known: Mapping[int, Candidates]) -> Candidates:
+        """What (N,4) boxes show.
+
+        Args:
+            boxes: where to look.
+            known: what was seen already where those of a row were expected. The other boxes, and
+                those whose known body is elsewhere, are looked at twice: in the box, and then,
+                better, where that points.
+        """
+        rows = np.array([i for i in range(len(boxes)) if not self._agrees(known.get(i), boxes[i])])
+        rows = rows.astype(np.intp)
+        first = self.at_regions(regions.from_boxes(boxes[rows]), boxes[rows])
+        second = self._again(first)
+        out = []
+        fresh = iter(second.each())
+        for i in range(len(boxes)):
+            one = next(fresh) if i in rows else known[i]
+            old = known.get(i)
+            if i in rows and old is not None and one.landmarks.flag[0] <= PERSON:
+                one = old if old.landmarks.flag[0] > one.landmarks.flag[0] else one
+            out.append(Candidates(landmarks=one.landmarks, box=boxes[[i]], guess=one.guess))
+        return self.join(out)
+
+    def _again(self, first: Candidates) -> Candidates:
+        """Each of those who are people, seen once more where the first look points."""
+        rows = np.flatnonzero(first.landmarks.flag > PERSON)
+        second = self.at_regions(first.landmarks.next_region[rows], first.box[rows])
+        better = np.flatnonzero(second.landmarks.flag > PERSON)
+        pick = np.arange(len(first))
+        pick[rows[better]] = len(first) + better
+        return self.join([first, second])[pick]
+
+    def turned(self, found: Candidates, may: Sequence[bool]) -> Candidates:
+        """Those in whom nobody was seen upright, looked at lying and upside down.
+
+        So are people in a wide box who are new, since somebody who lies may pass for sitting.
+
+        Args:
+            found: N candidates.
+            may: whether to try; not for those who were tried in vain a moment ago.
+        """
+        wide = (found.box[:, 2] - found.box[:, 0]) > _WIDE * (found.box[:, 3] - found.box[:, 1])
+        bad = ~self.credible(found) | (wide & (np.abs(found.landmarks.region[:, 3]) < 1e-9))
+        rows = np.flatnonzero(bad & np.array(may, bool))
+        if not len(rows):
+            return found
+        tries = [found]
+        for turn in (np.pi / 2, -np.pi / 2, np.pi):
+            at = regions.from_boxes(found.box[rows])
+            at[:, 3] = turn
+            tries.append(self._again(self.at_regions(at, found.box[rows])))
+        everything = self.join(tries)
+        quality = self._quality(everything)
+        pick = np.arange(len(found))
+        for k, row in enumerate(rows):
+            options = [row, *(len(found) + t * len(rows) + k for t in range(3))]
+            pick[row] = max(options, key=lambda i: quality[i])
+        return everything[pick]
+
+    def distinct(self, found: Candidates, score: FloatArray) -> tuple[Candidates, IntArray]:
+        """Those that are people in their own box, each body once.
+
+        One that ends on the body of a better one is looked at again with the other's silhouette
+        masked out.
+
+        Returns:
+            Those kept, in order, and the rows of those lost.
+        """
+        agreement = self.agreement(found)
+        credible = self.credible(found)
+        kept: dict[int, Candidates] = {}
+        for i in np.argsort(-score * found.landmarks.flag * agreement, kind="stable"):
+            one = found[[int(i)]]
+            if credible[i]:
+                rival = self._rival(one, kept)
+                if rival is not None:
+                    again = self._masked(one, rival)
+                    one_or_none = again if self._rival(again, kept, _OTHER) is None else None
+                    if one_or_none is None or not self.credible(one_or_none)[0]:
+                        continue
+                    one = one_or_none
+                kept[int(i)] = one
+        rows = sorted(kept)
+        lost = np.setdiff1d(np.arange(len(found)), rows)
+        return self.join([kept[i] for i in rows]), lost
+
+    @staticmethod
+    def _rival(
+        one: Candidates, kept: Mapping[int, Candidates], most: float = _SAME
+    ) -> Candidates | None:
+        """Who of those kept has the same body."""
+        for other in kept.values():
+            if similarity(one.landmarks, other.landmarks)[0, 0] > most:
+                return other
+        return None
+
+    def _masked(self, one: Candidates, other: Candidates) -> Candidates:
+        """One person's box looked at without the pixels of another's silhouette."""
+        at = regions.from_boxes(one.box)
+        crops = self._cropper.crops(at).copy()
+        to_image = np.vstack([regions.matrices(at)[0], [0, 0, 1]])
+        from_image = cv2.invertAffineTransform(regions.matrices(other.landmarks.region)[0])
+        logits = cv2.warpAffine(
+            other.landmarks.segmentation[0],
+            from_image @ to_image,
+            (CROP_PX, CROP_PX),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=-1.0,
+        )
+        kernel = np.ones((_MASK_MARGIN_PX, _MASK_MARGIN_PX), np.uint8)
+        hidden = cv2.dilate((logits > 0).astype(np.uint8), kernel) > 0
+        if not hidden.any() or hidden.all():
+            return one
+        crops[0][hidden] = np.median(crops[0][~hidden], axis=0)
+        landmarks = self._network.on_crops(crops, at)
+        return Candidates(landmarks=landmarks, box=one.box, guess=one.guess)
+
+    def credible(self, found: Candidates) -> FloatArray:
+        """(N,) bool: a person, in his own box."""
+        return (found.landmarks.flag > PERSON) & (self.agreement(found) > AGREES)
+
+    def agreement(self, found: Candidates) -> FloatArray:
+        """(N,) IoU of each body with its box."""
+        return np.diagonal(iou(self._round(found.landmarks), found.box))
+
+    def _agrees(self, one: Candidates | None, box: FloatArray) -> bool:
+        if one is None or one.landmarks.flag[0] <= PERSON:
+            return False
+        return bool(iou(self._round(one.landmarks), box[None])[0, 0] > AGREES)
+
+    def _quality(self, found: Candidates) -> FloatArray:
+        """(N,) how much each looks like a person in his box."""
+        seen = found.landmarks.visibility.mean(axis=1)
+        return np.asarray(found.landmarks.flag * self.agreement(found) * seen)
+
+    def _round(self, landmarks: Landmarks) -> FloatArray:
+        return round_landmarks(landmarks, self._height, self._width)
+
+
+def similarity(a: Landmarks, b: Landmarks) -> FloatArray:
+    """(N,M) in 0..1, near 1 where two sets of landmarks lie on the same body."""
+    limbs = list(LIMBS)
+    side = (a.region[:, None, 2] + b.region[None, :, 2]) / 2
+    apart = np.linalg.norm(a.xy_px[:, None, limbs] - b.xy_px[None, :, limbs], axis=-1)
+    return np.asarray(np.exp(-((apart / (_SAME_SPREAD * side[..., None])) ** 2)).mean(axis=-1))

@@ -1,0 +1,9 @@
+"""Left and right of the 33 landmarks."""
+
+from __future__ import annotations
+
+MIRROR = (
+    *(0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15),
+    *(18, 17, 20, 19, 22, 21, 24, 23, 26, 25, 28, 27, 30, 29, 32, 31),
+)
+"""The same landmark on the other side of the body: ``points[MIRROR]`` swaps left and right."""
