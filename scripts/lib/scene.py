@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+SHAPES = Path(__file__).parents[1] / "scenes" / "shapes.npz"
+"""Six principal components of the adults from whom the body was made: those in the clips."""
+
 Colour = tuple[float, float, float]
 
 
@@ -33,7 +36,12 @@ class Room:
 class Person:
     """Shape, clothes and way of a walker; colours RGB 0..1."""
 
+    shape: list[float]
+    """Six numbers along the directions of ``SHAPES``."""
+
     betas: list[float]
+    """The nearest of the shipped body's own ten shape numbers, for the ground truth."""
+
     skin: Colour
     hair: Colour
     top: Colour

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from lib.origin import MODELS
 from lib.painter import vertex_normals
-from lib.scene import Camera, Person, about_x, about_y, about_z
+from lib.scene import SHAPES, Camera, Person, about_x, about_y, about_z
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
 from humantrack.body.joints import SMPL_JOINTS
+from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.mannequin import load_mannequin
 
 CYCLE_M = 1.35
@@ -57,24 +58,25 @@ def gait(phase: float, amplitude: float) -> np.ndarray:
 
 
 class DressedBody:
-    """The shipped body of one shape, its surface moved outwards by clothes and hair.
+    """The shipped body of one person, its surface moved outwards by clothes and hair.
 
     Attributes:
         faces: (F,3) int64.
         colour: (V,3) 0..1.
+        rest_joints: (24,3) of the T pose.
     """
 
     def __init__(self, person: Person) -> None:
         self._body = load_mannequin()
-        self._betas = np.array([person.betas], float)
-        with np.load(MODELS / "body24.npz") as arrays:
-            self._bind_rotations = arrays["bind_rotations"].astype(np.float64)
+        with np.load(MODELS / "body24.npz") as mean, np.load(SHAPES) as directions:
+            self._bind_rotations = mean["bind_rotations"].astype(np.float64)
 
-            def shaped(mean: str, directions: str) -> np.ndarray:
-                return arrays[mean] + np.tensordot(self._betas[0], arrays[directions], 1)
+            def shaped(name: str, change: str) -> np.ndarray:
+                return mean[name] + np.tensordot(person.shape, directions[change], 1)
 
             surface = shaped("v_template", "shape_dirs").astype(np.float32)
             self._joints_bind = shaped("joints_bind", "joints_bind_dirs")
+            self.rest_joints = shaped("joints_rest", "joints_rest_dirs")
         self.faces = self._body.faces.astype(np.int64)
         region = np.array(self._body.region_names)[self._body.region]
         self.colour, loose = _dress(person, region, surface, self._joints_bind)
@@ -82,7 +84,7 @@ class DressedBody:
 
     def pose(self, local: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rotations (24,3,3) -> vertices (V,3) and joints (24,3), pelvis at the origin."""
-        turned, joints = self._body.forward_kinematics(local[None, 0], local[None, 1:], self._betas)
+        turned, joints = forward_kinematics(local[None], self.rest_joints)
         rotation = turned[0] @ self._bind_rotations
         shift = joints[0] - np.einsum("jab,jb->ja", rotation, self._joints_bind)
         moves = np.concatenate([rotation, shift[..., None]], -1).reshape(-1, 12)

@@ -7,7 +7,7 @@ into the camera's (x right, y down, z away), so what comes out is in camera axes
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from humantrack.body.joints import SMPL_PARENTS
 from humantrack.body.kinematics import JOINTS, PARENTS, forward_kinematics
+from humantrack.body.shape import bone_lengths
 from humantrack.errors import MissingWeightsError, WeightsError
 from humantrack.types import BodyBatch
 
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 
+KEPT_SHAPES = 64
+"""Shapes whose surfaces are kept, 0.4 MB each; beyond, the one not used for longest goes."""
+
 
 class Mannequin:
     """A body model with 10 shape numbers, 24 joints and a surface; betas 0 is a mean adult.
+
+    What each number changes is in :data:`humantrack.body.shape.BETAS`.
 
     Implements ``BodyModel``. Linear blend skinning from a bind pose with the arms half down;
     no pose-dependent correctives.
@@ -77,6 +83,8 @@ class Mannequin:
 
         self._joints_rest = _Shaped(a["joints_rest"], a["joints_rest_dirs"], np.float64)
         self._joints_bind = _Shaped(a["joints_bind"], a["joints_bind_dirs"], np.float64)
+        self.width_per_girth = float(a["girth_width"])
+        """How much wider trunk and thighs look per standard deviation of girth; 0.1 = a tenth."""
         self._bind_rotations = a["bind_rotations"].astype(np.float64)
         self._surface = _Skin(a["v_template"], a["shape_dirs"], weights)
         # The joints need no more than these few vertices of the surface.
@@ -94,6 +102,17 @@ class Mannequin:
             (N,24,3) float64 metres, or (24,3) without betas.
         """
         return self._joints_rest.base if betas is None else self._joints_rest(betas)
+
+    def lengths(self, betas: Array) -> Array:
+        """Bone lengths in the order of :data:`humantrack.body.shape.BONE_LENGTHS`.
+
+        Args:
+            betas: (N,10) shapes.
+
+        Returns:
+            (N,7) float64 metres, the mean of left and right.
+        """
+        return bone_lengths(self._joints_rest(np.asarray(betas, np.float64)))
 
     def bind(self, betas: Array) -> tuple[Array, Array, Array]:
         """The pose in which surface and skeleton were joined, for programs that skin by themselves.
@@ -197,17 +216,25 @@ class _Skin:
         count = np.bincount(self._vertex, minlength=len(weights))
         self._start = np.concatenate([[0], 4 * np.cumsum(count)]).astype(np.int32)
         self._mean_adult = self._matrix(self.bind.base)
+        # A track keeps its betas: without this each frame would shape the surface again.
+        self._of_shape = lru_cache(maxsize=KEPT_SHAPES)(self._shaped_matrix)
 
     def posed(self, transforms: Array, betas: Array) -> Array:
         """(N,24,3,4), (N,10) -> (N,V,3) float32."""
         if not np.any(betas):
             return self._product(self._mean_adult, transforms)
-        shapes = self.bind(betas)
-        people = [
-            self._product(self._matrix(shape), transform[None])
-            for shape, transform in zip(shapes, transforms, strict=True)
-        ]
-        return np.concatenate(people)
+        alike: dict[bytes, list[int]] = {}
+        for person, shape in enumerate(np.asarray(betas, np.float32)):
+            alike.setdefault(shape.tobytes(), []).append(person)
+        if len(alike) == 1:
+            return self._product(self._of_shape(next(iter(alike))), transforms)
+        posed = np.empty((len(transforms), len(self.bind.base), 3), np.float32)
+        for shape_bytes, people in alike.items():
+            posed[people] = self._product(self._of_shape(shape_bytes), transforms[people])
+        return posed
+
+    def _shaped_matrix(self, betas: bytes) -> csr_matrix:
+        return self._matrix(self.bind(np.frombuffer(betas, np.float32)[None])[0])
 
     def _matrix(self, points: Array) -> csr_matrix:
         from scipy.sparse import csr_matrix  # slow to import
