@@ -32,7 +32,7 @@ from humantrack.types.arrays import FloatArray
 _NEAR_M, _FAR_M = 0.1, 0.2
 """A point this far outside the image is trusted, or is not."""
 
-_HIDDEN, _SEEN = 0.3, 0.6
+_HIDDEN, _SEEN = 0.1, 0.3
 """A wrist or ankle of this visibility is not trusted, or is."""
 
 _BONE_M, _HAND_M, _FOOT_M = 0.3, 0.1, 0.2

@@ -74,7 +74,7 @@ class LandmarkFilter:
 
     def __init__(self) -> None:
         self._image = OneEuroFilter(min_cutoff_hz=1.0, beta=40)
-        self._world = OneEuroFilter(min_cutoff_hz=1.0, beta=3)
+        self._world = OneEuroFilter(min_cutoff_hz=1.0, beta=2)
         self._time_s: float | None = None
 
     def __call__(
