@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-import cv2
 import numpy as np
 import pytest
 
 from humantrack import models
-from humantrack.detect import NanoDet, nanodet
+from humantrack.detect import NanoDet
+from humantrack.detect.nanodet import network as nanodet
 from humantrack.errors import ConfigError
 from humantrack.geometry.boxes import iou
 
@@ -71,67 +69,19 @@ def test_people_of_the_clip_are_found(demo_frames, data):
     assert np.all(iou(truth["box"][0][there], found.xyxy_px).max(axis=1) > 0.7)
 
 
-@pytest.fixture
-def close_up(demo_frames):
-    """The person at the left of the first frame, blown up to 357 px in an input of 640."""
-    frame = demo_frames[0]
-    part = np.ascontiguousarray(frame.rgb[144:336, :342])
-    rgb = cv2.resize(part, (frame.width, frame.height))
-    return dataclasses.replace(frame, rgb=rgb)
-
-
-@pytest.fixture
-def sizes_used(monkeypatch) -> list[int]:
-    """The input size of every frame, as it happens."""
-    used = []
-    real = nanodet.network_input
-
-    def spy(rgb, long_side):
-        used.append(long_side)
-        return real(rgb, long_side)
-
-    monkeypatch.setattr(nanodet, "network_input", spy)
-    return used
-
-
-@pytest.mark.parametrize("chunk", [1, 4, 7, 20])
-def test_close_ups_are_looked_at_in_a_smaller_size_from_the_next_block_on(
-    demo_frames, close_up, sizes_used, chunk
-):
-    frames = [close_up] * 16 + [demo_frames[0]] * 4
-    detector = NanoDet()
-    for start in range(0, len(frames), chunk):
-        detector.detect(frames[start : start + chunk])
-    assert sizes_used == [640] * 15 + [416] * 5
-
-
-def test_small_people_are_looked_at_in_the_larger_size_again(
-    demo_frames, close_up, sizes_used, monkeypatch
-):
-    monkeypatch.setattr(nanodet, "BLOCK", 2)
-    small = cv2.copyMakeBorder(demo_frames[0].rgb, 240, 240, 430, 430, cv2.BORDER_REPLICATE)
-    wide = dataclasses.replace(demo_frames[0], rgb=small)
-    frames = [close_up] * 2 + [wide] * 3
-    NanoDet().detect(frames)
-    assert sizes_used == [640, 640, 416, 416, 640]
-
-
-def test_a_cut_and_a_reset_start_over(close_up, sizes_used, monkeypatch):
-    monkeypatch.setattr(nanodet, "BLOCK", 1)
-    detector = NanoDet()
-    detector.detect(
-        [close_up, close_up, dataclasses.replace(close_up, is_shot_start=True), close_up]
-    )
-    detector.reset()
-    detector.detect([close_up])
-    assert sizes_used == [640, 416, 640, 416, 640]
-
-
 @pytest.mark.parametrize("size", [0, -32, 100, "large", "4.16", ""])
 def test_an_impossible_size_is_refused(size):
     with pytest.raises(ConfigError, match="multiple of 32"):
         NanoDet(size=size)
 
 
-def test_a_size_may_be_written_as_text():
-    assert NanoDet(size="416")._size == 416
+@pytest.mark.parametrize("every", [0, -1, 1001, "often", "1.5", ""])
+def test_an_impossible_pace_is_refused(every):
+    with pytest.raises(ConfigError, match="every N-th frame"):
+        NanoDet(every=every)
+
+
+def test_numbers_may_be_written_as_text(demo_frames):
+    (as_text,) = NanoDet(size="416", every="1").detect(demo_frames[:1])
+    (as_number,) = NanoDet(size=416, every=1).detect(demo_frames[:1])
+    np.testing.assert_array_equal(as_text.xyxy_px, as_number.xyxy_px)

@@ -27,7 +27,7 @@ SHA256 = {
     NANODET: "122ed85b85c5c04927742e393629c2faaa8ef625e598bfec33964786e88e5dc2",
     BLAZEPOSE: "e9d483d5dd0334271336e784ee6f0d45646cdaca3eab87b1ec3aa489f4560027",
     BLAZEPOSE_HEAVY: "b67d3fee7c493570555105dc888c801bce32991c81fdad55959dfc5950b9223c",
-    BODY24: "38bcf8014d8728b32b5354e2e64dfe611fcbfa71f5b05b4d405904e0fa18a32e",
+    BODY24: "7c6a4d3a7d4c2cbe69f8df408d5650dfdef19af3db609498a83397d79eae3d5d",
 }
 """Checksums of the shipped files; a truncated or edited file is refused before it is parsed."""
 
@@ -60,25 +60,26 @@ def read(name: str, folder: Path = FOLDER) -> bytes:
 
 
 def session(name: str, threads: int | None = None) -> InferenceSession:
-    """The session of this process for a shipped ONNX network on so many threads, on the CPU.
+    """This process's session of a shipped ONNX network on the CPU: one per network and threads.
 
     Args:
         name: ``NANODET``, ``BLAZEPOSE`` or ``BLAZEPOSE_HEAVY``.
-        threads: threads inside an operator; None = the cores given to this process.
+        threads: threads inside an operator; None = the cores given to this process. Sessions of
+            one thread side by side in :func:`pool` use the cores better than one of many.
 
     Raises:
         MissingWeightsError, WeightsError: see :func:`read`.
         DependencyError: if onnxruntime cannot be imported.
     """
     key = name, threads or available_cores()
-    with _making:
+    with _lock:
         if key not in _sessions:
             _sessions[key] = _new_session(read(name), key[1])
-    return _sessions[key]
+        return _sessions[key]
 
 
 def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of jobs, in order, run on as many threads as this process has cores.
+    """The results of jobs, in order, run in :func:`pool`.
 
     Raises:
         Exception: that of the first job that failed, once all have ended.
@@ -90,14 +91,27 @@ def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
     return [future.result() for future in futures]
 
 
-@functools.cache
 def pool() -> ThreadPoolExecutor:
-    """The threads on which networks run, one for each core of this process."""
-    return ThreadPoolExecutor(available_cores(), thread_name_prefix="network")
+    """This process's threads for runs of networks, one per core.
+
+    Networks leave Python's lock alone while they run, so that these use all cores. A job must not
+    wait for another one, or all of them might.
+    """
+    with _lock:
+        process = os.getpid()
+        if process not in _pools:
+            _pools.clear()  # a fork has none of its parent's threads
+            _pools[process] = ThreadPoolExecutor(available_cores(), "humantrack-network")
+        return _pools[process]
 
 
 _sessions: dict[tuple[str, int], InferenceSession] = {}
-_making = threading.Lock()
+_pools: dict[int, ThreadPoolExecutor] = {}
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # so that no child begins with a lock that nobody frees
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 """From 1.29 on onnxruntime writes an id and a database into the user's cache and reports to its
@@ -120,10 +134,6 @@ def _new_session(model: bytes, threads: int) -> InferenceSession:
     # Spinning threads of two sessions and the decoder steal the cores from each other.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
-    os.register_at_fork(after_in_child=pool.cache_clear)
 
 
 @functools.cache

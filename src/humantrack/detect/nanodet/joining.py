@@ -1,0 +1,93 @@
+"""Boxes of several views of one picture -> the people in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from humantrack.detect.nanodet.views import OVERLAP, View
+from humantrack.geometry.boxes import area, iou, non_max_suppression
+from humantrack.types.arrays import BoolArray, FloatArray
+
+_BORDER_PX = 3
+"""Pixels of the input from a tile's border within which a box counts as cut off by it."""
+
+_SAME_IOU = 0.5
+"""From this overlap on, boxes of two views show the same person."""
+
+_INSIDE, _LARGER = 0.8, 1.5
+"""Share of a box that lies in another one, and how often larger that one is, for a part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The candidates of one view."""
+
+    view: View
+    boxes: FloatArray
+    """(M,4) pixels of the picture."""
+
+    score: FloatArray
+    """(M,)"""
+
+
+def join(
+    views: Sequence[Seen], width: int, height: int, nms_iou: float
+) -> tuple[FloatArray, FloatArray]:
+    """The people of a picture, best first.
+
+    Args:
+        views: what each of them shows.
+        width: of the picture.
+        height: of the picture.
+        nms_iou: boxes that overlap more than this with a better one are dropped.
+
+    Returns:
+        (N,4) boxes in pixels of the picture and (N,) scores, float32.
+    """
+    kept = [_responsible(seen, width, height) for seen in views]
+    boxes = np.concatenate([seen.boxes[keep] for seen, keep in zip(views, kept, strict=True)])
+    score = np.concatenate([seen.score[keep] for seen, keep in zip(views, kept, strict=True)])
+    view = np.repeat(np.arange(len(views)), [int(keep.sum()) for keep in kept])
+    best = non_max_suppression(boxes, score, nms_iou)
+    if any(seen.view.is_tile for seen in views):
+        is_tile = np.array([seen.view.is_tile for seen in views])[view]
+        confirmed = (iou(boxes[best], boxes) > _SAME_IOU)[:, ~is_tile].any(axis=1)
+        doubtful = is_tile[best] & ~confirmed
+        best = best[~(doubtful & _is_part(boxes[best]))]
+    return boxes[best].astype(np.float32), score[best].astype(np.float32)
+
+
+def _is_part(boxes: FloatArray) -> BoolArray:
+    """Of boxes, best first, those that lie inside a better and much larger one.
+
+    A head and chest look like somebody small, where the rest of the body is not made out.
+    """
+    size = area(boxes)
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    inside = np.prod(np.clip(high - low, 0, None), axis=-1) > _INSIDE * size[:, None]
+    better = np.tri(len(boxes), k=-1, dtype=bool)
+    much_larger = size[None] > _LARGER * size[:, None]
+    return cast("BoolArray", (inside & better & much_larger).any(axis=1))
+
+
+def _responsible(seen: Seen, width: int, height: int) -> BoolArray:
+    """Of a tile's boxes those that no other tile has better.
+
+    They are neither cut off by its borders nor larger than what tiles overlap by.
+    """
+    if not seen.view.is_tile:
+        return np.ones(len(seen.boxes), bool)
+    view, boxes = seen.view, seen.boxes
+    margin = _BORDER_PX / view.scale
+    cut = np.zeros(len(boxes), bool)
+    borders = (view.x0, 0), (view.y0, 0), (view.x1, width), (view.y1, height)
+    for side, (border, end) in enumerate(borders):
+        if border != end:
+            cut |= np.abs(boxes[:, side] - border) < margin
+    larger = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * view.scale > OVERLAP
+    return cast("BoolArray", ~cut & ~larger)

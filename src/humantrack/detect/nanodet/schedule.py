@@ -1,0 +1,98 @@
+"""When the detector looks, and how thoroughly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from humantrack.types import Frame
+
+START_FRAMES = 5
+"""Looks on end at the start and after a cut, as a track counts from its fifth detection on."""
+
+REST_S = 0.155
+"""From one look to the next while nothing changes: 5 frames at 30 fps, 4 at 25, 10 at 60."""
+
+SOON_S = 0.055
+"""... while nobody is found, or after somebody came or went: 2 frames at 30 fps, 4 at 60."""
+
+WIDE_S = 0.995
+"""From one look at everything to the next."""
+
+LONGEST = 60
+"""Frames without a look (times 6 without one at everything) where timestamps stand still."""
+
+
+@dataclass
+class Schedule:
+    """Decides about a frame from earlier frames and looks alone, never from chunks.
+
+    Args:
+        every: "auto", or look at each N-th frame from the start or the last cut on.
+    """
+
+    every: int | str = "auto"
+    frames: int = 0
+    """Frames since the start or the last cut."""
+
+    looks: int = 0
+    """Looks since then."""
+
+    since_look: int = 0
+    """Frames since the last look; likewise below."""
+
+    since_wide: int = 0
+    look_s: float = 0.0
+    """Time of the last look; likewise below."""
+
+    wide_s: float = 0.0
+    strong: int = 0
+    """People found by the last look."""
+
+    has_changed: bool = False
+    """Whether that look found another number than the one before."""
+
+    def is_due(self, frame: Frame) -> bool:
+        """Whether to look at a frame."""
+        if self.every != "auto":
+            return self.frames % int(self.every) == 0
+        if self.looks < START_FRAMES:
+            return True
+        rest = REST_S if self.strong and not self.has_changed else SOON_S
+        return _is_over(frame, self.look_s, rest, self.since_look, LONGEST)
+
+    def is_wide_due(self, frame: Frame) -> bool:
+        """Whether a look at this frame is one at everything."""
+        return not self.looks or _is_over(frame, self.wide_s, WIDE_S, self.since_wide, 6 * LONGEST)
+
+    def rested(self) -> None:
+        """A frame has passed without a look."""
+        self.frames += 1
+        self.since_look += 1
+        self.since_wide += 1
+
+    def looked(self, frame: Frame, strong: int, *, is_wide: bool) -> None:
+        """A frame has been looked at, and so many people were found."""
+        self.has_changed = bool(self.looks) and strong != self.strong
+        self.strong = strong
+        self.frames += 1
+        self.looks += 1
+        self.since_look, self.look_s = 1, frame.time_s
+        self.since_wide += 1
+        if is_wide:
+            self.since_wide, self.wide_s = 1, frame.time_s
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it."""
+        return asdict(self)
+
+    @staticmethod
+    def of(state: Mapping[str, Any]) -> Schedule:
+        """The inverse of ``state_dict``."""
+        return Schedule(**state)
+
+
+def _is_over(frame: Frame, last_s: float, pause_s: float, count: int, longest: int) -> bool:
+    """Whether a pause is over: in time, or in frames where time stands still or goes back."""
+    return not last_s <= frame.time_s < last_s + pause_s or count >= longest
