@@ -20,11 +20,13 @@ from humantrack.types.record import (
     RleMask,
     TrackedPerson,
 )
+from humantrack.types.trust import SOURCE_NAMES, is_guessed, person_confidence, pose_source
 
 __all__ = [
     "CODE_SIZE",
     "LOCATION_VECTOR_SIZE",
     "POSE_VECTOR_SIZE",
+    "SOURCE_NAMES",
     "Appearance",
     "BackFill",
     "BodyBatch",
@@ -40,4 +42,7 @@ __all__ = [
     "RleMask",
     "SourceInfo",
     "TrackedPerson",
+    "is_guessed",
+    "person_confidence",
+    "pose_source",
 ]
