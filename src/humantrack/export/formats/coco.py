@@ -112,7 +112,7 @@ class Coco(Exporter):
             people.size[:, None, ::-1],
             people.joint_source[:, _ROWS],
         )
-        trust = self._rounded(people.joint_confidence[:, _ROWS])
+        trust = np.ascontiguousarray(self._rounded(people.joint_confidence[:, _ROWS]))
         boxes, scores = self._rounded(people.xywh_px), self._rounded(people.score)
         out = []
         seen = (people.missed == 0) & np.isfinite(people.xywh_px).all(axis=1)
