@@ -247,6 +247,8 @@ def motion_of(matrices, pelvis=None, fps=30.0):
         pelvis=np.zeros((count, 3)) if pelvis is None else pelvis,
         joints=np.zeros((count, 45, 3)),
         betas=np.zeros(10),
+        joint_source=np.full((count, 45), -1, np.int8),
+        joint_confidence=np.full((count, 45), np.nan, np.float32),
         skeleton=Skeleton(kind="embedded", rest=rest - rest[0], error_m=0.0),
         rest_pelvis=np.zeros(3),
     )

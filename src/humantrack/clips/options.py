@@ -10,6 +10,7 @@ from humantrack.errors import ConfigError
 ROTATIONS = ("axis_angle", "matrix", "quaternion", "6d")
 GAPS = ("interpolate", "hold", "split")
 SMOOTH = ("one-euro", "savgol")
+MADE_UP = ("blank", "keep")
 _EULER = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
 
@@ -58,6 +59,9 @@ class ExportOptions:
     euler: str = "ZXY"
     """Order of BVH's rotation channels."""
 
+    made_up: str = "blank"
+    """What markers and keypoints of joints that are made up become: blank (missing), or keep."""
+
     source_fps: float | None = None
     """Frames per second, whatever the results say; None takes what they say, or 30."""
 
@@ -74,6 +78,7 @@ class ExportOptions:
             ("gaps", self.gaps, GAPS),
             ("smooth", self.smooth, (None, *SMOOTH)),
             ("euler", self.euler, _EULER),
+            ("made-up", self.made_up, MADE_UP),
         ):
             if value not in known:
                 choices = ", ".join(str(k) for k in known if k)

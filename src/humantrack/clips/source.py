@@ -17,6 +17,7 @@ from humantrack.errors import ResultsError, SelectionError
 from humantrack.results import (
     DEFAULT_MAX_SIZE,
     PEOPLE_KEYS,
+    TRUST_KEYS,
     PeopleColumns,
     ResultsFile,
     people_columns,
@@ -149,6 +150,11 @@ class ResultsSource:
         if options.tracks is None and not options.track_ranges:
             return long
         return frozenset(i for i in long if _is_named(i, options))
+
+    @cached_property
+    def is_rated(self) -> bool:
+        """Whether any frame of the file says how far its joints are to be trusted."""
+        return self._file.has_key(TRUST_KEYS[0])
 
     def check_selection(self) -> None:
         """Walk until all tracks and a frame that were asked for are found.

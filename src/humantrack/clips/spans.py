@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from humantrack.clips.facts import ClipFacts
 from humantrack.clips.source import FrameEntry, ResultsSource
 from humantrack.errors import ResultsError, printable
+from humantrack.types import JointSource, pose_source
 from humantrack.types.arrays import FloatArray
 
 _INT64 = 2**63
@@ -29,6 +31,9 @@ class TrackSpans:
 
     missed: int = 0
     """Frames within the gaps."""
+
+    guessed: int = 0
+    """Frames in which the person was seen, but the pose as a whole is held or made up."""
 
     _row: int = -1
     _score_sum: float = 0.0
@@ -59,7 +64,7 @@ class TrackSpans:
         """Mean of the scores that are numbers; None if none is."""
         return self._score_sum / self._score_count if self._score_count else None
 
-    def see(self, row: int, frame: int, score: float) -> None:
+    def see(self, row: int, frame: int, score: float, guessed: bool = False) -> None:
         """Take a frame with the person, the ``row``-th of the walk."""
         if row == self._row:  # PHALP can list a track twice
             return
@@ -70,6 +75,7 @@ class TrackSpans:
             self.spans.append((frame, frame))
         self._row = row
         self.seen += 1
+        self.guessed += guessed
         if math.isfinite(score):
             self._score_sum += score
             self._score_count += 1
@@ -128,20 +134,29 @@ def clip_spans(source: ResultsSource, advance: Callable[[int], None] | None = No
             if clip.frames == 0:
                 clip.first = frame.index
             clip.last = frame.index
-            for track_id, score in _seen(frame):
+            for track_id, score, guessed in _seen(frame):
                 track = tracks.setdefault(track_id, TrackSpans(track_id))
-                track.see(clip.frames, frame.index, score)
+                track.see(clip.frames, frame.index, score, guessed)
             clip.frames += 1
     clip.tracks = [tracks[i] for i in sorted(tracks)]
     return clip
 
 
-def _seen(frame: FrameEntry) -> list[tuple[int, float]]:
-    """Id and score of the people in a frame; entries left from earlier frames are none."""
+def _seen(frame: FrameEntry) -> list[tuple[int, float, bool]]:
+    """Id, score, and whether the pose is a guess, of the people in a frame.
+
+    Entries left from earlier frames are none.
+    """
     try:
         columns = [frame.raw[key] for key in ("tid", "tracked_time", "conf")]
-        rows = [(int(i), int(missed), float(c)) for i, missed, c in zip(*columns, strict=True)]
-        if any(not -_INT64 <= i < _INT64 for i, _, _ in rows):
+        guessed = [False] * len(columns[0])
+        if "joint_source" in frame.raw:
+            guessed = [_is_guessed(source) for source in frame.raw["joint_source"]]
+        rows = [
+            (int(i), int(missed), float(score), guess)
+            for i, missed, score, guess in zip(*columns, guessed, strict=True)
+        ]
+        if any(not -_INT64 <= row[0] < _INT64 for row in rows):
             raise ValueError("a track's id is too large")
     except KeyError as error:
         raise ResultsError(f"a frame of the results lacks {error}", where=frame.key) from error
@@ -149,7 +164,14 @@ def _seen(frame: FrameEntry) -> list[tuple[int, float]]:
         raise ResultsError(
             f"a frame of the results is malformed ({error})", where=frame.key
         ) from error
-    return [(track_id, score) for track_id, missed, score in rows if missed <= 0]
+    return [(track_id, score, guess) for track_id, missed, score, guess in rows if missed <= 0]
+
+
+def _is_guessed(source: Any) -> bool:
+    """Whether a pose as a whole is held or made up, ``source`` being what a file says."""
+    if np.shape(source) != (45,):
+        raise ValueError("'joint_source' is not 45 numbers")
+    return bool(pose_source(np.asarray(source, np.int64)) >= JointSource.HELD)
 
 
 def facts_of(clip: ClipSpans) -> list[str]:
@@ -166,6 +188,9 @@ def facts_of(clip: ClipSpans) -> list[str]:
     if facts.width and facts.height:
         out.append(f"{facts.width} x {facts.height} px")
     out.append({0: "nobody", 1: "1 track"}.get(len(clip.tracks), f"{len(clip.tracks)} tracks"))
+    if guessed := sum(track.guessed for track in clip.tracks):
+        share = guessed / sum(track.seen for track in clip.tracks)
+        out.append(f"{100 * share:.1f} % of poses held or made up")
     if facts.written_by:
         out.append(f"written by {printable(facts.written_by)[:60]}")
     return out

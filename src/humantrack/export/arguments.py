@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from humantrack._version import __version__
-from humantrack.clips.options import GAPS, ROTATIONS, SMOOTH, ExportOptions
+from humantrack.clips.options import GAPS, MADE_UP, ROTATIONS, SMOOTH, ExportOptions
 from humantrack.errors import ConfigError
 from humantrack.export.formats.base import FORMATS, Format
 from humantrack.export.formats.registry import announced, find_format
 from humantrack.export.names import format_named
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
+_HEED_MADE_UP = ("coco", "trc")
 _MINUS = ("--frames", "--tracks")
 """Options whose value may begin with a minus sign, which argparse takes for an option."""
 
@@ -50,6 +51,14 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
                 raise ConfigError(
                     "no format asked for heeds this", where=f"--{name}", hint=f"it is for {motion}"
                 )
+    if arguments.made_up is not None and not any(
+        f.name in _HEED_MADE_UP or f.name not in FORMATS for f in formats
+    ):
+        raise ConfigError(
+            "no format asked for heeds this",
+            where="--made-up",
+            hint=f"it is for {', '.join(_HEED_MADE_UP)}",
+        )
     tracks, track_ranges = _tracks(arguments.tracks)
     return ExportOptions(
         rotations=arguments.rotations,
@@ -64,6 +73,7 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
         fps=arguments.fps,
         smooth=arguments.smooth,
         euler=arguments.euler.upper(),
+        made_up=arguments.made_up or "blank",
         source_fps=arguments.source_fps,
         slow_motion=arguments.slow_motion,
         smpl=arguments.smpl,
@@ -172,6 +182,8 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         "--focal", type=float, metavar="PX", help="the camera's focal length in pixels of the frame"
     )
     add("--source-fps", type=float, metavar="FPS", help="the video's rate, whatever results say")
+    made_up = "markers and keypoints of joints that nothing is known of (blank)"
+    add("--made-up", choices=MADE_UP, help=made_up)
     slow = "how many times slower than life the video plays: times are divided by it"
     add("--slow-motion", type=float, metavar="N", help=slow)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from humantrack.geometry.rotations import (
 from humantrack.motion.camera import camera_with_focal, usual_focal_px
 from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, skeleton_of
 from humantrack.motion.smoothing import smooth
+from humantrack.types import JointSource
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 from humantrack.weights.catalog import by_name, find
 
@@ -88,6 +90,14 @@ class Motion:
 
     betas: FloatArray
     """(10,) mean over the frames in which the person was seen."""
+
+    joint_source: IntArray
+    """(T,45) int8 of ``JointSource``, -1 where the results do not say. What is between two frames
+    has the worse of both; where a gap was filled it is at least ``HELD``."""
+
+    joint_confidence: FloatArray
+    """(T,45) float32, probability of an error below 100 mm; NaN where nothing is known, as in gaps
+    that were filled."""
 
     skeleton: Skeleton
     """The bones, found from the frames in which the person was seen."""
@@ -179,6 +189,8 @@ class MotionCollector:
                     joints[rows] * Y_UP.astype(np.float32),
                     people.betas[rows],
                     people.joints_3d[rows, PELVIS_ROW],
+                    people.joint_source[rows].astype(np.int8),
+                    people.joint_confidence[rows],
                 )
             )
 
@@ -186,7 +198,7 @@ class MotionCollector:
         """Every track's motion, by track id, prepared as the options say."""
         options = self._options
         for track_id in sorted(self._rows):
-            row, quaternions, joints, betas, rest = (
+            row, quaternions, joints, betas, rest, source, confidence = (
                 np.concatenate(parts) for parts in zip(*self._rows[track_id], strict=True)
             )
             row, first = np.unique(row, return_index=True)  # PHALP can list a track twice
@@ -206,6 +218,8 @@ class MotionCollector:
                 pelvis=joints[first, PELVIS_ROW].astype(np.float64),
                 joints=joints[first].astype(np.float64),
                 betas=betas[first].mean(axis=0),
+                joint_source=source[first],
+                joint_confidence=confidence[first],
                 skeleton=skeleton,
                 rest_pelvis=rest[first].mean(axis=0),
             )
@@ -240,7 +254,19 @@ class MotionCollector:
             observed=np.isin(every, row),
         )
         after = np.minimum(before + 1, len(row) - 1)
-        return [_between(filled, seen, before, after, hold=self._options.gaps == "hold")]
+        whole = _between(filled, seen, before, after, hold=self._options.gaps == "hold")
+        return [_marked(whole)]
+
+
+def _marked(motion: Motion) -> Motion:
+    """The motion with what was filled in marked as not of its frame."""
+    gap = ~motion.observed[:, None]
+    source, known = motion.joint_source, motion.joint_source >= 0
+    return replace(
+        motion,
+        joint_source=np.where(gap & known, np.maximum(source, JointSource.HELD), source),
+        joint_confidence=np.where(gap, np.float32(np.nan), motion.joint_confidence),
+    )
 
 
 def _rows(motion: Motion, index: IntArray) -> Motion:
@@ -249,7 +275,10 @@ def _rows(motion: Motion, index: IntArray) -> Motion:
         motion,
         **{
             name: getattr(motion, name)[index]
-            for name in ("frame", "time_s", "shot", "observed", "quaternions", "pelvis", "joints")
+            for name in (
+                *("frame", "time_s", "shot", "observed", "quaternions", "pelvis", "joints"),
+                *("joint_source", "joint_confidence"),
+            )
         },
     )
 
@@ -274,12 +303,24 @@ def _between(
         part = share.reshape(-1, *([1] * (points.ndim - 1)))
         return np.asarray(points[before] * (1 - part) + points[after] * part)
 
+    def worse(values: FloatArray | IntArray, of_two: Callable[..., Any]) -> Any:
+        start, end = values[before], values[after]
+        part = share[:, None]
+        return np.where(part <= 0, start, np.where(part >= 1, end, of_two(start, end)))
+
     return replace(
         target,
         quaternions=matrix_to_quaternion(turned),
         pelvis=line(source.pelvis),
         joints=line(source.joints),
+        joint_source=worse(source.joint_source, _worse_source),
+        joint_confidence=worse(source.joint_confidence, np.minimum),
     )
+
+
+def _worse_source(one: IntArray, other: IntArray) -> IntArray:
+    """The worse of two sources; nothing is known if nothing is known of one."""
+    return np.where(np.minimum(one, other) < 0, np.int8(-1), np.maximum(one, other))
 
 
 def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from humantrack.types import Frame, FrameRecord
+from humantrack.types import Frame, FrameRecord, is_guessed
 
 
 @dataclass
@@ -24,6 +24,9 @@ class TrackCounter:
     seen: int = 0
     """Person-frames: people seen, summed over the frames."""
 
+    guessed: int = 0
+    """Those of them whose pose as a whole is held or made up."""
+
     most_at_once: int = 0
     track_ids: set[int] = field(default_factory=set)
 
@@ -32,6 +35,7 @@ class TrackCounter:
         seen = [p.track_id for p in record.people if p.missed == 0]
         self.frames += 1
         self.seen += len(seen)
+        self.guessed += sum(p.missed == 0 and is_guessed(p.observation) for p in record.people)
         self.most_at_once = max(self.most_at_once, len(seen))
         self.track_ids.update(seen)
 
@@ -101,6 +105,9 @@ class RunSummary:
     seen: int = 0
     """Person-frames."""
 
+    guessed: int = 0
+    """Those of them whose pose as a whole is held from an earlier frame or made up."""
+
     seconds: float = 0.0
     decode_errors: int = 0
     resumed_from: int = 0
@@ -134,6 +141,9 @@ class RunSummary:
         table.add_row("frames", str(self.frames))
         table.add_row("people", f"{self.people} at most in a frame")
         table.add_row("tracks", str(self.tracks))
+        if self.guessed:
+            share = 100 * self.guessed / max(self.seen, 1)
+            table.add_row("poses guessed", f"{share:.1f} % (held or made up)")
         table.add_row("speed", f"{self.fps:.1f} frames/s ({self.seconds:.1f} s)")
         if self.resumed_from:
             table.add_row("continued", f"at frame {self.resumed_from}")

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
 from humantrack.render.palette import LEFT, MIDDLE, RIGHT, Colour, text_on
-from humantrack.types import RleMask
+from humantrack.types import JointSource, RleMask, TrackedPerson, is_guessed
+from humantrack.types.arrays import IntArray
 
 Array = npt.NDArray[np.floating[Any]]
 ByteArray = npt.NDArray[np.uint8]
@@ -42,6 +43,11 @@ _SHIFT = 3
 def thickness_px(picture: ByteArray) -> int:
     """Width of lines that look alike at every size of picture."""
     return max(1, int(max(picture.shape[:2]) / 480 + 0.5))
+
+
+def label_of(person: TrackedPerson) -> str:
+    """The person's id, with a question mark if the pose as a whole is held or made up."""
+    return f"{person.track_id} ?" if is_guessed(person.observation) else str(person.track_id)
 
 
 def draw_label(picture: ByteArray, text: str, at: Array, colour: Colour, opacity: float) -> None:
@@ -91,8 +97,17 @@ def draw_mask(picture: ByteArray, mask: RleMask, colour: Colour, opacity: float)
     cv2.addWeighted(drawn, opacity, picture, 1 - opacity, 0, picture)
 
 
-def draw_skeleton(picture: ByteArray, joints_px: Array, colour: Colour, opacity: float) -> None:
-    """Limbs between joints (45,2) px: left, right and trunk in colours of their own."""
+def draw_skeleton(
+    picture: ByteArray,
+    joints_px: Array,
+    colour: Colour,
+    opacity: float,
+    source: IntArray | None = None,
+) -> None:
+    """Limbs between joints (45,2) px: left, right and trunk in colours of their own.
+
+    Those with a joint that is made up, as ``source`` (45,) says, are thin and without a rim.
+    """
     wide = thickness_px(picture)
     drawn = picture.copy()
     shown = [_is_near(point, picture) for point in joints_px]
@@ -100,13 +115,22 @@ def draw_skeleton(picture: ByteArray, joints_px: Array, colour: Colour, opacity:
         tuple(int(x) for x in np.rint(point * 2**_SHIFT)) if ok else (0, 0)
         for point, ok in zip(joints_px, shown, strict=True)
     ]
-    limbs = [(points[a], points[b], c) for a, b, c in LIMBS if shown[a] and shown[b]]
-    for a, b, _ in limbs:
+    made_up = np.zeros(45, bool) if source is None else source == JointSource.MADE_UP
+    limbs = [
+        (points[a], points[b], c, bool(made_up[a] or made_up[b]))
+        for a, b, c in LIMBS
+        if shown[a] and shown[b]
+    ]
+    for a, b, limb_colour, is_made_up in limbs:
+        if is_made_up:
+            cv2.line(drawn, a, b, limb_colour, wide, cv2.LINE_AA, _SHIFT)
+    limbs = [limb for limb in limbs if not limb[3]]
+    for a, b, *_ in limbs:
         cv2.line(drawn, a, b, (20, 20, 20), 2 * wide + 2, cv2.LINE_AA, _SHIFT)
-    for a, b, limb_colour in limbs:
+    for a, b, limb_colour, _ in limbs:
         cv2.line(drawn, a, b, limb_colour, 2 * wide, cv2.LINE_AA, _SHIFT)
     for i in range(25):
-        if shown[i]:
+        if shown[i] and not made_up[i]:
             cv2.circle(drawn, points[i], (wide + 1) << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
     cv2.addWeighted(drawn, opacity, picture, 1 - opacity, 0, picture)
 

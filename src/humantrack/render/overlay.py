@@ -13,7 +13,7 @@ from humantrack.render import marks
 from humantrack.render.kind import RenderKind
 from humantrack.render.mesh import ALPHA, Camera, MeshPainter, Paint
 from humantrack.render.palette import identity_colour
-from humantrack.types import Frame, FrameRecord, TrackedPerson
+from humantrack.types import Frame, FrameRecord, TrackedPerson, is_guessed
 
 Array = npt.NDArray[np.floating[Any]]
 ByteArray = npt.NDArray[np.uint8]
@@ -89,7 +89,7 @@ class Overlay:
         for person, at in zip(people, labels, strict=True):
             if at is not None:
                 colour = identity_colour(person.track_id)
-                marks.draw_label(picture, str(person.track_id), at, colour, _opacity(person))
+                marks.draw_label(picture, marks.label_of(person), at, colour, _opacity(person))
         return picture
 
     def _mark(
@@ -112,13 +112,14 @@ class Overlay:
             marks.draw_box(picture, box_px, colour, opacity)
             return above_box
         if style == "SKELETON":
-            marks.draw_skeleton(picture, joints_px, colour, opacity)
+            marks.draw_skeleton(picture, joints_px, colour, opacity, seen.joint_source)
         return _above_head(joints_px, above_box)
 
 
 def _opacity(person: TrackedPerson) -> float:
-    """1 for people seen, less for ghosts."""
-    return 1.0 if person.missed == 0 else _GHOST_OPACITY
+    """1 for people seen, less for ghosts and for poses that are held or made up."""
+    is_sure = person.missed == 0 and not is_guessed(person.observation)
+    return 1.0 if is_sure else _GHOST_OPACITY
 
 
 def _above_head(joints_px: Array, otherwise: Array) -> Array:

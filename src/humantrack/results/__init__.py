@@ -10,12 +10,13 @@ from humantrack.results.reader import (
     iter_results,
     load_results,
 )
-from humantrack.results.record import record_from_phalp, record_to_phalp
+from humantrack.results.record import TRUST_KEYS, record_from_phalp, record_to_phalp
 from humantrack.results.writer import ResultsWriter, check_partial, partial_path
 
 __all__ = [
     "DEFAULT_MAX_SIZE",
     "PEOPLE_KEYS",
+    "TRUST_KEYS",
     "DecodeErrors",
     "PeopleColumns",
     "Results",

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from humantrack.errors import ResultsError
 from humantrack.geometry.cameras import FOCAL_PX, SQUARE_PX
-from humantrack.types import FrameKey, RleMask
+from humantrack.results.record import TRUST_KEYS
+from humantrack.types import FrameKey, JointSource, RleMask
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +30,13 @@ _ARRAYS: dict[str, tuple[str, tuple[int, ...], type[np.generic]]] = {
     "joints_2d": ("2d_joints", (45, 2), np.float32),
 }
 """Column -> PHALP's key, shape of a row, type."""
+
+_TRUST: dict[str, tuple[tuple[int, ...], type[np.generic], float]] = {
+    "joint_confidence": ((45,), np.float32, np.nan),
+    "joint_error_mm": ((45, 2), np.float32, np.nan),
+    "joint_source": ((45,), np.int64, -1),
+}
+"""Column, and key -> shape of a row, type, and what stands where nothing is known."""
 
 _WHOLE_NUMBERS = (int, np.integer)
 _NUMBERS = (*_WHOLE_NUMBERS, float, np.floating)
@@ -99,6 +107,18 @@ class PeopleColumns:
     betas: Array
     """(P,10) float32"""
 
+    is_rated: Array
+    """(P,) bool, whether the file says how far the person's joints are to be trusted."""
+
+    joint_confidence: Array
+    """(P,45) float32; this and the next as in ``JointTrust``, NaN where nothing is known."""
+
+    joint_error_mm: Array
+    """(P,45,2) float32"""
+
+    joint_source: Array
+    """(P,45) int64 of ``JointSource``, -1 where nothing is known."""
+
     masks: tuple[RleMask | None, ...]
     """P COCO run-length masks."""
 
@@ -116,8 +136,12 @@ class PeopleColumns:
         return np.asarray(self.size.max(axis=1) * (FOCAL_PX / SQUARE_PX))
 
     def non_finite(self) -> int:
-        """How many numbers are NaN or infinite."""
-        arrays = (getattr(self, f.name) for f in fields(self) if f.name != "masks")
+        """How many of the file's numbers are NaN or infinite."""
+        arrays = (
+            getattr(self, f.name)[self.is_rated] if f.name in _TRUST else getattr(self, f.name)
+            for f in fields(self)
+            if f.name != "masks"
+        )
         floats = (a for a in arrays if a.dtype.kind == "f")
         return int(sum(a.size - np.count_nonzero(np.isfinite(a)) for a in floats))
 
@@ -162,8 +186,26 @@ def _stack(frames: Sequence[Mapping[str, Any]]) -> PeopleColumns:
         columns[name] = _array([body[name] for body in bodies], shape, np.float32, name)
     if ((columns["size"] < 1) | (columns["size"] > _LARGEST_PX)).any():
         raise ValueError("'size' is not that of a picture")
+    columns |= _trust(frames, counts)
     masks = tuple(_mask(mask) for mask in _joined(frames, "mask", counts))
     return PeopleColumns(**columns, masks=masks)
+
+
+def _trust(frames: Sequence[Mapping[str, Any]], counts: Sequence[int]) -> dict[str, Array]:
+    """The columns of ``_TRUST``, filled up where frames lack their keys, and which rows do not."""
+    rated = [any(key in frame for key in TRUST_KEYS) for frame in frames]
+    rows = np.repeat(np.array(rated, bool), counts)
+    columns: dict[str, Array] = {"is_rated": rows}
+    some = list(itertools.compress(frames, rated))
+    for key, (shape, kind, nothing) in _TRUST.items():
+        columns[key] = np.full((len(rows), *shape), nothing, kind)
+        columns[key][rows] = _column(
+            some, key, list(itertools.compress(counts, rated)), shape, kind
+        )
+    source = columns["joint_source"][rows]
+    if ((source < 0) | (source >= len(JointSource))).any():
+        raise ValueError(f"'joint_source' is not made of whole numbers below {len(JointSource)}")
+    return columns
 
 
 def _joined(frames: Sequence[Mapping[str, Any]], key: str, counts: Sequence[int]) -> list[Any]:

@@ -90,6 +90,29 @@ class ResultsFile:
             if not self.is_walkable:
                 self._loaded = _whole(stream, path, max_size)
 
+    def has_key(self, key: str) -> bool:
+        """Whether any frame has this key; what is damaged has none.
+
+        A file of humantrack is searched for the word, and only frames with it are taken apart,
+        which is some five times as fast as a walk.
+        """
+        if self._loaded is not None:
+            return any(key in frame for frame in self._loaded.values())
+        word = key.encode()
+        try:
+            with _open(self.path) as stream:
+                stream.read(len(HEADER))
+                while stream.peek(1) != END:
+                    body = _body(stream, self.path, self._max_size)
+                    if body is None:
+                        return False
+                    entry = _entry(body) if word in body else None
+                    if entry is not None and key in entry[1]:
+                        return True
+        except ResultsError:
+            pass  # for a walk to tell, if it comes so far
+        return False
+
     def __iter__(self) -> Iterator[tuple[FrameKey, _Frame]]:
         if self._loaded is not None:
             return iter(self._loaded.items())

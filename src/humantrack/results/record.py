@@ -19,6 +19,7 @@ from humantrack.types import (
     CODE_SIZE,
     FrameKey,
     FrameRecord,
+    JointSource,
     Observation,
     RleMask,
     TrackedPerson,
@@ -47,11 +48,15 @@ PERSON_KEYS = (
 )
 """Keys of an observation, in PHALP's order; each holds a list with one entry per track."""
 
+TRUST_KEYS = ("joint_confidence", "joint_error_mm", "joint_source")
+"""Keys that say how far each joint is to be trusted. Not PHALP's: they are in a frame only if they
+are known of everybody listed in it."""
+
 Float32 = npt.NDArray[np.float32]
 
 
 def record_to_phalp(record: FrameRecord, *, features: bool = True) -> dict[str, Any]:
-    """A frame under PHALP's keys, in PHALP's order, with ``time_s`` added at the end.
+    """A frame under PHALP's keys, in PHALP's order, with ``TRUST_KEYS`` and ``time_s`` added.
 
     Args:
         record: the frame. Of a missed track the values are those of its last observation.
@@ -78,6 +83,10 @@ def record_to_phalp(record: FrameRecord, *, features: bool = True) -> dict[str, 
     for key in PERSON_KEYS:
         if features or key not in FEATURE_KEYS:
             frame[key] = [entry[key] for entry in entries]
+    trust = [_trust_of(person.observation) for person in record.people]
+    if trust and all(trust):
+        for key in TRUST_KEYS:
+            frame[key] = [entry[key] for entry in trust]
     frame["time_s"] = float(record.time_s)
     return frame
 
@@ -88,7 +97,8 @@ def record_from_phalp(key: FrameKey, frame: Mapping[str, Any]) -> FrameRecord:
     What no key holds: ``source_index`` becomes ``index``; the padded box is rebuilt from
     ``center`` and ``scale`` with the networks' 3:4; a frame without people has ``image_size``
     (0, 0); a missing ``time_s`` becomes NaN, a missing ``appe`` zeros, missing ``loca`` and
-    ``pose`` are put together from the other keys. Boxes come back as float64, so that writing
+    ``pose`` are put together from the other keys, and without ``TRUST_KEYS`` nothing is known of
+    how far joints are to be trusted. Boxes come back as float64, so that writing
     them again gives the same numbers.
 
     Args:
@@ -190,8 +200,34 @@ def _from_entry(frame: Mapping[str, Any], i: int, index: int) -> Observation:
         ),
         mask=RleMask(size=list(masks[0]["size"]), counts=masks[0]["counts"]) if masks else None,
         annotation=frame["annotations"][i],
+        **_read_trust(frame, i),
         extra=frame["extra_data"][i],
     )
+
+
+def _trust_of(seen: Observation) -> dict[str, Any]:
+    """What is known of one person's joints, under ``TRUST_KEYS``; empty if it is not all known."""
+    if seen.joint_confidence is None or seen.joint_error_mm is None or seen.joint_source is None:
+        return {}
+    return {
+        "joint_confidence": _float32(seen.joint_confidence),
+        "joint_error_mm": _float32(seen.joint_error_mm),
+        "joint_source": np.asarray(seen.joint_source, np.uint8),
+    }
+
+
+def _read_trust(frame: Mapping[str, Any], i: int) -> dict[str, Any]:
+    """What a frame says of how far the i-th person's joints are to be trusted, if anything."""
+    if not any(key in frame for key in TRUST_KEYS):
+        return {}
+    source = np.asarray(frame["joint_source"][i])
+    if source.dtype.kind not in "iu" or not ((source >= 0) & (source < len(JointSource))).all():
+        raise ValueError(f"'joint_source' is not made of whole numbers below {len(JointSource)}")
+    return {
+        "joint_confidence": _float32(frame["joint_confidence"][i]),
+        "joint_error_mm": _float32(frame["joint_error_mm"][i]),
+        "joint_source": source.astype(np.uint8),
+    }
 
 
 def _padded_box(centre: Any, side: float) -> npt.NDArray[np.float64]:

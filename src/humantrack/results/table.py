@@ -16,7 +16,7 @@ from humantrack.body.joints import PHALP_JOINTS, SMPL_JOINTS
 from humantrack.errors import ConfigError
 from humantrack.geometry.notations import COMPONENTS, rotations_as
 from humantrack.results.columns import PeopleColumns
-from humantrack.types import FrameKey
+from humantrack.types import SOURCE_NAMES, FrameKey, person_confidence, pose_source
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +30,7 @@ def people_table(
     shot: Sequence[bool],
     rotations: str = "axis_angle",
     masks: bool = False,
+    trust: bool | None = None,
 ) -> dict[str, Array]:
     """The columns, in order, each (P,) and contiguous; ``float`` ones have NaN for infinity.
 
@@ -41,6 +42,8 @@ def people_table(
         shot: F marks, true after a cut.
         rotations: notation, a name of ``COMPONENTS``.
         masks: whether there is a column of silhouettes.
+        trust: whether there are columns of how far joints are to be trusted; None: if it is known
+            of anybody.
 
     Raises:
         ConfigError: for an unknown notation.
@@ -76,10 +79,26 @@ def people_table(
         **_spread(PHALP_JOINTS, "xyz", people.joints_3d),
         **_spread(PHALP_JOINTS, "uv", pixels),
     }
+    if people.is_rated.any() if trust is None else trust:
+        table |= _trust(people)
     if masks:
         counts = [mask and mask["counts"] for mask in people.masks]
         table["mask_counts"] = np.array(counts, object)
     return {name: _finite(column) for name, column in table.items()}
+
+
+def _trust(people: PeopleColumns) -> dict[str, Array]:
+    """How far people and their joints are to be trusted; NaN and None where nothing is known."""
+    # Row -1 of an unknown source is the last name: none.
+    names = np.array([*SOURCE_NAMES, None], object)
+    sources = names[people.joint_source]
+    return {
+        "pose_confidence": person_confidence(people.joint_confidence),
+        "pose_source": names[pose_source(people.joint_source)],
+        **_spread(PHALP_JOINTS, ["confidence"], people.joint_confidence),
+        **_spread(PHALP_JOINTS, ["error50_mm", "error90_mm"], people.joint_error_mm),
+        **_spread(PHALP_JOINTS, ["source"], sources),
+    }
 
 
 def key_text(key: FrameKey) -> str:

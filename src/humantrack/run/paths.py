@@ -78,6 +78,7 @@ class OutputPaths:
             people=counter.most_at_once,
             tracks=len(counter.track_ids),
             seen=counter.seen,
+            guessed=counter.guessed,
             seconds=seconds,
             decode_errors=decode_errors,
             warnings=warnings,

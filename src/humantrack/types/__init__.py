@@ -21,11 +21,13 @@ from humantrack.types.record import (
     RleMask,
     TrackedPerson,
 )
+from humantrack.types.trust import SOURCE_NAMES, is_guessed, person_confidence, pose_source
 
 __all__ = [
     "CODE_SIZE",
     "LOCATION_VECTOR_SIZE",
     "POSE_VECTOR_SIZE",
+    "SOURCE_NAMES",
     "Appearance",
     "BackFill",
     "BodyBatch",
@@ -42,4 +44,7 @@ __all__ = [
     "RleMask",
     "SourceInfo",
     "TrackedPerson",
+    "is_guessed",
+    "person_confidence",
+    "pose_source",
 ]

@@ -18,7 +18,8 @@ from humantrack.body.joints import OPENPOSE_JOINTS
 from humantrack.clips.source import Batch, FrameEntry
 from humantrack.export.formats.base import Exporter
 from humantrack.results.table import readable
-from humantrack.types.arrays import FloatArray
+from humantrack.types import JointSource
+from humantrack.types.arrays import FloatArray, IntArray
 
 KEYPOINTS = (
     "nose",
@@ -55,8 +56,11 @@ class Coco(Exporter):
 
     Images are numbered by their frames, from 1, and named by their keys; frames of a video that
     was read as it goes by the names that PHALP's extraction gives. A keypoint's mark is 2 within
-    the picture, 1 outside, 0 (and its place 0, 0) if it is not finite. Each annotation has the
-    track's ``track_id`` too. A person whose box is not finite is left out.
+    the picture, 1 outside, 0 (and its place 0, 0) if it is not finite. Where the results say how
+    far joints are to be trusted, it is 2 only for joints that were seen, 1 for those that are
+    hidden or held, and 0 (1 if they are to be kept) for those that are made up; the annotation has
+    ``keypoint_scores``, their confidence. Each annotation has the track's ``track_id`` too. A
+    person whose box is not finite is left out.
     """
 
     def begin(self) -> None:
@@ -103,7 +107,12 @@ class Coco(Exporter):
     def _annotations(self, batch: Batch) -> list[tuple[dict[str, Any], int, tuple[int, int]]]:
         """Annotation, row of its frame, and (H, W), of everybody seen."""
         people = batch.people
-        points = self._keypoints(people.joints_px()[:, _ROWS], people.size[:, None, ::-1])
+        points = self._keypoints(
+            people.joints_px()[:, _ROWS],
+            people.size[:, None, ::-1],
+            people.joint_source[:, _ROWS],
+        )
+        trust = np.ascontiguousarray(self._rounded(people.joint_confidence[:, _ROWS]))
         boxes, scores = self._rounded(people.xywh_px), self._rounded(people.score)
         out = []
         seen = (people.missed == 0) & np.isfinite(people.xywh_px).all(axis=1)
@@ -122,18 +131,22 @@ class Coco(Exporter):
                 "keypoints": points[row].ravel(),
                 "num_keypoints": int((points[row, :, 2] > 0).sum()),
             }
+            if people.is_rated[row]:
+                annotation["keypoint_scores"] = trust[row]
             if self.options.masks and mask is not None:
                 annotation |= {"segmentation": mask, "area": int(run_length.area(mask))}
             height, width = people.size[row].tolist()
             out.append((annotation, frame, (height, width)))
         return out
 
-    def _keypoints(self, pixels: FloatArray, size: FloatArray) -> FloatArray:
-        """Pixels (P,17,2) and widths and heights (P,1,2) -> (P,17,3) x, y, mark."""
-        finite = np.asarray(np.isfinite(pixels).all(axis=-1))
+    def _keypoints(self, pixels: FloatArray, size: FloatArray, source: IntArray) -> FloatArray:
+        """Pixels (P,17,2), widths and heights (P,1,2), sources (P,17) -> (P,17,3) x, y, mark."""
+        known = np.asarray(np.isfinite(pixels).all(axis=-1))
+        if self.options.made_up == "blank":
+            known &= source != JointSource.MADE_UP
         inside = np.all((pixels >= 0) & (pixels <= size), axis=-1)
-        places = self._rounded(np.where(finite[..., None], pixels, 0).astype(np.float32))
-        marks = finite.astype(np.float32) + inside
+        places = self._rounded(np.where(known[..., None], pixels, 0).astype(np.float32))
+        marks = known.astype(np.float32) + (known & inside & (source <= JointSource.SEEN))
         return np.ascontiguousarray(np.concatenate([places, marks[..., None]], axis=-1))
 
     def _rounded(self, array: FloatArray) -> FloatArray:

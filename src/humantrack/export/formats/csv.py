@@ -21,16 +21,19 @@ class Csv(Exporter):
     def begin(self) -> None:
         """Write the names."""
         self._file = self.outputs.open(self.suffix)
-        self._write([list(table_of(Batch([]), self.options))])
+        self._write([list(self._table(Batch([])))])
 
     def write(self, batch: Batch) -> None:
         """Append rows."""
-        table = table_of(batch, self.options)
+        table = self._table(batch)
         cells = [self._cells(name, column) for name, column in table.items()]
         self._write(list(zip(*cells, strict=True)))
 
     def finish(self) -> None:
         """The last row is the end."""
+
+    def _table(self, batch: Batch) -> dict[str, npt.NDArray[Any]]:
+        return table_of(batch, self.options, trust=self.source.is_rated)
 
     def _cells(self, name: str, column: npt.NDArray[Any]) -> list[str]:
         """The texts of a column."""

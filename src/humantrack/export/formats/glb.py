@@ -104,6 +104,8 @@ def write_rest_body(file: BinaryIO, skeleton: Skeleton) -> None:
         pelvis=np.zeros((1, 3)),
         joints=np.zeros((1, 45, 3)),
         betas=np.zeros(10),
+        joint_source=np.full((1, 45), -1, np.int8),
+        joint_confidence=np.full((1, 45), np.nan, np.float32),
         skeleton=skeleton,
         rest_pelvis=np.zeros(3),
     )

@@ -11,7 +11,9 @@ from humantrack.geometry.cameras import PaddedSquare
 from humantrack.results.table import readable
 
 SCHEMA_ID = "urn:humantrack:results:1"
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+_WITHOUT_TRUST = "1.0"
+"""The version of what says nothing of how far joints are to be trusted: it has no newer member."""
 
 
 def header_of(source: ResultsSource, *, frames: int, non_finite: int) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def header_of(source: ResultsSource, *, frames: int, non_finite: int) -> dict[st
     square = PaddedSquare(facts.height, facts.width) if facts.height and facts.width else None
     return {
         "schema": SCHEMA_ID,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION if source.is_rated else _WITHOUT_TRUST,
         "tool": {"name": "humantrack", "version": __version__},
         "results": {"file": readable(source.path.name), "written_by": facts.written_by},
         "source": {

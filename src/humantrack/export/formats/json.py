@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from humantrack.export.formats.header import header_of
 from humantrack.geometry.notations import rotations_as
 from humantrack.motion.camera import camera_with_focal
 from humantrack.results.table import readable
-from humantrack.types import FrameKey
+from humantrack.types import SOURCE_NAMES, FrameKey, person_confidence, pose_source
 from humantrack.types.arrays import FloatArray
 
 _WIDEST = 10**15
@@ -133,7 +134,27 @@ class _Document(Exporter):
             if self.options.masks:
                 person["mask"] = mask
             out.append(person)
+        for row, trust in self._trust(batch):
+            out[row] |= trust
         return out
+
+    def _trust(self, batch: Batch) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Row of each person of whom it is known, and how far the joints are to be trusted."""
+        people, tidy = batch.people, self._rounded
+        of_person = tidy(person_confidence(people.joint_confidence))
+        of_joint, errors = tidy(people.joint_confidence), tidy(people.joint_error_mm)
+        whole = pose_source(people.joint_source)
+        for row in np.flatnonzero(people.is_rated).tolist():
+            yield (
+                row,
+                {
+                    "pose_confidence": of_person[row],
+                    "pose_source": SOURCE_NAMES[whole[row]],
+                    "joint_confidence": of_joint[row],
+                    "joint_error_mm": errors[row],
+                    "joint_source": [SOURCE_NAMES[i] for i in people.joint_source[row].tolist()],
+                },
+            )
 
     def _rounded(self, array: FloatArray) -> FloatArray:
         if self.options.precision is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from humantrack.export.formats.base import MotionExporter
@@ -30,6 +32,8 @@ class Amass(MotionExporter):
     Not AMASS's: ``frame`` (T,) int64, number in the results; ``observed`` (T,) bool, False where a
     gap was filled; ``start_time_s`` float64 since the start of the source; ``rest_joints`` (24,3)
     float32, the skeleton's T pose; ``body``, its kind (``Skeleton.kind``), whose betas these are.
+    If the results say how far joints are to be trusted: ``joint_source`` (T,45) int8 and
+    ``joint_confidence`` (T,45) float32, as ``Motion`` has them.
 
     Axes as in ``export.motion``: metres, y up, z towards the viewer. AMASS's own files have z up.
     """
@@ -42,6 +46,10 @@ class Amass(MotionExporter):
         count = len(turns)
         rate = np.float64(motion.fps)
         rest = motion.skeleton.rest + motion.rest_pelvis
+        trust: dict[str, Any] = {}
+        if self.source.is_rated:
+            trust["joint_source"] = motion.joint_source[rows]
+            trust["joint_confidence"] = motion.joint_confidence[rows].astype(np.float32)
         with self.open_track(motion) as file:
             np.savez_compressed(
                 file,
@@ -57,4 +65,5 @@ class Amass(MotionExporter):
                 start_time_s=np.float64(motion.time_s[rows][0]),
                 rest_joints=rest.astype(np.float32),
                 body=np.array(motion.skeleton.kind),
+                **trust,
             )

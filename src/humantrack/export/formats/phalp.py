@@ -7,13 +7,14 @@ from typing import BinaryIO
 
 from humantrack.clips.source import Batch
 from humantrack.export.formats.base import Exporter
+from humantrack.results import TRUST_KEYS
 from humantrack.results.encode import END, HEADER, encode_frame
 
 _COMPRESS = 3
 """zlib's level, as PHALP has it."""
 
-_OURS = "time_s"
-"""The one key that PHALP's frames do not have."""
+_OURS = {*TRUST_KEYS, "time_s"}
+"""The keys that PHALP's frames do not have."""
 
 
 class Phalp(Exporter):
@@ -33,7 +34,7 @@ class Phalp(Exporter):
         """
         _ = batch.people  # looks at every frame
         for frame in batch.frames:
-            kept = {key: value for key, value in frame.raw.items() if key != _OURS}
+            kept = {key: value for key, value in frame.raw.items() if key not in _OURS}
             self._put(encode_frame(frame.key, kept))
 
     def finish(self) -> None:

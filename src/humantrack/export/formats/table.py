@@ -13,8 +13,12 @@ from humantrack.motion.camera import camera_with_focal
 from humantrack.results.table import people_table
 
 
-def table_of(batch: Batch, options: ExportOptions) -> dict[str, npt.NDArray[Any]]:
+def table_of(
+    batch: Batch, options: ExportOptions, *, trust: bool = False
+) -> dict[str, npt.NDArray[Any]]:
     """Columns of ``results.table``, with the rotations, camera and masks that were asked for.
+
+    ``trust`` says whether there are columns of how far joints are to be trusted.
 
     Raises:
         ResultsError: if a frame is malformed.
@@ -29,4 +33,5 @@ def table_of(batch: Batch, options: ExportOptions) -> dict[str, npt.NDArray[Any]
         shot=[frame.is_shot_start for frame in frames],
         rotations=options.rotations,
         masks=options.masks,
+        trust=trust,
     )

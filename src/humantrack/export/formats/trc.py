@@ -7,6 +7,7 @@ import numpy as np
 from humantrack.body.joints import OPENPOSE_JOINTS, PHALP_JOINTS
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.motion import Motion
+from humantrack.types import JointSource
 
 DIGITS = 5
 """After the point: a hundredth of a millimetre."""
@@ -39,7 +40,8 @@ _COLUMNS = (
 class Trc(MotionExporter):
     """A file per track: 27 markers, metres, y up, axes as in ``export.motion``.
 
-    Frames are numbered, and timed in seconds, from the start of the source.
+    Frames are numbered, and timed in seconds, from the start of the source. Markers of joints that
+    are made up are blank, as TRC has missing markers, unless they are to be kept.
     """
 
     is_even = True
@@ -61,12 +63,17 @@ class Trc(MotionExporter):
             "\t\t" + "".join(f"X{i}\tY{i}\tZ{i}\t" for i in range(1, len(MARKERS) + 1)),
             "",
         ]
-        points = (
-            np.round(motion.joints[rows, list(MARKERS.values())], digits).reshape(count, -1) + 0.0
-        )
+        joints = list(MARKERS.values())
+        points = np.round(motion.joints[rows][:, joints], digits) + 0.0
+        shown = np.ones(points.shape, bool)
+        if self.options.made_up == "blank":
+            shown &= (motion.joint_source[rows][:, joints] != JointSource.MADE_UP)[..., None]
         with self.open_track(motion) as file:
             file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-            for i, row in zip(numbers, points.tolist(), strict=True):
+            for i, row, kept in zip(numbers, points, shown, strict=True):
                 time_s = start_s + i / motion.fps
-                places = "\t".join(f"{value:.{digits}f}" for value in row)
+                cells = zip(row.ravel().tolist(), kept.ravel().tolist(), strict=True)
+                places = "\t".join(
+                    f"{value:.{digits}f}" if is_shown else "" for value, is_shown in cells
+                )
                 file.write(f"{offset + i}\t{time_s:.6f}\t{places}\n".encode("ascii"))

@@ -11,6 +11,7 @@ from marshmallow.validate import OneOf, Range
 
 from humantrack.service.jobs.job import STATES
 from humantrack.service.workers.scene import MOST_FRAMES
+from humantrack.types import SOURCE_NAMES
 
 MOST_PER_PAGE = 200
 
@@ -116,6 +117,17 @@ class FramesIn(Schema):
     count = Integer(load_default=120, validate=Range(1, MOST_FRAMES))
 
 
+_SOURCE = OneOf(SOURCE_NAMES)
+
+
+class PartOut(Schema):
+    """How far head or a limb is to be trusted: mean of its joints, worst of their sources."""
+
+    name = String(required=True)
+    confidence = Float(required=True, allow_none=True)
+    source = String(required=True, validate=_SOURCE)
+
+
 class PersonOut(Schema):
     """A person in a frame: pixels, metres, quaternions."""
 
@@ -125,6 +137,9 @@ class PersonOut(Schema):
     bbox = List(Float(), required=True, allow_none=True)
     pelvis = List(Float(), required=True)
     rotations = List(List(Float()), required=True)
+    confidence = Float(allow_none=True)
+    pose = String(validate=_SOURCE)
+    parts = List(Nested(PartOut))
 
 
 class FrameOut(Schema):

@@ -32,7 +32,8 @@ from humantrack.motion.motion import FARTHEST, Y_UP, cached_smpl
 from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, skeleton_of
 from humantrack.render.palette import identity_colour
 from humantrack.results import PeopleColumns
-from humantrack.types.arrays import BoolArray, FloatArray
+from humantrack.types import SOURCE_NAMES, person_confidence, pose_source
+from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
 MOST_FRAMES = 300
 """Of one chunk."""
@@ -42,6 +43,16 @@ MARK_EVERY = 120
 
 _SAMPLES = 60
 """Frames of a track from which its skeleton is found; at most twice as many are kept."""
+
+_PARTS = {
+    "head": (0, 15, 16, 17, 18),
+    "left arm": (5, 6, 7),
+    "right arm": (2, 3, 4),
+    "left leg": (13, 14),
+    "right leg": (10, 11),
+}
+"""Rows of the 45 joints, of which the first 25 are OpenPose's: shoulders to wrists, knees and
+ankles; of the head eyes and ears too."""
 
 _BETWEEN = b",\n"
 _TIMELINE, _FRAMES, _OFFSETS = "timeline.json", "frames.json", "frames.offsets"
@@ -82,7 +93,9 @@ def frames(results: Path, folder: Path, start: int, count: int) -> bytes:
         ``time_s`` and ``people``: ``track_id``, ``state`` ('observed', or 'predicted' where the
         pose is an older one), ``score``, ``bbox`` (x, y, width, height in pixels), ``pelvis`` (3
         metres) and ``rotations`` (24 quaternions, w first: the root's in the axes above, the
-        others' from their parents).
+        others' from their parents). Where the results say how far joints are to be trusted also
+        ``confidence`` (of the person), ``pose`` (where it comes from: 'seen', 'hidden', 'held' or
+        'made_up') and ``parts``: ``name``, ``confidence`` and worst ``source`` of head and limbs.
     """
     prepare(results, folder)
     with (folder / _OFFSETS).open("rb") as file:
@@ -138,7 +151,7 @@ def _stamp(results: Path) -> bytes:
         known = results.stat()
     except OSError as error:
         raise ResultsError("cannot read the results", where=results) from error
-    return orjson.dumps([1, known.st_size, known.st_mtime_ns])
+    return orjson.dumps([2, known.st_size, known.st_mtime_ns])
 
 
 def _walked(results: Path, folder: Path) -> bytes:
@@ -291,8 +304,26 @@ class _Rows:
                 "pelvis": places[i],
                 "rotations": rotations[i],
             }
+            if columns.is_rated[i]:
+                person |= _trust(columns.joint_confidence[i], columns.joint_source[i])
             out[int(columns.frame_row[i])].setdefault(track_id, person)
         return [list(people.values()) for people in out]
+
+
+def _trust(confidence: FloatArray, source: IntArray) -> dict[str, Any]:
+    """How far a person, (45,) joints, is to be trusted, as :func:`frames` gives it."""
+    return {
+        "confidence": _plain(person_confidence(confidence), 3),
+        "pose": SOURCE_NAMES[int(pose_source(source))],
+        "parts": [
+            {
+                "name": name,
+                "confidence": _plain(confidence[list(rows)].mean(), 3),
+                "source": SOURCE_NAMES[int(source[list(rows)].max())],
+            }
+            for name, rows in _PARTS.items()
+        ],
+    }
 
 
 def _plain(array: FloatArray, digits: int) -> list[Any]:

@@ -9,6 +9,7 @@ import {
   Skeleton,
   SkinnedMesh,
 } from "../vendor/three/three.module.min.js";
+import { isGuess } from "./format.js";
 
 const MAGIC = 0x46546c67;
 const ARRAYS = { 5121: Uint8Array, 5123: Uint16Array, 5125: Uint32Array, 5126: Float32Array };
@@ -66,11 +67,11 @@ export class Person {
     this.group.visible = false;
   }
 
-  /** Take a pose; a predicted one is drawn faintly. */
+  /** Take a pose; one that is predicted, held or guessed is drawn faintly. */
   pose(person) {
     this.bones[0].position.fromArray(person.pelvis);
     person.rotations.forEach(([w, x, y, z], joint) => this.bones[joint].quaternion.set(x, y, z, w).normalize());
-    const ghost = person.state !== "observed";
+    const ghost = person.state !== "observed" || isGuess(person);
     this.isGhost = ghost;
     if (this.#material.transparent !== ghost) {
       this.#material.transparent = ghost;

@@ -8,6 +8,15 @@ export const STATES = {
   cancelled: "Cancelled",
 };
 
+/** Where a pose, or a part of it, comes from. */
+export const SOURCES = { seen: "seen", hidden: "hidden, estimated", held: "held from before", made_up: "guessed" };
+
+/** Whether nothing of a person's pose is of this frame. */
+export const isGuess = (person) => person.pose === "held" || person.pose === "made_up";
+
+/** 0.834 -> "83 %". */
+export const percent = (share) => (share === null ? "not known" : `${Math.round(100 * share)} %`);
+
 export const isActive = (job) => job.state === "queued" || job.state === "running";
 
 const joined = (parts) => parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");

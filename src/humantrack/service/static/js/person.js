@@ -1,12 +1,21 @@
 // The numbers of the chosen person: of the whole track, and of the frame that is shown.
 import { h, setText } from "./dom.js";
-import { clock, frames } from "./format.js";
+import { SOURCES, clock, frames, percent } from "./format.js";
 
 const BODIES = {
   embedded: "the shipped body",
   smpl: "SMPL",
   estimated: "bones estimated from the joints",
 };
+
+const SURE = "Part of the joints that is expected to be within 100 mm of the true ones";
+
+// Only where the results say how far joints are to be trusted.
+const TRUST = [
+  ["pose", "Pose"],
+  ["sure", "Confidence"],
+  ["parts", "Less sure"],
+];
 
 const NOW = [
   ["state", "Now"],
@@ -53,9 +62,9 @@ export class PersonPanel {
       ["Mean score", track.mean_score === null ? "not known" : track.mean_score.toFixed(2)],
       ["Skeleton", `${BODIES[track.kind] ?? track.kind}, ${height.toFixed(2)} m from feet to head joint`],
     ];
-    const rows = NOW.map(([key, label]) => {
+    const rows = [...NOW, ...TRUST].map(([key, label]) => {
       this.#values[key] = h("dd", { class: "numbers" }, "–");
-      return h("div", {}, h("dt", {}, label), this.#values[key]);
+      return h("div", { title: key === "sure" ? SURE : undefined }, h("dt", {}, label), this.#values[key]);
     });
     this.#body.replaceChildren(
       h("dl", { class: "facts" }, ...rows, ...whole.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", { class: "numbers" }, value)))),
@@ -68,6 +77,7 @@ export class PersonPanel {
     if (!this.#track) return;
     const person = frame.people.find((other) => other.track_id === this.#track.track_id);
     const set = (key, text) => setText(this.#values[key], text);
+    this.#showTrust(person, set);
     if (!person) {
       set("state", "not there");
       for (const key of ["score", "away", "place", "box"]) set(key, "–");
@@ -80,6 +90,17 @@ export class PersonPanel {
     set("place", `${person.pelvis.map((value) => value.toFixed(2)).join(", ")} m`);
     const [x, y, width, height] = (person.bbox ?? []).map(Math.round);
     set("box", person.bbox ? `${width} × ${height} px at ${x}, ${y}` : "–");
+  }
+
+  /** Where the pose comes from, and which parts of it are not seen. */
+  #showTrust(person, set) {
+    const known = person?.pose !== undefined;
+    for (const [key] of TRUST) this.#values[key].parentElement.hidden = !known;
+    if (!known) return;
+    const guesses = person.parts.filter((part) => part.source !== "seen");
+    set("pose", SOURCES[person.pose]);
+    set("sure", percent(person.confidence));
+    set("parts", guesses.map((part) => `${part.name} ${SOURCES[part.source]} (${percent(part.confidence)})`).join("; ") || "nothing");
   }
 
   #clock(row) {

@@ -1,6 +1,6 @@
 // The tracks of a clip over time. A click shows one person alone; the pointer tells frame and score.
 import { h, setText } from "./dom.js";
-import { clock } from "./format.js";
+import { SOURCES, clock, percent } from "./format.js";
 
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 const MOST_TICKS = 7;
@@ -141,6 +141,7 @@ export class Timeline extends EventTarget {
     let what = "…";
     if (row < track.first || row > track.last || (frame && !person)) what = "not there";
     else if (person) what = person.state === "observed" ? `score ${person.score?.toFixed(2) ?? "not known"}` : "out of sight";
+    if (person?.pose && person.state === "observed") what += ` · pose ${SOURCES[person.pose]}, ${percent(person.confidence)} sure`;
     setText(this.#tip, `Person ${track.track_id} · frame ${frame?.index ?? row} · ${what}`);
     this.#hair.hidden = this.#tip.hidden = false;
     this.#hair.style.left = `${100 * share}%`;

@@ -1,7 +1,8 @@
 // The people in 3D: poses them frame by frame, as bodies or skeletons, with a name above each head.
 import { CircleGeometry, CanvasTexture, Mesh, MeshBasicMaterial, Vector3 } from "../vendor/three/three.module.min.js";
 import { HEAD, Person } from "./body.js";
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
+import { isGuess } from "./format.js";
 import { Sticks } from "./skeleton.js";
 import { Stage } from "./stage.js";
 
@@ -82,6 +83,7 @@ export class World extends EventTarget {
       const figure = this.#figure(track);
       figure.person.pose(person);
       figure.sticks.update();
+      setText(figure.label, isGuess(person) ? `${person.track_id} ?` : String(person.track_id));
       figure.shadow.position.set(person.pelvis[0], lowest(figure.sticks) - SOLE_M, person.pelvis[2]);
       this.#drawn.push(person.track_id);
     }
