@@ -1,10 +1,10 @@
-"""Measures the embedded default: drawn clips with exact truth, real clips.
+"""Measures the embedded default: drawn clips with exact truth, real clips, people of every size.
 
 usage: python scripts/quality.py [--write] [--check] [PART...]
        python scripts/quality.py RESULTS.pkl TRUTH.npz    the figures of one results file
 
-PART is drawn or real (both of them unless told); what each measures is in the heads of
-scripts/lib/score_drawn.py, score_real.py. Clips are those of tests/data, or
+PART is drawn, real or scaling (all of them unless told); what each measures is in the heads of
+scripts/lib/score_drawn.py, score_real.py and score_scaling.py. Clips are those of tests/data, or
 the *.mp4 of --clips (drawn) and --real, each with its truth beside it as NAME_gt.npz; of a real
 clip without one it is only counted how often somebody is seen. --set KEY=VALUE is passed on to
 humantrack, --keep FOLDER keeps the results. --write puts the figures into docs/embedded.md, --check
@@ -26,13 +26,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lib.raw_landmarks import recorded
 from lib.score_drawn import drawn_quality
 from lib.score_real import is_real, real_quality, seen_quality
+from lib.score_scaling import SCALING, scaling_quality
 from lib.score_table import DRAWN, ON_EACH, REAL, SEEN, Figures, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data"
 PAGE = ROOT / "docs" / "embedded.md"
 CLIPS = ("demo.mp4", "demo_small.mp4")
-PARTS = ("drawn", "real")
+PARTS = ("drawn", "real", "scaling")
 AVERAGE = "average"
 
 quality = drawn_quality
@@ -109,7 +110,7 @@ def missed_goals(tables: Mapping[Table, Figures]) -> list[str]:
     out = []
     for table, figures in tables.items():
         for clip, values in figures.items():
-            if table is DRAWN and clip != CLIPS[0]:
+            if (table is DRAWN and clip != CLIPS[0]) or (table is SCALING and clip != "all"):
                 continue
             each = {n: v for n, v in values.items() if table is not REAL or n in ON_EACH}
             wanted = {n: v for n, v in values.items() if n not in ON_EACH}
@@ -144,6 +145,8 @@ def measured(options: argparse.Namespace) -> dict[Table, Figures]:
     if "real" in parts:
         clips = sorted((options.real or DATA / "real").glob("*.mp4"))
         tables |= real(clips, options.set, options.keep)
+    if "scaling" in parts:
+        tables[SCALING] = scaling_quality(DATA, options.detector)
     return tables
 
 
@@ -167,6 +170,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--clips", type=Path, help="folder of drawn clips with truth")
     parser.add_argument("--real", type=Path, help="folder of real clips, with truth or without")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--detector", default="nanodet", help="whom scaling tries; default nanodet")
     parser.add_argument("--keep", type=Path, help="folder for the results")
     parser.add_argument("--write", action="store_true", help="put the figures into the page")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
