@@ -1,8 +1,8 @@
 """How many people a detector finds at every height, and how many boxes it makes up.
 
 One person of a still is scaled until he is so and so high where the longer side of the picture is
-640 px, and cut out with what surrounds him (its border is stretched where the still ends). Pictures
-have twice that resolution, as real ones are larger than a network's input. Each is the first that
+640 px, and cut out with what surrounds him (the still's mean colour where it ends). Pictures have
+twice that resolution, as real ones are larger than a network's input. Each is the first that
 the detector sees. He is found if a box with a score of 0.4 or more has IoU > 0.5 with him. Further
 boxes with such a score are counted as false where less than half of the box is on anybody known,
 and as doubles where it is on him.
@@ -126,7 +126,12 @@ def scaled(still: Still, height: int) -> tuple[Frame, np.ndarray, np.ndarray]:
         rgb = cv2.resize(rgb, small, interpolation=cv2.INTER_AREA)
         matrix[:, :2] = np.eye(2)
     picture = cv2.warpAffine(
-        rgb, matrix, size.tolist(), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        rgb,
+        matrix,
+        size.tolist(),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=still.rgb.mean(axis=(0, 1)).tolist(),
     )
     boxes = np.concatenate([still.box[None], still.others]) * scale - np.tile(corner, 2)
     boxes = clip_to_image(boxes, int(size[1]), int(size[0]))
