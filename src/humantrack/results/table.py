@@ -42,23 +42,21 @@ def people_table(
         shot: F marks, true after a cut.
         rotations: notation, a name of ``COMPONENTS``.
         masks: whether there is a column of silhouettes.
-        trust: whether there are columns of how far joints are to be trusted; None: if it is known
-            of anybody.
+        trust: whether there are columns of ``JointTrust``; None: if it is known of anybody.
 
     Raises:
         ConfigError: for an unknown notation.
     """
     if rotations not in COMPONENTS:
         raise ConfigError(f"must be one of {', '.join(COMPONENTS)}", where=f"rotations={rotations}")
-    row = people.frame_row
     local = np.concatenate([people.global_orient, people.body_pose], axis=1)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not a number is none afterwards
         pixels = people.joints_px().astype(np.float32)
     table: dict[str, Array] = {
-        "frame": np.array(index, np.int64)[row],
-        "key": np.array([key_text(k) for k in key], object)[row],
-        "time_s": np.array(time_s, np.float64)[row],
-        "shot": np.array(shot, bool)[row],
+        "frame": np.array(index, np.int64)[people.frame_row],
+        "key": np.array([key_text(k) for k in key], object)[people.frame_row],
+        "time_s": np.array(time_s, np.float64)[people.frame_row],
+        "shot": np.array(shot, bool)[people.frame_row],
         "track_id": people.track_id,
         "state": np.where(people.missed == 0, "observed", "predicted"),
         "tracked_time": people.missed,
@@ -72,8 +70,7 @@ def people_table(
         **_spread(["camera_bbox"], "sxy", people.cam_crop),
         **_spread(
             [f"rot_{joint}" for joint in SMPL_JOINTS],
-            COMPONENTS[rotations],
-            rotations_as(local, rotations),
+            *(COMPONENTS[rotations], rotations_as(local, rotations)),
         ),
         **_spread(["betas"], "0123456789", people.betas),
         **_spread(PHALP_JOINTS, "xyz", people.joints_3d),
@@ -82,8 +79,7 @@ def people_table(
     if people.is_rated.any() if trust is None else trust:
         table |= _trust(people)
     if masks:
-        counts = [mask and mask["counts"] for mask in people.masks]
-        table["mask_counts"] = np.array(counts, object)
+        table["mask_counts"] = np.array([m and m["counts"] for m in people.masks], object)
     return {name: _finite(column) for name, column in table.items()}
 
 
