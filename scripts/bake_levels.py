@@ -18,7 +18,7 @@ import numpy as np
 from lib.edge_collapse import EdgeCollapse
 from lib.origin import MODELS, same_as_shipped
 
-SIZES_MM = (8, 12, 16, 20, 26)
+SIZES_MM = (8, 12, 16, 20)
 """The coarsest keeps a silhouette's overlap with the whole body's (IoU) above 0.99."""
 
 NAME = "body24_levels.npz"

@@ -117,10 +117,11 @@ def parts_of(size: tuple[int, int], number: int) -> dict[str, Callable[[], int]]
     parts: dict[str, Callable[[], int]] = {}
 
     def add(name: str, draw: Callable[[], Any]) -> None:
-        parts[f"{size[1]}x{size[0]} {name}"] = lambda: 1 if draw() is None else 1
+        parts[f"{size[1]}x{size[0]} {name}"] = lambda: len([draw()])
 
     for kind in KINDS:
-        add(kind, lambda o=Overlay(body, kind=kind, output_resolution=0): o.draw(frame, record))
+        overlay = Overlay(body, kind=kind, output_resolution=0)
+        add(kind, lambda overlay=overlay: overlay.draw(frame, record))
     shrinking = Overlay(body)
     if max(shrinking.size(*size)) < max(size):
         add("HUMAN_MESH, shrunk", lambda: shrinking.draw(frame, record))
@@ -144,7 +145,7 @@ def encode(overlay: Any, frame: Any, record: Any) -> int:
 
 
 def people_of_the_demo(body: Any, size: tuple[int, int], number: int) -> tuple[Any, Any, Any]:
-    """A frame of the clip at a size, who is in it, and their surfaces (N,V,3) in pixels and depth."""
+    """A frame of the clip at a size, its record, and surfaces (N,V,3) in pixels and depth."""
     from humantrack.geometry.cameras import PaddedSquare, project_to_square
     from humantrack.types import BodyBatch, FrameRecord
 
