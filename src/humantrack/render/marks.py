@@ -74,7 +74,8 @@ def draw_box(picture: ByteArray, xyxy_px: Array, colour: Colour, opacity: float)
         return
     corners = np.rint(np.reshape(xyxy_px, (2, 2)))
     wide = thickness_px(picture)
-    window = Window.around(*corners.T, wide + 4, *picture.shape[:2])
+    x, y = corners.T
+    window = Window.around(x, y, wide + 4, *picture.shape[:2])
     if window.is_empty:
         return
     first, last = (corners - (window.x0, window.y0)).astype(int).tolist()
@@ -110,7 +111,8 @@ def draw_skeleton(picture: ByteArray, joints_px: Array, colour: Colour, opacity:
     shown = [_is_near(point, picture) for point in joints_px[:25]]
     if not any(shown):
         return
-    window = Window.around(*joints_px[:25][shown].T, 2 * wide + 4, *picture.shape[:2])
+    x, y = joints_px[:25][shown].T
+    window = Window.around(x, y, 2 * wide + 4, *picture.shape[:2])
     if window.is_empty:
         return
     points = [
