@@ -43,6 +43,7 @@ def test_the_wheel_holds_conf_models_and_notices(wheel):
         "humantrack/models/nanodet_person.onnx",
         "humantrack/models/blazepose_full.onnx",
         "humantrack/models/body24.npz",
+        "humantrack/models/body24_levels.npz",
         "humantrack/models/LICENSES.md",
         "humantrack/service/static/index.html",
         "humantrack/service/static/vendor/three/three.module.min.js",

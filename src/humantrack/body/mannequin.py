@@ -7,7 +7,8 @@ into the camera's (x right, y down, z away), so what comes out is in camera axes
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from collections.abc import Callable
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from humantrack.body.joints import SMPL_PARENTS
 from humantrack.body.kinematics import JOINTS, PARENTS, forward_kinematics
+from humantrack.body.levels import MannequinLevel, read_levels
 from humantrack.body.shape import bone_lengths
 from humantrack.errors import MissingWeightsError, WeightsError
 from humantrack.types import BodyBatch
@@ -35,8 +37,8 @@ class Mannequin:
 
     What each number changes is in :data:`humantrack.body.shape.BETAS`.
 
-    Implements ``BodyModel``. Linear blend skinning from a bind pose with the arms half down;
-    no pose-dependent correctives.
+    Implements ``BodyModel`` and ``Levelled``. Linear blend skinning from a bind pose with
+    the arms half down; no pose-dependent correctives.
 
     Args:
         file: an open ``.npz`` with the arrays of the shipped ``models/body24.npz``.
@@ -154,6 +156,27 @@ class Mannequin:
         pose = self.forward_kinematics(bodies.global_orient, bodies.body_pose, bodies.betas)
         return self._surface.posed(self._transforms(*pose, bodies.betas), bodies.betas)
 
+    @cached_property
+    def levels(self) -> tuple[MannequinLevel, ...]:
+        """The full surface and coarser ones, finest first; see ``types.stages.SurfaceLevel``.
+
+        Raises:
+            MissingWeightsError, WeightsError: if the coarser ones are missing or damaged.
+        """
+        full = MannequinLevel(self.faces, 0.0, lambda _: self.vertices)
+        coarser = read_levels(self.faces)
+        return full, *(MannequinLevel(faces, size, self._skin_of) for faces, size in coarser)
+
+    def _skin_of(self, vertex: IntArray) -> Callable[[BodyBatch], Array]:
+        """What poses some vertices of the surface."""
+        skin = self._surface.part(vertex, self.weights)
+
+        def vertices(bodies: BodyBatch) -> Array:
+            pose = self.forward_kinematics(bodies.global_orient, bodies.body_pose, bodies.betas)
+            return skin.posed(self._transforms(*pose, bodies.betas), bodies.betas)
+
+        return vertices
+
     def joints(self, bodies: BodyBatch) -> Array:
         """(N,45,3) float32 PHALP's joints, metres, camera axes, without translation."""
         pose = self.forward_kinematics(bodies.global_orient, bodies.body_pose, bodies.betas)
@@ -191,6 +214,11 @@ class _Shaped:
         self.base = base.astype(kind)
         self._directions = directions.astype(kind).reshape(len(directions), -1)
 
+    def part(self, rows: IntArray) -> tuple[Array, Array]:
+        """Base and directions of some points."""
+        directions = self._directions.reshape(-1, *self.base.shape)
+        return self.base[rows], directions[:, rows]
+
     def __call__(self, betas: Array) -> Array:
         """(N,10) -> (N, *base)."""
         betas = np.asarray(betas, self.base.dtype)
@@ -218,6 +246,10 @@ class _Skin:
         self._mean_adult = self._matrix(self.bind.base)
         # A track keeps its betas: without this each frame would shape the surface again.
         self._of_shape = lru_cache(maxsize=KEPT_SHAPES)(self._shaped_matrix)
+
+    def part(self, vertex: IntArray, weights: Array) -> _Skin:
+        """The same for some vertices; ``weights`` (V,24) are those of all."""
+        return _Skin(*self.bind.part(vertex), weights[vertex])
 
     def posed(self, transforms: Array, betas: Array) -> Array:
         """(N,24,3,4), (N,10) -> (N,V,3) float32."""

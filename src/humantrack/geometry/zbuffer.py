@@ -297,13 +297,15 @@ def _rows(xp: Any, triangles: _Triangles, width: int) -> _Rows:
     own, down = _expand(xp, triangles.height)
     down = xp.asarray(down, dtype=xp.float64)
     first, last = 0 * down, triangles.width.take(own) - 1
+    some_level = bool((triangles.edges[3:6] == 0).any())
     for i in range(3):
         edge = triangles.edges[i].take(own) + triangles.edges[6 + i].take(own) * down
         slope = triangles.edges[3 + i].take(own)
         zero = edge / -slope
-        never = xp.where((slope == 0) & (edge < 0), np.inf, 0.0)
-        first = xp.maximum(first, xp.where(slope > 0, xp.ceil(zero), never))
-        last = xp.minimum(last, xp.where(slope < 0, xp.floor(zero), np.inf))
+        never = xp.where((slope == 0) & (edge < 0), np.inf, 0.0) if some_level else 0.0
+        first = xp.maximum(first, xp.where(slope > 0, zero, never))
+        last = xp.minimum(last, xp.where(slope < 0, zero, np.inf))
+    first, last = xp.ceil(first), xp.floor(last)
     some = xp.where(first <= last)[0]
     own, down, first, last = (a.take(some) for a in (own, down, first, last))
     value, per_column, per_row = (a.take(own) for a in triangles.inverse)

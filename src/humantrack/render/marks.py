@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -10,6 +12,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
 from humantrack.render.palette import LEFT, MIDDLE, RIGHT, Colour, text_on
+from humantrack.render.windows import Window
 from humantrack.types import JointSource, RleMask, TrackedPerson, is_guessed
 from humantrack.types.arrays import IntArray
 
@@ -75,26 +78,37 @@ def draw_box(picture: ByteArray, xyxy_px: Array, colour: Colour, opacity: float)
     """A rectangle with a dark rim, (4,) px of the picture."""
     if not (_is_near(xyxy_px[:2], picture) and _is_near(xyxy_px[2:], picture)):
         return
-    first, last = ((round(float(x)), round(float(y))) for x, y in np.reshape(xyxy_px, (2, 2)))
+    corners = np.rint(np.reshape(xyxy_px, (2, 2)))
     wide = thickness_px(picture)
-    drawn = picture.copy()
-    cv2.rectangle(drawn, first, last, (20, 20, 20), wide + 2, cv2.LINE_AA)
-    cv2.rectangle(drawn, first, last, colour, wide, cv2.LINE_AA)
-    cv2.addWeighted(drawn, opacity, picture, 1 - opacity, 0, picture)
+    x, y = corners.T
+    window = Window.around(x, y, wide + 4, *picture.shape[:2])
+    if window.is_empty:
+        return
+    first, last = (corners - (window.x0, window.y0)).astype(int).tolist()
+    with _drawn(picture, window, opacity) as drawn:
+        cv2.rectangle(drawn, first, last, (20, 20, 20), wide + 2, cv2.LINE_AA)
+        cv2.rectangle(drawn, first, last, colour, wide, cv2.LINE_AA)
 
 
 def draw_mask(picture: ByteArray, mask: RleMask, colour: Colour, opacity: float) -> None:
     """Tint a silhouette and draw its outline."""
-    seen = coco_mask.decode({"size": mask["size"], "counts": mask["counts"].encode()})
+    # pycocotools has columns one after the other, so its transpose is an ordinary array.
+    seen = coco_mask.decode({"size": mask["size"], "counts": mask["counts"].encode()}).T
     height, width = picture.shape[:2]
-    if seen.shape != (height, width):
-        seen = cv2.resize(seen, (width, height), interpolation=cv2.INTER_NEAREST)
-    drawn = picture.copy()
-    inside = seen.astype(bool)
-    drawn[inside] = drawn[inside] * (1 - _MASK_ALPHA) + np.array(colour) * _MASK_ALPHA
-    outlines, _ = cv2.findContours(seen, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    cv2.drawContours(drawn, outlines, -1, colour, thickness_px(picture), cv2.LINE_AA)
-    cv2.addWeighted(drawn, opacity, picture, 1 - opacity, 0, picture)
+    if seen.shape != (width, height):
+        seen = cv2.resize(seen, (height, width), interpolation=cv2.INTER_NEAREST)
+    y0, x0, rows, columns = cv2.boundingRect(seen)
+    if not rows:
+        return
+    x, y = np.array([x0, x0 + columns - 1]), np.array([y0, y0 + rows - 1])
+    window = Window.around(x, y, thickness_px(picture) + 2, height, width)
+    inside = np.ascontiguousarray(window.of(seen.T))
+    with _drawn(picture, window, opacity) as drawn:
+        whole = np.full_like(drawn, colour)
+        tinted = cv2.addWeighted(drawn, 1 - _MASK_ALPHA, whole, _MASK_ALPHA, 0)
+        cv2.copyTo(tinted, inside, drawn)
+        outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        cv2.drawContours(drawn, outlines, -1, colour, thickness_px(picture), cv2.LINE_AA)
 
 
 def draw_skeleton(
@@ -109,11 +123,18 @@ def draw_skeleton(
     Those with a joint that is made up, as ``source`` (45,) says, are thin and without a rim.
     """
     wide = thickness_px(picture)
-    drawn = picture.copy()
-    shown = [_is_near(point, picture) for point in joints_px]
+    shown = [_is_near(point, picture) for point in joints_px[:25]]
+    if not any(shown):
+        return
+    x, y = joints_px[:25][shown].T
+    window = Window.around(x, y, 2 * wide + 4, *picture.shape[:2])
+    if window.is_empty:
+        return
     points = [
-        tuple(int(x) for x in np.rint(point * 2**_SHIFT)) if ok else (0, 0)
-        for point, ok in zip(joints_px, shown, strict=True)
+        tuple(int(x) for x in np.rint((point - (window.x0, window.y0)) * 2**_SHIFT))
+        if ok
+        else (0, 0)
+        for point, ok in zip(joints_px[:25], shown, strict=True)
     ]
     made_up = np.zeros(45, bool) if source is None else source == JointSource.MADE_UP
     limbs = [
@@ -121,18 +142,27 @@ def draw_skeleton(
         for a, b, c in LIMBS
         if shown[a] and shown[b]
     ]
-    for a, b, limb_colour, is_made_up in limbs:
-        if is_made_up:
-            cv2.line(drawn, a, b, limb_colour, wide, cv2.LINE_AA, _SHIFT)
-    limbs = [limb for limb in limbs if not limb[3]]
-    for a, b, *_ in limbs:
-        cv2.line(drawn, a, b, (20, 20, 20), 2 * wide + 2, cv2.LINE_AA, _SHIFT)
-    for a, b, limb_colour, _ in limbs:
-        cv2.line(drawn, a, b, limb_colour, 2 * wide, cv2.LINE_AA, _SHIFT)
-    for i in range(25):
-        if shown[i] and not made_up[i]:
-            cv2.circle(drawn, points[i], (wide + 1) << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
-    cv2.addWeighted(drawn, opacity, picture, 1 - opacity, 0, picture)
+    with _drawn(picture, window, opacity) as drawn:
+        for a, b, limb_colour, is_made_up in limbs:
+            if is_made_up:
+                cv2.line(drawn, a, b, limb_colour, wide, cv2.LINE_AA, _SHIFT)
+        limbs = [limb for limb in limbs if not limb[3]]
+        for a, b, *_ in limbs:
+            cv2.line(drawn, a, b, (20, 20, 20), 2 * wide + 2, cv2.LINE_AA, _SHIFT)
+        for a, b, limb_colour, _ in limbs:
+            cv2.line(drawn, a, b, limb_colour, 2 * wide, cv2.LINE_AA, _SHIFT)
+        for i in range(25):
+            if shown[i] and not made_up[i]:
+                cv2.circle(drawn, points[i], (wide + 1) << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
+
+
+@contextmanager
+def _drawn(picture: ByteArray, window: Window, opacity: float) -> Iterator[ByteArray]:
+    """A part of a picture to draw on; what is drawn is then laid over it with an opacity."""
+    below = window.of(picture)
+    drawn = below.copy()
+    yield drawn
+    below[:] = drawn if opacity == 1 else cv2.addWeighted(drawn, opacity, below, 1 - opacity, 0)
 
 
 def _is_near(point: Array, picture: ByteArray) -> bool:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from humantrack.errors import ConfigError
 from humantrack.geometry.zbuffer import rasterize
 from humantrack.render.palette import Colour
+from humantrack.render.shading import Shader, blend, colour_table, picked
+from humantrack.render.windows import Window, apart
 from humantrack.types import BodyBatch, Observation
+from humantrack.types.stages import Levelled, SurfaceLevel
 
 Array = npt.NDArray[np.floating[Any]]
 ByteArray = npt.NDArray[np.uint8]
-IntArray = npt.NDArray[np.integer[Any]]
 
 ALPHA = 0.85
 """Opacity of a body."""
@@ -32,12 +34,10 @@ person of a tenth of the picture's height is 300 m away."""
 _HEAD_JOINT = 15
 _HEAD_REGIONS = ("hair_scalp", "face", "eyes")
 
-# Towards the lights, camera axes (y down, z away): a key light over the viewer's left shoulder and
-# a fill from the right.
-_LIGHTS = ((0.66, (-0.5, -0.75, -0.7)), (0.2, (0.9, -0.1, -0.4)))
-_AMBIENT = 0.3
-BRIGHTEST = 1.2
-"""Brightness that the table of colours ends with; 1 is the person's colour."""
+DETAIL_PX = 4.5
+"""Details of up to this many pixels may be left out of a surface. Measured on people of 60 to 900
+px: silhouettes overlap (IoU) by 0.99 and more with those of the whole surface, and pictures differ
+by 0.4 to 2.2 of 255 inside them on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,10 @@ class Paint:
 class MeshPainter:
     """Draws bodies of one model, nearer ones over farther ones.
 
+    A body with levels of detail is drawn with no more faces than its size in the picture needs.
+
     Args:
-        body: a ``BodyModel``.
+        body: a ``BodyModel``, perhaps ``Levelled``.
         head_mask: leave heads undrawn.
         device: where the z-buffer runs.
 
@@ -70,18 +72,10 @@ class MeshPainter:
     """
 
     def __init__(self, body: Any, *, head_mask: bool = False, device: str = "cpu") -> None:
-        from scipy.sparse import csr_matrix  # slow to import
-
-        self._body = body
+        head = _head_vertices(body) if head_mask else None
+        levels = body.levels if isinstance(body, Levelled) else [_OneLevel(body)]
+        self._surfaces = [_Surface(level, head) for level in levels]
         self._device = device
-        self._faces = np.asarray(body.faces, np.int64)
-        self._head = _head_faces(body, self._faces) if head_mask else None
-        corners = self._faces.ravel()
-        rows = np.arange(len(corners)) // 3
-        self._sum_at_vertex = csr_matrix(
-            (np.ones(len(corners), np.float32), (corners, rows)),
-            shape=(int(corners.max()) + 1, len(self._faces)),
-        )
 
     def draw(
         self,
@@ -99,72 +93,119 @@ class MeshPainter:
             camera: of the picture.
         """
         people, paints = _with_numbers(people, paints)
-        if not people:
-            return
-        vertices = self._body.vertices(_batch(people))
-        with np.errstate(all="ignore"):
-            vertices = vertices + np.stack([p.cam_t for p in people])[:, None]
-        self.draw_surfaces(picture, vertices, paints, camera)
+        bodies = [
+            body
+            for surface, numbers in self._by_surface(people, camera)
+            for body in _posed(surface, [people[i] for i in numbers], [paints[i] for i in numbers])
+        ]
+        windows = [_window(body.planes, camera, picture.shape[:2]) for body in bodies]
+        seen = [i for i, window in enumerate(windows) if not window.is_empty]
+        for window, members in apart([windows[i] for i in seen]):
+            self._draw_together(picture, window, [bodies[seen[i]] for i in members], camera)
 
-    def draw_surfaces(
-        self, picture: ByteArray, vertices: Array, paints: Sequence[Paint], camera: Camera
+    def _by_surface(
+        self, people: Sequence[Observation], camera: Camera
+    ) -> list[tuple[_Surface, list[int]]]:
+        """The numbers of the people for whom each surface is fine enough, none of them empty."""
+        groups: dict[int, list[int]] = {}
+        for number, person in enumerate(people):
+            metre_px = camera.focal_px / max(float(person.cam_t[2]), NEAR_M)
+            fine = [s for s in self._surfaces if s.size_m * metre_px <= DETAIL_PX]
+            groups.setdefault(len(fine) - 1, []).append(number)
+        return [(self._surfaces[level], numbers) for level, numbers in groups.items()]
+
+    def _draw_together(
+        self, picture: ByteArray, window: Window, bodies: Sequence[_Posed], camera: Camera
     ) -> None:
-        """As :meth:`draw`, for surfaces (N,V,3) in camera coordinates."""
-        # One plane per axis: taking corners and finding extents is several times as fast so.
-        with np.errstate(all="ignore"):
-            planes = np.ascontiguousarray(np.moveaxis(vertices, 2, 0), np.float32)
-        kept = np.flatnonzero(_drawable(planes))
-        if not len(kept):
-            return
-        face = self._visible_faces(vertices[kept], camera, picture.shape[:2])
-        window = _window(face >= 0)
-        if window is None:
-            return
-        colours = _colour_table([paints[int(i)] for i in kept])
-        of_face = np.take_along_axis(colours, self._shade(planes[:, kept]), axis=1)
-        if self._head is not None:
-            of_face[:, self._head] = 0
-        # Face -1 is the last entry: nothing.
-        layer = np.append(of_face, np.uint32(0)).take(face[window], mode="wrap")
-        _blend(picture[window], layer.view(np.uint8).reshape(*layer.shape, 4))
+        """Draw bodies that may hide one another into a part of a picture."""
+        face = self._visible_faces(bodies, window, camera)
+        blend(window.of(picture), picked(face, [body.colours() for body in bodies]))
 
     def _visible_faces(
-        self, vertices: Array, camera: Camera, size: tuple[int, int]
+        self, bodies: Sequence[_Posed], window: Window, camera: Camera
     ) -> npt.NDArray[np.int32]:
-        """(H,W) row of the face seen, n*F + face for person n, -1 for none."""
-        surfaces, faces = _on(self._device, np.asarray(vertices, np.float32), self._faces)
+        """(H,W) number of the face seen, counted through all bodies, -1 for none."""
+        first = np.cumsum([0, *(body.planes.shape[1] for body in bodies)])
+        faces = [b.surface.faces + start for b, start in zip(bodies, first[:-1], strict=True)]
+        vertices = np.concatenate([body.planes for body in bodies], axis=1).T
         raster = rasterize(
-            surfaces,
-            faces,
+            *_on(self._device, vertices, np.concatenate(faces)),
             focal_px=camera.focal_px,
-            centre_px=camera.centre_px,
-            size=size,
+            centre_px=(camera.centre_px[0] - window.x0, camera.centre_px[1] - window.y0),
+            size=window.size,
             near=NEAR_M,
             far=FAR_M,
             cull_back=True,
-            scene=True,
         )
         face = raster.face[0]
         return np.asarray(face if isinstance(face, np.ndarray) else face.cpu())
 
-    def _shade(self, planes: Array) -> npt.NDArray[np.intp]:
-        """(N,F) brightness of each face, 0..255, from normals averaged at its corners."""
-        count, faces = planes.shape[1], len(self._faces)
-        a, b, c = (planes.take(corner, axis=2) for corner in self._faces.T)
-        u, v = b - a, c - a
-        normal = np.empty((faces, 3, count), np.float32)
-        for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-            normal[:, i] = (u[j] * v[k] - u[k] * v[j]).T
-        smooth = (self._sum_at_vertex @ normal.reshape(faces, -1)).reshape(-1, 3, count)
-        smooth /= np.sqrt(np.einsum("vcn,vcn->vn", smooth, smooth) + 1e-20)[:, None]
-        light = np.full((len(smooth), count), _AMBIENT, np.float32)
-        for strength, towards in _LIGHTS:
-            direction = np.array(towards, np.float32)
-            direction *= strength / np.linalg.norm(direction)
-            light += np.maximum(np.einsum("vcn,c->vn", smooth, direction), 0)
-        by_person = np.ascontiguousarray(light.T)
-        mean = sum(by_person.take(corner, axis=1) for corner in self._faces.T)
-        return np.asarray(np.clip(mean * (255 / 3 / BRIGHTEST), 0, 255), np.intp)
+
+class _OneLevel:
+    """The surface of a body without levels. A ``SurfaceLevel``."""
+
+    size_m = 0.0
+
+    def __init__(self, body: Any) -> None:
+        self.faces = np.asarray(body.faces)
+        self.vertex = np.arange(int(self.faces.max()) + 1)
+        self.vertices = body.vertices
+
+
+class _Surface:
+    """A level of detail, made ready for drawing.
+
+    Args:
+        level: which.
+        head: (V,) whether a vertex of the full surface belongs to the head; None to draw heads.
+    """
+
+    def __init__(self, level: SurfaceLevel, head: npt.NDArray[np.bool_] | None) -> None:
+        self.size_m, self.vertices = level.size_m, level.vertices
+        self.faces = np.asarray(level.faces, np.int64)
+        self.undrawn = None if head is None else head[level.vertex][self.faces].all(axis=1)
+
+    @cached_property
+    def shade(self) -> Shader:
+        """Brightness of the faces."""
+        return Shader(self.faces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Posed:
+    """One body in its place."""
+
+    surface: _Surface
+    planes: Array
+    """(3,V) float32 camera coordinates in metres; a plane per axis, as that is faster."""
+
+    paint: Paint
+
+    def colours(self) -> npt.NDArray[np.uint32]:
+        """(F,) premultiplied RGBA of the faces."""
+        table = colour_table(self.paint.colour, self.paint.opacity)
+        colours = table.take(self.surface.shade(self.planes))
+        if self.surface.undrawn is not None:
+            colours[self.surface.undrawn] = 0
+        return colours
+
+
+def _posed(
+    surface: _Surface, people: Sequence[Observation], paints: Sequence[Paint]
+) -> list[_Posed]:
+    """The bodies of people, without those that cannot be drawn."""
+    with np.errstate(all="ignore"):
+        vertices = surface.vertices(_batch(people)) + np.stack([p.cam_t for p in people])[:, None]
+        planes = np.ascontiguousarray(np.moveaxis(vertices, 2, 1), np.float32)
+    drawn = np.flatnonzero(_drawable(planes))
+    return [_Posed(surface, planes[i], paints[i]) for i in drawn.tolist()]
+
+
+def _window(planes: Array, camera: Camera, size: tuple[int, int]) -> Window:
+    """Where a surface, planes (3,V), lies in a picture, with a rim for soft edges."""
+    scale = camera.focal_px / planes[2]
+    x, y = (planes[i] * scale + camera.centre_px[i] for i in (0, 1))
+    return Window.around(x, y, 2, *size)
 
 
 def _on(device: str, *arrays: npt.NDArray[Any]) -> Sequence[Any]:
@@ -176,43 +217,12 @@ def _on(device: str, *arrays: npt.NDArray[Any]) -> Sequence[Any]:
     return [torch.from_numpy(array).to(device) for array in arrays]
 
 
-def _colour_table(paints: Sequence[Paint]) -> npt.NDArray[np.uint32]:
-    """(N,256) premultiplied RGBA, four bytes in one number, for each brightness."""
-    level = np.linspace(0, BRIGHTEST, 256)[:, None]
-    base = np.array([p.colour for p in paints], float)[:, None]
-    # Above 1 the colour turns to white, like a highlight.
-    rgb = base * np.minimum(level, 1) + (255 - base) * np.maximum(level - 1, 0)
-    opacity = np.array([p.opacity for p in paints], float)[:, None, None]
-    alpha = np.full((*rgb.shape[:2], 1), 255.0)
-    rgba = np.concatenate([rgb, alpha], axis=2) * opacity
-    return np.ascontiguousarray(np.rint(rgba), np.uint8).view(np.uint32)[..., 0]
-
-
-def _window(drawn: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """The rectangle round what is drawn, with a rim of two pixels; None round nothing."""
-    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return None
-    return (
-        slice(max(int(rows[0]) - 2, 0), int(rows[-1]) + 3),
-        slice(max(int(columns[0]) - 2, 0), int(columns[-1]) + 3),
-    )
-
-
-def _blend(picture: ByteArray, layer: ByteArray) -> None:
-    """Lay premultiplied RGBA over a picture of its size, in place, edges softened by a pixel."""
-    soft = cv2.GaussianBlur(layer, (3, 3), 0.6)
-    keep = cv2.cvtColor(255 - soft[..., 3], cv2.COLOR_GRAY2RGB)
-    below = cv2.multiply(picture, keep, scale=1 / 255)
-    picture[:] = cv2.add(below, cv2.cvtColor(soft, cv2.COLOR_RGBA2RGB))
-
-
 def _drawable(planes: Array) -> npt.NDArray[np.bool_]:
-    """(N,) whether surfaces, planes (3,N,V), are finite, of a body's size and before the camera."""
+    """(N,) whether surfaces, planes (N,3,V), are finite, of a body's size and before the camera."""
     low, high = planes.min(axis=2), planes.max(axis=2)
     with np.errstate(all="ignore"):
-        fine = np.isfinite(low + high).all(axis=0) & ((high - low) < MAX_EXTENT_M).all(axis=0)
-    return np.asarray(fine & (low[2] > NEAR_M) & (low[2] < FAR_M))
+        fine = np.isfinite(low + high).all(axis=1) & ((high - low) < MAX_EXTENT_M).all(axis=1)
+    return np.asarray(fine & (low[:, 2] > NEAR_M) & (low[:, 2] < FAR_M))
 
 
 def _with_numbers(
@@ -243,17 +253,15 @@ def _batch(people: Sequence[Observation]) -> BodyBatch:
     return BodyBatch(**{name: np.stack([getattr(p, name) for p in people]) for name in fields})
 
 
-def _head_faces(body: Any, faces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """(F,) whether a face belongs to the head: by the body's regions, else by its weights."""
+def _head_vertices(body: Any) -> npt.NDArray[np.bool_]:
+    """(V,) whether a vertex belongs to the head: by the body's regions, else by its weights."""
     if hasattr(body, "region"):
         names = [i for i, name in enumerate(body.region_names) if name in _HEAD_REGIONS]
-        vertices = np.isin(body.region, names)
-    elif hasattr(body, "lbs_weights"):
-        vertices = np.asarray(body.lbs_weights.argmax(1).cpu()) == _HEAD_JOINT
-    else:
-        raise ConfigError(
-            "render.head_mask needs a body that names its parts",
-            where=type(body).__name__,
-            hint="set render.head_mask=false",
-        )
-    return np.asarray(vertices[faces].all(axis=1))
+        return np.asarray(np.isin(body.region, names))
+    if hasattr(body, "lbs_weights"):
+        return np.asarray(body.lbs_weights.argmax(1).cpu() == _HEAD_JOINT)
+    raise ConfigError(
+        "render.head_mask needs a body that names its parts",
+        where=type(body).__name__,
+        hint="set render.head_mask=false",
+    )

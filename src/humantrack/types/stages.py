@@ -89,6 +89,34 @@ class BodyModel(Protocol):
         """(N,45,3) float32, the 45th zero."""
 
 
+class SurfaceLevel(Protocol):
+    """A body's surface with fewer faces."""
+
+    @property
+    def faces(self) -> IntArray:
+        """(F,3) indices into what ``vertices`` gives, counter-clockwise from outside."""
+
+    @property
+    def vertex(self) -> IntArray:
+        """(V,) numbers that the vertices have in the body's full surface."""
+
+    @property
+    def size_m(self) -> float:
+        """Metres: how large the details are that are left out; 0 for the full surface."""
+
+    def vertices(self, bodies: BodyBatch) -> FloatArray:
+        """(N,V,3) float32, those of the full surface at ``vertex``."""
+
+
+@runtime_checkable
+class Levelled(Protocol):
+    """A ``BodyModel`` that can also be drawn with fewer faces. Optional."""
+
+    @property
+    def levels(self) -> Sequence[SurfaceLevel]:
+        """Finest first; the first is the full surface."""
+
+
 class Sink(Protocol):
     """Takes frames as they become final, in order. A context manager.
 
