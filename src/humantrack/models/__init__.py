@@ -22,7 +22,7 @@ SHA256 = {
     NANODET: "122ed85b85c5c04927742e393629c2faaa8ef625e598bfec33964786e88e5dc2",
     BLAZEPOSE: "e9d483d5dd0334271336e784ee6f0d45646cdaca3eab87b1ec3aa489f4560027",
     BLAZEPOSE_HEAVY: "b67d3fee7c493570555105dc888c801bce32991c81fdad55959dfc5950b9223c",
-    BODY24: "38bcf8014d8728b32b5354e2e64dfe611fcbfa71f5b05b4d405904e0fa18a32e",
+    BODY24: "73061a83a60f39db42aba58ad0570146c5996fed9ecac7c4ed73df0dcd950966",
 }
 """Checksums of the shipped files; a truncated or edited file is refused before it is parsed."""
 
