@@ -79,15 +79,10 @@ def random_adults(anny: AnnyBody) -> Adults:
 def shape_space(anny: AnnyBody) -> ShapeSpace:
     """Mean and directions."""
     adults = random_adults(anny)
-    average = {name: float(values.mean()) for name, values in adults.phenotype.items()}
-    surfaces, joints = directions(
-        adults, partial(anny.local, phenotype=average), anny.joint_weights(), anny.faces
-    )
-    # The mean in float32, over rows, as it always was: other sums round differently.
-    rows = [
-        np.concatenate([a.ravel() for a in pair]) for pair in zip(adults.vertices, adults.joints)
-    ]
-    mean = np.stack(rows).mean(0)
+    surfaces, joints = directions(adults, anny.joint_weights(), anny.faces)
+    # The mean in float32 over rows of all numbers: other sums round differently.
+    both = zip(adults.vertices, adults.joints, strict=True)
+    mean = np.stack([np.concatenate([v.ravel(), j.ravel()]) for v, j in both]).mean(0)
     size = 3 * anny.vertex_count
     return ShapeSpace(mean[:size].reshape(-1, 3), mean[size:].reshape(-1, 3), surfaces, joints)
 

@@ -10,7 +10,6 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from lib.origin import check
@@ -18,8 +17,6 @@ from lib.origin import check
 from humantrack.body.joints import SMPL_JOINTS
 
 WHEEL_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
-Sample = tuple[np.ndarray, np.ndarray]
-"""Surface (V,3) and joints (24,3)."""
 INFLUENCES = 8
 """Joints kept per vertex; at most 7 occur."""
 AXES = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
@@ -106,9 +103,7 @@ class AnnyBody:
 
         anny.paths.set_anny_cache_path(scratch / "cache")
         self._torch = torch
-        self._new = lambda **options: anny.Anny(**options).to(dtype=torch.float32)
-        self._model = self._new()
-        self._with_local_shapes: Any = None
+        self._model = anny.Anny().to(dtype=torch.float32)
         self.bones = list(self._model.bone_labels)
         self.faces: np.ndarray = self._model.faces.numpy()
         self.uv: np.ndarray = self._model.texture_coordinates.numpy()
@@ -120,30 +115,14 @@ class AnnyBody:
         """Vertices of the surface."""
         return len(self._model.template_vertices)
 
-    def sample(self, phenotype: Mapping[str, float]) -> Sample:
+    def sample(self, phenotype: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """Surface (V,3) and joints (24,3) of one body in the bind pose, float32."""
-        return self._evaluate(self._model, phenotype, {})
-
-    def _evaluate(
-        self, model: Any, phenotype: Mapping[str, float], changes: Mapping[str, float]
-    ) -> Sample:
-        still = self._torch.eye(4).repeat(1, model.bone_count, 1, 1)
+        still = self._torch.eye(4).repeat(1, self._model.bone_count, 1, 1)
         with self._torch.no_grad():
-            body = model(
-                pose_parameters=still,
-                phenotype_kwargs=dict(phenotype),
-                local_changes_kwargs=dict(changes),
-            )
+            body = self._model(pose_parameters=still, phenotype_kwargs=dict(phenotype))
         vertices = body["rest_vertices"][0].numpy() @ AXES.T
         joints = body["rest_bone_heads"][0].numpy()[self._heads] @ AXES.T
         return vertices - joints[0], joints - joints[0]
-
-    def local(self, changes: Mapping[str, float], phenotype: Mapping[str, float]) -> Sample:
-        """Surface and joints of one body with some of MakeHuman's local shapes (-1..1)."""
-        if self._with_local_shapes is None:
-            # Another model: local shapes change the last bits of the bodies without them.
-            self._with_local_shapes = self._new(local_changes="all")
-        return self._evaluate(self._with_local_shapes, phenotype, changes)
 
     def bone_weights(self) -> np.ndarray:
         """(V, bones) float32."""

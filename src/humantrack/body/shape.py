@@ -158,7 +158,7 @@ def girth_beta(body: Mannequin, ratio: Array | float) -> Array:
     return np.clip(np.nan_to_num(beta, nan=0.0), -LIMIT, LIMIT)
 
 
-def _size(wanted: Array, known: Array, mean: Array) -> Array:
+def _size(wanted: Array, known: npt.NDArray[np.bool_], mean: Array) -> Array:
     """(N,) how much larger than the mean adult, 0.1 = a tenth; 0 where nothing is known."""
     told = known.copy()
     limbs = known[:, _LONG].any(axis=1)

@@ -28,7 +28,7 @@ SHA256 = {
     NANODET: "122ed85b85c5c04927742e393629c2faaa8ef625e598bfec33964786e88e5dc2",
     BLAZEPOSE: "e9d483d5dd0334271336e784ee6f0d45646cdaca3eab87b1ec3aa489f4560027",
     BLAZEPOSE_HEAVY: "b67d3fee7c493570555105dc888c801bce32991c81fdad55959dfc5950b9223c",
-    BODY24: "7c6a4d3a7d4c2cbe69f8df408d5650dfdef19af3db609498a83397d79eae3d5d",
+    BODY24: "73061a83a60f39db42aba58ad0570146c5996fed9ecac7c4ed73df0dcd950966",
     BODY24_LEVELS: "15ccec95fdfaf0c132f9c5151fa55938b991b0f8e479838703c04eb08bd1334a",
 }
 """Checksums of the shipped files; a truncated or edited file is refused before it is parsed."""

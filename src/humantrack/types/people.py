@@ -105,7 +105,7 @@ class BodyBatch:
     """(N,23,3,3) rotations relative to the parent, SMPL order."""
 
     betas: FloatArray
-    """(N,10) shape."""
+    """(N,10) shape: SMPL's, or the shipped body's (``humantrack.body.shape.BETAS``)."""
 
     cam_crop: FloatArray
     """(N,3) weak-perspective camera (s, tx, ty) of the crop round the padded box."""
