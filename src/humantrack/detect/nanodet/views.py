@@ -7,6 +7,7 @@ sizes differ by a factor of 0.65 see everybody of 60 to 450 px in at least one o
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -81,9 +82,10 @@ def tiles(width: int, height: int, scale: float) -> Iterator[View]:
             yield View(x0, y0, x1, y1, round(max(x1 - x0, y1 - y0) * scale), is_tile=True)
 
 
-def all_tiles(width: int, height: int) -> list[View]:
+@functools.lru_cache(maxsize=8)
+def all_tiles(width: int, height: int) -> tuple[View, ...]:
     """The tiles of all levels."""
-    return [tile for scale in levels(width, height) for tile in tiles(width, height, scale)]
+    return tuple(tile for scale in levels(width, height) for tile in tiles(width, height, scale))
 
 
 def tiles_round(boxes: FloatArray, width: int, height: int) -> list[View]:
