@@ -21,7 +21,7 @@ SOON_S = 0.055
 WIDE_S = 0.995
 """From one look at everything to the next; at least :data:`TILE_S` for each tile it takes."""
 
-TILE_S = 0.1
+TILE_S = 0.15
 
 LONGEST = 60
 """Frames without a look (times 6 without one at everything) where timestamps stand still."""
