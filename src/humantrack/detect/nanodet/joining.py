@@ -88,7 +88,7 @@ def _responsible(seen: Seen, width: int, height: int, finest: float) -> BoolArra
     view, boxes = seen.view, seen.boxes
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * view.scale
     if not view.is_tile:
-        return np.full(len(boxes), view.scale == finest) | (size >= _VAGUE_PX)
+        return cast("BoolArray", (size >= _VAGUE_PX) | (view.scale == finest))
     margin = _BORDER_PX / view.scale
     cut = np.zeros(len(boxes), bool)
     borders = (view.x0, 0), (view.y0, 0), (view.x1, width), (view.y1, height)
