@@ -102,7 +102,11 @@ class PHALP:
     def setup_detector(self) -> None:
         """Set ``self.detector``."""
         options = detector_options(
-            self.cfg, device=self.device, least_score=self._least_score(), boxes=self.given_boxes
+            self.cfg,
+            device=self.device,
+            least_score=self._least_score(),
+            boxes=self.given_boxes,
+            may_rest=getattr(self.estimator, "bridges_rests", False),
         )
         self.detector = make_detector(self._detector_name(), options)
 
@@ -204,6 +208,11 @@ class PHALP:
             observations(frame, found, more)
             for frame, found, more in zip(frames, people, extra, strict=True)
         ]
+
+    def tried(self) -> str | None:
+        """How people were looked for, in words that follow "looked with"; None: unknown."""
+        tried = getattr(self.detector, "tried", None)
+        return None if tried is None else str(tried())
 
     # -- resuming an unfinished run --------------------------------------------------------------
 

@@ -69,3 +69,14 @@ def test_a_sweep_is_refused_before_its_first_clip(tmp_path, capsys, data):
     assert ended.value.code == 2
     assert "render.fps=0.0001" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", ["auto", "1", 1, "1000", 5])
+def test_a_pace_is_auto_or_a_number(value):
+    check_number("embedded.detect_every", value)
+
+
+@pytest.mark.parametrize("value", ["0", 0, -3, "1001", "often", "1.5", 2.5, ""])
+def test_any_other_pace_is_refused_by_its_key(value):
+    with pytest.raises(ConfigError, match=r"embedded\.detect_every"):
+        check_number("embedded.detect_every", value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -58,3 +60,28 @@ def test_a_broken_onnxruntime_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(models, "_sessions", {})
     with pytest.raises(DependencyError, match="onnxruntime"):
         models.session(models.NANODET)
+
+
+def test_a_session_of_one_thread_stands_beside_the_usual_one():
+    one = models.session(models.NANODET, 1)
+    assert one is models.session(models.NANODET, 1)
+    assert one.get_session_options().intra_op_num_threads == 1
+    assert models.session(models.NANODET, 3).get_session_options().intra_op_num_threads == 3
+
+
+def test_the_pool_has_a_thread_for_each_core_and_is_one():
+    assert models.pool() is models.pool()
+    names = set(models.pool().map(lambda _: threading.current_thread().name, range(50)))
+    assert len(names) <= models.available_cores()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_fork_gets_a_pool_of_its_own():
+    script = (
+        "import os; from humantrack import models; models.pool().submit(int).result()\n"
+        "child = os.fork()\n"
+        "if not child: os._exit(models.pool().submit(lambda: 7).result())\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
+    assert done.returncode == 7

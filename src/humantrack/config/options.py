@@ -105,7 +105,9 @@ def boxes_options(cfg: Any) -> BoxesOptions | None:
     return None
 
 
-def detector_options(cfg: Any, *, device: str, least_score: float, boxes: Any) -> DetectorOptions:
+def detector_options(
+    cfg: Any, *, device: str, least_score: float, boxes: Any, may_rest: bool = False
+) -> DetectorOptions:
     """What a detector is told."""
     return DetectorOptions(
         device=device,
@@ -113,7 +115,9 @@ def detector_options(cfg: Any, *, device: str, least_score: float, boxes: Any) -
         boxes=boxes,
         mask_model=cfg.video.mask_model,
         input_size=cfg.embedded.detection_size,
+        every=cfg.embedded.detect_every,
         weak_score=cfg.embedded.weak_score,
+        may_rest=may_rest,
     )
 
 

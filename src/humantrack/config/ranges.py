@@ -69,6 +69,10 @@ RANGES = {
 """By key; any other takes every finite number."""
 
 
+AUTO_OR = {"embedded.detect_every": Range(1, 1000)}
+"""Keys that take "auto" or a whole number in this range."""
+
+
 @functools.cache
 def _numeric_keys() -> frozenset[str]:
     return frozenset(
@@ -82,12 +86,25 @@ def check_number(key: str, value: object) -> None:
     Raises:
         ConfigError: naming the key.
     """
+    if key in AUTO_OR:
+        _check_auto_or_number(key, value)
     if key not in _numeric_keys():
         return
     if isinstance(value, int | float) and not isinstance(value, bool):
         problem = RANGES.get(key, _ANY).problem(value)
         if problem is not None:
             raise ConfigError(problem, where=f"{key}={value}")
+
+
+def _check_auto_or_number(key: str, value: object) -> None:
+    text = str(value)
+    if text == "auto":
+        return
+    if not (text.isascii() and text.lstrip("-").isdecimal()):
+        raise ConfigError("must be auto or a whole number", where=f"{key}={text}")
+    problem = AUTO_OR[key].problem(int(text))
+    if problem is not None:
+        raise ConfigError(f"{problem}, or auto", where=f"{key}={text}")
 
 
 def check_numbers(config: Any) -> None:
@@ -99,5 +116,5 @@ def check_numbers(config: Any) -> None:
     Raises:
         ConfigError: naming the key.
     """
-    for key in sorted(_numeric_keys()):
+    for key in sorted(_numeric_keys() | AUTO_OR.keys()):
         check_number(key, OmegaConf.select(config, key))

@@ -205,7 +205,16 @@ class CheckpointConfig:
 class EmbeddedConfig:
     """The embedded default (tracker=embedded)."""
 
-    detection_size: str = key("auto", "Longer side of the detector's input: auto, 640 or 416.")
+    detection_size: str = key(
+        "auto",
+        "Longer side of the detector's input, a multiple of 32; auto = 416 and 640 side by side, "
+        "and tiles where people are small.",
+    )
+    detect_every: str = key(
+        "auto",
+        "Look for people in every N-th frame; auto = some six times a second, and more often "
+        "while nobody is found or people come and go.",
+    )
     weak_score: float = key(0.2, "Boxes from this score on may continue a track.")
 
 

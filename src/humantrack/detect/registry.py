@@ -34,6 +34,13 @@ class DetectorOptions:
     input_size: str = "auto"
     """Longer side of the embedded detector's input in px, or auto."""
 
+    every: str = "auto"
+    """The embedded detector looks at every N-th frame, or by a schedule of its own (auto)."""
+
+    may_rest: bool = False
+    """Whether the estimator goes on without boxes where ``Detections.looked`` is False; if not,
+    the detector looks at every frame."""
+
     weak_score: float = 0.2
     """Boxes of the embedded detector from this score on may continue a track."""
 
@@ -44,7 +51,11 @@ MakeDetector = Callable[[DetectorOptions], Detector]
 def _nanodet(options: DetectorOptions) -> Detector:
     from humantrack.detect.nanodet import NanoDet
 
-    return NanoDet(size=options.input_size, weak_score=options.weak_score)
+    return NanoDet(
+        size=options.input_size,
+        every=options.every if options.may_rest else 1,
+        weak_score=options.weak_score,
+    )
 
 
 def _maskrcnn(options: DetectorOptions) -> Detector:

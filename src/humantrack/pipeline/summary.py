@@ -29,6 +29,16 @@ class TrackCounter:
 
     most_at_once: int = 0
     track_ids: set[int] = field(default_factory=set)
+    empty_since_s: float | None = None
+    """Time of the first of the newest frames in which nobody is seen."""
+
+    longest_empty: tuple[float, float] = (0.0, 0.0)
+    """Times of the first and the last frame of the longest stretch without anybody."""
+
+    @property
+    def longest_empty_s(self) -> float:
+        """Length of that stretch."""
+        return self.longest_empty[1] - self.longest_empty[0]
 
     def write(self, frame: Frame, record: FrameRecord) -> None:
         """Count one frame."""
@@ -38,6 +48,13 @@ class TrackCounter:
         self.guessed += sum(p.missed == 0 and is_guessed(p.observation) for p in record.people)
         self.most_at_once = max(self.most_at_once, len(seen))
         self.track_ids.update(seen)
+        if seen:
+            self.empty_since_s = None
+            return
+        if self.empty_since_s is None:
+            self.empty_since_s = record.time_s
+        if record.time_s - self.empty_since_s > self.longest_empty_s:
+            self.longest_empty = self.empty_since_s, record.time_s
 
     def state_dict(self) -> dict[str, Any]:
         """All counts."""

@@ -24,6 +24,9 @@ from humantrack.run.source import frames_of, open_source
 from humantrack.run.stages import Stages
 from humantrack.types import Frame, FrameRecord, Observation
 
+LONG_EMPTY_S = 3.0
+"""From this length on, a stretch in which nobody is found is told."""
+
 
 class Run:
     """Owns the source, the paths, resuming and the sinks of one run.
@@ -108,7 +111,20 @@ class Run:
                 run.break_off(error)
             raise
         done = run.finish()
-        return dataclasses.replace(done, note=_why_nobody(done, self._options.n_init))
+        note = _why_nobody(done, self._options.n_init) or self._nobody_found(run.counter)
+        return dataclasses.replace(done, note=note)
+
+    def _nobody_found(self, counter: TrackCounter) -> str | None:
+        """Says where nobody was found for long, and what was tried."""
+        tried = getattr(self._stages, "tried", lambda: None)()
+        if counter.seen and (counter.longest_empty_s < LONG_EMPTY_S or tried is None):
+            return None
+        if counter.seen:
+            start, end = counter.longest_empty
+            told = f"nobody found from {start:.1f} s to {end:.1f} s"
+        else:
+            told = f"nobody found in {counter.frames} frames"
+        return f"{told}; looked with {tried}" if tried else told
 
     def _frames(
         self, source: video.FrameSource, paths: OutputPaths, stop: Event, *, keep: bool

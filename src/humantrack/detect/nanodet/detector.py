@@ -129,7 +129,7 @@ class NanoDet:
 
     def _everything(self, frame: Frame) -> list[View]:
         every = self._sizes(frame, (views.NEAR, *views.USUAL))
-        return every if self._size else every + views.all_tiles(frame.width, frame.height)
+        return every if self._size else [*every, *views.all_tiles(frame.width, frame.height)]
 
     def _views(self, frame: Frame, *, is_wide: bool) -> list[View]:
         """What the people of the last look need."""

@@ -15,6 +15,9 @@ from humantrack.types.arrays import BoolArray, FloatArray
 _BORDER_PX = 3
 """Pixels of the input from a tile's border within which a box counts as cut off by it."""
 
+_VAGUE_PX = 40
+"""Boxes of smaller people, in pixels of the input, may differ by more than duplicates do."""
+
 _SAME_IOU = 0.5
 """From this overlap on, boxes of two views show the same person."""
 
@@ -48,7 +51,8 @@ def join(
     Returns:
         (N,4) boxes in pixels of the picture and (N,) scores, float32.
     """
-    kept = [_responsible(seen, width, height) for seen in views]
+    finest = max((seen.view.scale for seen in views if not seen.view.is_tile), default=0.0)
+    kept = [_responsible(seen, width, height, finest) for seen in views]
     boxes = np.concatenate([seen.boxes[keep] for seen, keep in zip(views, kept, strict=True)])
     score = np.concatenate([seen.score[keep] for seen, keep in zip(views, kept, strict=True)])
     view = np.repeat(np.arange(len(views)), [int(keep.sum()) for keep in kept])
@@ -75,19 +79,20 @@ def _is_part(boxes: FloatArray) -> BoolArray:
     return cast("BoolArray", (inside & better & much_larger).any(axis=1))
 
 
-def _responsible(seen: Seen, width: int, height: int) -> BoolArray:
-    """Of a tile's boxes those that no other tile has better.
+def _responsible(seen: Seen, width: int, height: int, finest: float) -> BoolArray:
+    """Of a view's boxes those that no other view is sure to have better.
 
-    They are neither cut off by its borders nor larger than what tiles overlap by.
+    A tile's are neither cut off by its borders nor larger than what tiles overlap by. Those of the
+    whole picture are not so small that they are vague, where a larger input shows it, too.
     """
-    if not seen.view.is_tile:
-        return np.ones(len(seen.boxes), bool)
     view, boxes = seen.view, seen.boxes
+    size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * view.scale
+    if not view.is_tile:
+        return cast("BoolArray", (size >= _VAGUE_PX) | (view.scale == finest))
     margin = _BORDER_PX / view.scale
     cut = np.zeros(len(boxes), bool)
     borders = (view.x0, 0), (view.y0, 0), (view.x1, width), (view.y1, height)
     for side, (border, end) in enumerate(borders):
         if border != end:
             cut |= np.abs(boxes[:, side] - border) < margin
-    larger = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * view.scale > OVERLAP
-    return cast("BoolArray", ~cut & ~larger)
+    return cast("BoolArray", ~cut & (size <= OVERLAP))

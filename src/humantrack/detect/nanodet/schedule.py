@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from humantrack.detect.nanodet.views import all_tiles
 from humantrack.types import Frame
 
 START_FRAMES = 5
@@ -18,7 +19,9 @@ SOON_S = 0.055
 """... while nobody is found, or after somebody came or went: 2 frames at 30 fps, 4 at 60."""
 
 WIDE_S = 0.995
-"""From one look at everything to the next."""
+"""From one look at everything to the next; at least :data:`TILE_S` for each tile it takes."""
+
+TILE_S = 0.15
 
 LONGEST = 60
 """Frames without a look (times 6 without one at everything) where timestamps stand still."""
@@ -64,7 +67,8 @@ class Schedule:
 
     def is_wide_due(self, frame: Frame) -> bool:
         """Whether a look at this frame is one at everything."""
-        return not self.looks or _is_over(frame, self.wide_s, WIDE_S, self.since_wide, 6 * LONGEST)
+        pause = max(WIDE_S, TILE_S * len(all_tiles(frame.width, frame.height)))
+        return not self.looks or _is_over(frame, self.wide_s, pause, self.since_wide, 6 * LONGEST)
 
     def rested(self) -> None:
         """A frame has passed without a look."""

@@ -1,0 +1,65 @@
+"""A run in which nobody is found, or nobody for long, says so and what was tried."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from humantrack.pipeline.summary import TrackCounter
+from humantrack.run.run import Run
+from humantrack.types import FrameRecord
+
+
+def counted(make_frame, people) -> TrackCounter:
+    """A frame every half second, with somebody in it where ``people`` says so."""
+    counter = TrackCounter()
+    person = types.SimpleNamespace(track_id=1, missed=0)
+    for i, there in enumerate(people):
+        frame = make_frame(i)
+        record = FrameRecord(
+            index=i,
+            source_index=i,
+            key=frame.key,
+            time_s=i / 2,
+            is_shot_start=False,
+            image_size=(36, 64),
+            people=(person,) if there else (),
+        )
+        counter.write(frame, record)
+        counter = TrackCounter.of(counter.state_dict())
+    return counter
+
+
+def said(counter: TrackCounter, **stages) -> str | None:
+    return Run(None, types.SimpleNamespace(**stages))._nobody_found(counter)
+
+
+TRIED = {"tried": lambda: "inputs of 416 and 640 px"}
+
+
+def test_a_clip_without_anybody_is_told_with_what_was_tried(make_frame):
+    counter = counted(make_frame, [0] * 3)
+    assert (
+        said(counter, **TRIED) == "nobody found in 3 frames; looked with inputs of 416 and 640 px"
+    )
+    assert said(counter) == "nobody found in 3 frames"
+
+
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        ([1] * 4 + [0] * 7 + [1], "from 2.0 s to 5.0 s"),
+        ([0] * 7 + [1] * 4, "from 0.0 s to 3.0 s"),
+        ([1] + [0] * 9, "from 0.5 s to 4.5 s"),
+        ([1] + [0] * 7 + [1] + [0] * 9 + [1] + [0] * 8, "from 4.5 s to 8.5 s"),
+    ],
+)
+def test_the_longest_stretch_without_anybody_is_told(make_frame, people, told):
+    note = said(counted(make_frame, people), **TRIED)
+    assert note == f"nobody found {told}; looked with inputs of 416 and 640 px"
+
+
+def test_short_stretches_and_other_detectors_say_nothing(make_frame):
+    assert said(counted(make_frame, [1] + [0] * 6 + [1] + [0] * 6), **TRIED) is None
+    assert said(counted(make_frame, [1] + [0] * 9)) is None
