@@ -20,7 +20,14 @@ from humantrack.run.run import Run
 from humantrack.run.settings import choose_device
 from humantrack.run.source import load_boxes
 from humantrack.types import Detections, Frame, Observation, People
-from humantrack.types.stages import BodyModel, Detector, Estimator, Resumable, Tracker
+from humantrack.types.stages import (
+    BodyModel,
+    BridgesRests,
+    Detector,
+    Estimator,
+    Resumable,
+    Tracker,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,7 +113,7 @@ class PHALP:
             device=self.device,
             least_score=self._least_score(),
             boxes=self.given_boxes,
-            may_rest=getattr(self.estimator, "bridges_rests", False),
+            may_rest=isinstance(self.estimator, BridgesRests),
         )
         self.detector = make_detector(self._detector_name(), options)
 
@@ -179,9 +186,11 @@ class PHALP:
         """The same frames with ``is_shot_start`` set, if ``detect_shots`` is on."""
         return iter(video.mark_shots(frames) if self.cfg.detect_shots else frames)
 
-    def get_detections(self, frames: Sequence[Frame]) -> list[Detections]:
-        """Boxes in each frame of a chunk."""
-        return self.detector.detect(frames)
+    def get_detections(self, frames: Sequence[Frame]) -> Sequence[Detections]:
+        """Boxes in each frame of a chunk; a detector that can works them out as they are taken."""
+        ahead = getattr(self.detector, "ahead", self.detector.detect)
+        found: Sequence[Detections] = ahead(frames)
+        return found
 
     def run_additional_models(
         self, frames: Sequence[Frame], detections: Sequence[Detections]
@@ -194,6 +203,8 @@ class PHALP:
     ) -> list[People]:
         """Body and appearance of each detection; small boxes are left out."""
         width, height = self.setting("small_w"), self.setting("small_h")
+        if not width and not height:
+            return self.estimator.estimate(frames, detections)
         kept = [_large_enough(found, width, height) for found in detections]
         picked = [found[keep] for found, keep in zip(detections, kept, strict=True)]
         people = self.estimator.estimate(frames, picked)
@@ -202,8 +213,12 @@ class PHALP:
     def observe(self, frames: Sequence[Frame]) -> list[list[Observation]]:
         """All that the tracker gets to know of a chunk of frames."""
         detections = self.get_detections(frames)
-        extra = self.run_additional_models(frames, detections)
+        # Ours only counts detections, for which all would have to be there at once.
+        late = not self.has_own("run_additional_models")
+        extra = [] if late else self.run_additional_models(frames, detections)
         people = self.get_human_features(frames, detections)
+        if late:
+            extra = self.run_additional_models(frames, detections)
         return [
             observations(frame, found, more)
             for frame, found, more in zip(frames, people, extra, strict=True)

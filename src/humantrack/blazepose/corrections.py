@@ -72,9 +72,7 @@ def _both_sides(left_mm: list[tuple[int, int, int]]) -> FloatArray:
     return out
 
 
-FULL = Corrections(
-    asymmetry_m=np.zeros((33, 3)), shin_m=0.025, upper_arm_m=0.02, forearm_m=0.05
-)
+FULL = Corrections(asymmetry_m=np.zeros((33, 3)), shin_m=0.025, upper_arm_m=0.02, forearm_m=0.05)
 HEAVY = Corrections(
     asymmetry_m=_both_sides(
         [

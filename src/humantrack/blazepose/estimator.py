@@ -208,9 +208,7 @@ class BlazePoseEstimator:
         person.recent = ()
         if not wrong or person.proportions is None or self._shape is None:
             return []
-        xy, world, visibility = (
-            np.stack([_swapped(*r[3:6])[k] for r in wrong]) for k in range(3)
-        )
+        xy, world, visibility = (np.stack([_swapped(*r[3:6])[k] for r in wrong]) for k in range(3))
         seen = Seen(
             xy_px=xy,
             world=world,

@@ -118,7 +118,9 @@ def place(  # noqa: PLR0917
         global_orient=orient.astype(f32),
         body_pose=pose.astype(f32),
         betas=betas.astype(f32),
-        cam_crop=full_to_crop(cam_t, np.asarray(seen.padded_xyxy_px, np.float64), square).astype(f32),
+        cam_crop=full_to_crop(cam_t, np.asarray(seen.padded_xyxy_px, np.float64), square).astype(
+            f32
+        ),
         cam_t=cam_t.astype(f32),
         joints_3d=joints_3d,
         joints_2d=project_to_square(joints_3d, cam_t).astype(f32),

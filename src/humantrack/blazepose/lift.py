@@ -45,9 +45,7 @@ def fit_scale(source: FloatArray, target: FloatArray, weight: FloatArray) -> Flo
     return np.asarray(common / np.where(spread > 1e-12, spread, np.inf))
 
 
-def lift(
-    xy_px: FloatArray, depth: FloatArray, scale: FloatArray
-) -> FloatArray:
+def lift(xy_px: FloatArray, depth: FloatArray, scale: FloatArray) -> FloatArray:
     """Points in space: x and y from the image, z from the world landmarks.
 
     The network's world x and y do not match the picture; under weak perspective the image's do,

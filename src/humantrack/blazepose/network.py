@@ -104,12 +104,16 @@ class LandmarkNetwork:
         if len(at) == 1 or self._threads == 1:
             parts = [self._run(row, self._threads) for row in np.split(inputs, len(at))]
         else:
-            parts = models.side_by_side([partial(self._run, row, 1) for row in np.split(inputs, len(at))])
+            parts = models.side_by_side(
+                [partial(self._run, row, 1) for row in np.split(inputs, len(at))]
+            )
         raw = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return decode(*raw, at=np.asarray(at, np.float64))
 
     def _run(self, one: FloatArray, threads: int | None) -> list[FloatArray]:
-        outputs: list[FloatArray] = models.session(self._model, threads).run(_OUTPUTS, {"input": one})
+        outputs: list[FloatArray] = models.session(self._model, threads).run(
+            _OUTPUTS, {"input": one}
+        )
         return outputs
 
 

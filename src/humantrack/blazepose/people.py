@@ -33,8 +33,9 @@ _ALREADY_THERE = 0.4
 """A box that overlaps somebody's so much, or lies in it by ``_INSIDE``, is no further person."""
 _INSIDE = 0.75
 
-Look = Callable[[Frame], Detections]
-"""A frame -> everybody in it, whatever the detector's schedule."""
+Look = Callable[[Frame, FloatArray | None], Detections]
+"""A frame -> everybody in it, whatever the detector's schedule; (N,4) boxes near which people may
+be, None = anywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,8 @@ def find_people(
         found = search.rested(followed)
         if found is not None or look is None:
             return found if found is not None else search.rest_of(followed), detections
-        detections = look(frame)
+        near = [p.expected_box() for p in memory.people]
+        detections = look(frame, np.array(near).reshape(-1, 4))
     return search.looked(detections, followed, strong), detections
 
 

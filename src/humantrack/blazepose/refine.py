@@ -39,7 +39,7 @@ def _moves() -> FloatArray:
     for row, joint in enumerate(LIMB_JOINTS):
         above = PARENTS[joint]
         while above >= 0:
-            out[row, _TURNED == above] = 1
+            out[row, above == _TURNED] = 1
             above = PARENTS[above]
     return out
 
@@ -108,5 +108,3 @@ def _slopes(joints: FloatArray) -> FloatArray:
     out[..., 1, :, 0], out[..., 1, :, 2] = -arm[..., 2], arm[..., 0]
     out[..., 2, :, 0], out[..., 2, :, 1] = arm[..., 1], -arm[..., 0]
     return out.reshape(*arm.shape[:2], 3, -1)
-
-

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from omegaconf import OmegaConf
 
+from humantrack import models
 from humantrack.config.paths import with_paths
 from humantrack.config.quoting import literal
 from humantrack.config.ranges import check_numbers
@@ -103,6 +104,25 @@ def boxes_options(cfg: Any) -> BoxesOptions | None:
             hint="give a .pkl as video.source with video.base_path, or set video.boxes=FILE",
         )
     return None
+
+
+_LANDMARKS = {"auto": "heavy", "heavy": "heavy", "full": "full"}
+
+
+def landmark_model(cfg: Any) -> str:
+    """File name of the landmark network that ``embedded.landmarks`` means.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    name = str(cfg.embedded.landmarks)
+    if name not in _LANDMARKS:
+        raise ConfigError(
+            "unknown landmark network",
+            where=f"embedded.landmarks={name}",
+            hint="auto, heavy or full",
+        )
+    return {"heavy": models.BLAZEPOSE_HEAVY, "full": models.BLAZEPOSE}[_LANDMARKS[name]]
 
 
 def detector_options(

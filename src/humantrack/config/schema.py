@@ -205,6 +205,10 @@ class CheckpointConfig:
 class EmbeddedConfig:
     """The embedded default (tracker=embedded)."""
 
+    landmarks: str = key(
+        "auto",
+        "The landmark network: heavy (better), full (2.8 times as fast), auto = heavy.",
+    )
     detection_size: str = key(
         "auto",
         "Longer side of the detector's input, a multiple of 32; auto = 416 and 640 side by side, "

@@ -18,15 +18,17 @@ from typing import Any
 from humantrack.atomic import atomic_write, remove_leftovers
 from humantrack.errors import CheckpointError, OutputError, ResultsError
 from humantrack.pipeline.threads import ThreadedSink
-from humantrack.pipeline.window import BackFillWindow, held_state
+from humantrack.pipeline.window import BackFillWindow, held_state, revised_state
 from humantrack.results.encode import encode_value
 from humantrack.results.safe_pickle import loads
-from humantrack.types import Frame, FrameRecord
+from humantrack.types import Frame, FrameRecord, Revised
 
 _log = logging.getLogger(__name__)
 
 _MAGIC = b"humantrack checkpoint 1\n"
 _LEVEL = 1
+
+_Held = tuple[tuple[Frame, FrameRecord], ...]
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -92,12 +94,12 @@ class Checkpoints:
         self._path, self._about, self._progress, self._sinks = path, about, progress, sinks
         self._every_s = every_s
         self._last = time.monotonic()
-        self._now: tuple[Mapping[str, Any], tuple[tuple[Frame, FrameRecord], ...]] | None = None
+        self._now: tuple[Mapping[str, Any], _Held, tuple[Revised, ...]] | None = None
         self._has_warned = False
 
     def between(self, window: BackFillWindow) -> None:
         """Remember where the run stands, and write it down if it is time to."""
-        self._now = self._progress(), window.held
+        self._now = self._progress(), window.held, window.revised
         if time.monotonic() - self._last >= self._every_s:
             self.save()
             self._last = time.monotonic()
@@ -113,7 +115,7 @@ class Checkpoints:
         """
         if self._now is None:
             return False
-        progress, held = self._now
+        progress, held, revised = self._now
         if not held:
             return False
         try:
@@ -124,6 +126,7 @@ class Checkpoints:
                 **self._about,
                 **progress,
                 "held": [held_state(frame, record) for frame, record in held],
+                "revised": [revised_state(one) for one in revised],
                 "sinks": sinks,
             }
             write_checkpoint(self._path, state)

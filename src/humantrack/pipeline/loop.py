@@ -54,6 +54,7 @@ def walk(
         for frame, people in zip(some, found, strict=True):
             with _named("tracking failed", [frame]):
                 update = tracker.update(frame.index, people, is_shot_start=frame.is_shot_start)
+            window.revise(people)
             yield from window.push(frame, update)
     yield from window.flush()
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from humantrack.types import BodyBatch, Frame, JointTrust, Observation, People, RleMask
+from humantrack.types import (
+    BodyBatch,
+    Frame,
+    JointTrust,
+    Observation,
+    People,
+    Revised,
+    Revision,
+    RleMask,
+)
 
 DEPTH_SCALE = 200.0
 """Camera depth in the pose vector is divided by this (PHALP's phalp/utils/utils.py)."""
@@ -25,6 +35,7 @@ def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Obs
             estimator; a person found without a detection gets None.
     """
     poses, locations = pose_vectors(people.bodies), location_vectors(people.bodies)
+    revised = people.revised or ((),) * len(people)
     bodies, seen, appearance = people.bodies, people.detections, people.appearance
     return [
         Observation(
@@ -50,6 +61,8 @@ def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Obs
             gt_id=None if seen.gt_id is None else int(seen.gt_id[i]),
             annotation=None if seen.annotation is None else seen.annotation[i],
             **_trust_of(people.trust, i),
+            row=i,
+            revises=tuple(_revised(one) for one in revised[i]),
             extra=extra[people.source[i]] if people.source[i] >= 0 else None,
         )
         for i in range(len(people))
@@ -65,6 +78,15 @@ def _trust_of(trust: JointTrust | None, i: int) -> dict[str, Any]:
         "joint_error_mm": _single(trust.error_mm[i]),
         "joint_source": np.array(trust.source[i], np.uint8),
     }
+
+
+def _revised(revision: Revision) -> Revised:
+    """A body of an earlier frame under the names of an observation."""
+    bodies = revision.bodies
+    values = {f.name: _single(getattr(bodies, f.name)[0]) for f in fields(bodies)}
+    values["pose_vector"] = pose_vectors(bodies)[0]
+    values["location_vector"] = location_vectors(bodies)[0]
+    return Revised(frame_index=revision.frame_index, row=revision.row, values=values)
 
 
 def pose_vectors(bodies: BodyBatch) -> npt.NDArray[np.float32]:

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from humantrack.errors import CheckpointError
-from humantrack.types import Frame, FrameRecord, FrameUpdate, Observation, TrackedPerson
+from humantrack.types import (
+    Frame,
+    FrameRecord,
+    FrameUpdate,
+    Observation,
+    Revised,
+    TrackedPerson,
+)
 
 
 class BackFillWindow:
@@ -27,11 +34,38 @@ class BackFillWindow:
     def __init__(self, length: int) -> None:
         self._length = max(1, length)
         self._held: deque[tuple[Frame, FrameRecord]] = deque()
+        self._revised: dict[tuple[int, int], Revised] = {}
+        """By frame and row, of frames held: a track may be filled in after it was revised."""
 
     @property
     def held(self) -> tuple[tuple[Frame, FrameRecord], ...]:
         """The frames that are not final yet, oldest first."""
         return tuple(self._held)
+
+    @property
+    def revised(self) -> tuple[Revised, ...]:
+        """What has turned out of people in the frames held."""
+        return tuple(self._revised.values())
+
+    def revise(self, observations: Sequence[Observation]) -> None:
+        """Put right what observations of a later frame say of people in the frames held."""
+        held = {record.index for _, record in self._held}
+        for observation in observations:
+            for revised in observation.revises:
+                if revised.frame_index in held:
+                    self._revised[revised.frame_index, revised.row] = revised
+        if any(observation.revises for observation in observations):
+            self._held = deque(
+                (frame, replace(record, people=tuple(map(self._as_known, record.people))))
+                for frame, record in self._held
+            )
+
+    def _as_known(self, person: TrackedPerson) -> TrackedPerson:
+        seen = person.observation
+        revised = self._revised.get((seen.frame_index, seen.row))
+        if revised is None:
+            return person
+        return replace(person, observation=replace(seen, **dict(revised.values)))
 
     def push(self, frame: Frame, update: FrameUpdate) -> Iterator[tuple[Frame, FrameRecord]]:
         """Take a frame with what the tracker said after it; yield what has become final."""
@@ -48,19 +82,34 @@ class BackFillWindow:
         for entry in update.back_fill:
             self._fill(entry.frame_index, entry.person)
         while len(self._held) > self._length:
-            yield self._held.popleft()
+            yield self._popped()
+
+    def _popped(self) -> tuple[Frame, FrameRecord]:
+        oldest = self._held.popleft()
+        index = oldest[1].index
+        self._revised = {k: r for k, r in self._revised.items() if k[0] > index}
+        return oldest
 
     def _fill(self, frame_index: int, person: TrackedPerson) -> None:
         for i, (frame, record) in enumerate(self._held):
             if record.index == frame_index:
-                self._held[i] = (frame, replace(record, people=(*record.people, person)))
+                self._held[i] = (
+                    frame,
+                    replace(record, people=(*record.people, self._as_known(person))),
+                )
 
-    def restore(self, frames: Sequence[Frame], states: Sequence[Mapping[str, Any]]) -> None:
+    def restore(
+        self,
+        frames: Sequence[Frame],
+        states: Sequence[Mapping[str, Any]],
+        revised: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         """Hold what another window held.
 
         Args:
             frames: decoded again.
             states: a ``held_state`` for each.
+            revised: a ``revised_state`` for each of its ``revised``.
 
         Raises:
             CheckpointError: if a frame is not the one that was held.
@@ -74,11 +123,14 @@ class BackFillWindow:
                     "the video does not show what it did", where=f"frame {frame.source_index}"
                 )
             self._held.append((frame, record))
+        for values in revised:
+            known = Revised(**values)
+            self._revised[known.frame_index, known.row] = known
 
     def flush(self) -> Iterator[tuple[Frame, FrameRecord]]:
         """Yield all that is left, in order."""
         while self._held:
-            yield self._held.popleft()
+            yield self._popped()
 
 
 def held_state(frame: Frame, record: FrameRecord) -> dict[str, Any]:
@@ -92,12 +144,21 @@ def held_state(frame: Frame, record: FrameRecord) -> dict[str, Any]:
             "observation": {
                 f.name: getattr(person.observation, f.name)
                 for f in fields(person.observation)
-                if f.name != "uv"
+                if f.name not in {"uv", "revises"}
             },
         }
         for person in record.people
     ]
     return {**state, "checksum": _checksum(frame)}
+
+
+def revised_state(revised: Revised) -> dict[str, Any]:
+    """As plain values."""
+    return {
+        "frame_index": revised.frame_index,
+        "row": revised.row,
+        "values": dict(revised.values),
+    }
 
 
 def _record(state: Mapping[str, Any]) -> FrameRecord:

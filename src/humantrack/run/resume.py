@@ -145,7 +145,7 @@ class Attempt:
                 video.check_pieces(paths.pieces, state["sinks"]["overlay"])
             window = BackFillWindow(self.options.n_init)
             can_seek = self.can_seek and bool(state["is_clean"])
-            frames = _frames_again(self.source, state["held"], window, self.open_frames, can_seek)
+            frames = _frames_again(self.source, state, window, self.open_frames, can_seek)
             self.stages.reset_stages()
             self.stages.load_state_dict(state["stages"])
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -161,7 +161,7 @@ def is_finished(paths: OutputPaths) -> bool:
 
 def _frames_again(
     source: video.FrameSource,
-    held: list[Mapping[str, Any]],
+    state: Mapping[str, Any],
     window: BackFillWindow,
     open_frames: OpenFrames,
     can_seek: bool,
@@ -170,6 +170,7 @@ def _frames_again(
 
     A seek that leads somewhere else is no reason to give up: then all is decoded from the start.
     """
+    held = state["held"]
     first, place = held[0]["index"], held[0]["source_index"]
     for seek in (True, False) if can_seek else (False,):
         source.begin_again(place if seek else None)
@@ -182,7 +183,7 @@ def _frames_again(
             some = list(itertools.islice(frames, len(held)))
             if len(some) < len(held):
                 raise CheckpointError("the video is shorter than it was")
-            window.restore(some, held)
+            window.restore(some, held, state["revised"])
         except (CheckpointError, EmptySourceError):
             if not seek:
                 raise

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from humantrack.config.options import landmark_model
 from humantrack.detect.registry import least_score, may_use_gpu
 from humantrack.phalp import PHALP, Defaults
+from humantrack.types.stages import BridgesRests
 
 
 class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhuman
@@ -24,8 +26,17 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
 
         self.body = load_mannequin()
         self.estimator = BlazePoseEstimator(
-            self.body, aspect=self.aspect, strong=self._strong_score()
+            self.body,
+            model=landmark_model(self.cfg),
+            aspect=self.aspect,
+            strong=self._strong_score(),
         )
+
+    def setup_detector(self) -> None:
+        """Set the detector, and let the estimator ask it where somebody is lost between looks."""
+        super().setup_detector()
+        if isinstance(self.estimator, BridgesRests):
+            self.estimator.look = getattr(self.detector, "look", None)
 
     def _strong_score(self) -> float:
         """From which on a box is believed where nobody is expected.

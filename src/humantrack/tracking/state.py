@@ -41,4 +41,5 @@ def track_from_dict(state: dict[str, Any]) -> Track:
 
 
 def _plain(item: Observation | Sample | Sighting) -> dict[str, Any]:
-    return {f.name: getattr(item, f.name) for f in fields(item)}
+    # What an observation says of earlier frames has been heeded by then.
+    return {f.name: getattr(item, f.name) for f in fields(item) if f.name != "revises"}

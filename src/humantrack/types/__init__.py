@@ -18,6 +18,7 @@ from humantrack.types.record import (
     FrameRecord,
     FrameUpdate,
     Observation,
+    Revised,
     RleMask,
     TrackedPerson,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "JointTrust",
     "Observation",
     "People",
+    "Revised",
     "Revision",
     "RleMask",
     "SourceInfo",

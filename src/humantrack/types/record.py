@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -91,6 +92,12 @@ class Observation:
     joint_source: IntArray | None = None
     """(45,) uint8"""
 
+    row: int = -1
+    """Place among the people of its frame, before the tracker; -1: unknown. Not in results."""
+
+    revises: tuple[Revised, ...] = ()
+    """What is now known better of this person in earlier frames. Not in results."""
+
     extra: Any = None
     """What ``run_additional_models`` said of this detection."""
 
@@ -118,6 +125,18 @@ class Observation:
         ):
             if getattr(self, name) is not None:
                 check_shape("Observation", name, getattr(self, name), shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revised:
+    """New values for a person of an earlier frame."""
+
+    frame_index: int
+    row: int
+    """``Observation.row`` of the person there."""
+
+    values: Mapping[str, FloatArray]
+    """By the names of an ``Observation``'s fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

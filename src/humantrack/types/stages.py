@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,6 +41,18 @@ class Estimator(Protocol):
 
     def reset(self) -> None:
         """Forget all earlier frames."""
+
+
+@runtime_checkable
+class BridgesRests(Protocol):
+    """An estimator that finds people again by itself in frames in which the detector rested.
+
+    Those are frames whose detections have ``looked`` = False.
+    """
+
+    look: Callable[[Frame, FloatArray | None], Detections] | None
+    """Given by whoever builds the stages: everybody in a frame, where (N,4) boxes say that people
+    may be or, with None, anywhere. Asked where somebody is lost; it depends on nothing else."""
 
 
 @runtime_checkable
