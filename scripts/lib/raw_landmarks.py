@@ -24,9 +24,9 @@ def recorded() -> Iterator[dict[int, np.ndarray]]:
         return
 
     def recording(network, frame, *arguments, **named):  # type: ignore[no-untyped-def]
-        sightings = real(network, frame, *arguments, **named)
+        sightings, detections = real(network, frame, *arguments, **named)
         found[frame.index] = np.array(sightings.landmarks.xy_px, float)
-        return sightings
+        return sightings, detections
 
     with mock.patch.object(estimator, "find_people", recording):
         yield found
