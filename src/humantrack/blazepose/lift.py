@@ -24,14 +24,6 @@ _ANKLES_HIGH = 0.05
 with ground truth, as the middle between what drawn people (hips 0.01, shoulders 0.055) and
 triangulated real ones (0.07, 0.01) say: their joints are not defined alike."""
 
-_LEAST_WEIGHT = 0.05
-
-
-def weights(visibility: FloatArray) -> FloatArray:
-    """(N,12,1) weights of the 12 limb landmarks in fits, summing to 1 per person."""
-    w = np.clip(visibility[:, LIMBS], _LEAST_WEIGHT, 1)[..., None]
-    return np.asarray(w / w.sum(axis=1, keepdims=True))
-
 
 def fit_scale(source: FloatArray, target: FloatArray, weight: FloatArray) -> FloatArray:
     """Least squares a in ``target`` = a ``source`` + b over points (N,K,2), weights (N,K,1).
