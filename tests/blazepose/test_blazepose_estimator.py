@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from humantrack import models
 from humantrack.blazepose import BlazePoseEstimator
 from humantrack.blazepose.people import HELD_SCORE
 from humantrack.geometry.boxes import area, iou
@@ -15,9 +16,14 @@ from humantrack.types import Detections, People
 from humantrack.types.stages import Estimator
 
 
+def make(body, **options) -> BlazePoseEstimator:
+    """With the faster network."""
+    return BlazePoseEstimator(body, **{"model": models.BLAZEPOSE, **options})
+
+
 @pytest.fixture
 def estimator(mannequin) -> BlazePoseEstimator:
-    return BlazePoseEstimator(mannequin)
+    return make(mannequin)
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +110,15 @@ def test_silhouettes_lie_in_their_boxes_and_cover_bodies(estimator, demo_frames,
 
 
 def test_silhouettes_can_be_left_out(mannequin, demo_frames, demo_boxes):
-    lean = BlazePoseEstimator(mannequin, masks=False)
+    lean = make(mannequin, masks=False)
     (people,) = lean.estimate(demo_frames[:1], demo_boxes[:1])
     assert people.detections.mask is None
 
 
 @pytest.mark.parametrize("chunk", [1, 7])
 def test_the_chunk_changes_nothing(mannequin, demo_frames, demo_boxes, chunk):
-    together = BlazePoseEstimator(mannequin).estimate(demo_frames, demo_boxes)
-    other = BlazePoseEstimator(mannequin)
+    together = make(mannequin).estimate(demo_frames, demo_boxes)
+    other = make(mannequin)
     parts = [
         people
         for i in range(0, len(demo_frames), chunk)
@@ -137,7 +143,7 @@ def test_smoothing_makes_still_landmarks_calmer(mannequin, demo_frames, demo_box
     """Second differences of the joints, with and without."""
     jitter = []
     for smooth in (True, False):
-        estimator = BlazePoseEstimator(mannequin, smooth=smooth)
+        estimator = make(mannequin, smooth=smooth)
         people = estimator.estimate(demo_frames[:8], demo_boxes[:8])
         joints = np.array([p.bodies.joints_3d[p.detections.xyxy_px[:, 0].argmax()] for p in people])
         jitter.append(np.abs(np.diff(joints, n=2, axis=0)).mean())

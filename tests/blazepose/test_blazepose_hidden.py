@@ -1,4 +1,4 @@
-"""Limbs that nobody sees, and left and right mixed up."""
+"""Limbs that nobody sees, and the landmarks' other side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from humantrack.blazepose.hidden import inside, straighten_hidden
 from humantrack.blazepose.inverse_kinematics import LIMB_END, LIMB_MIDDLE, LIMB_ROOT
-from humantrack.blazepose.turn_guard import HOLD, MIRROR, TurnGuard
+from humantrack.blazepose.mirror import MIRROR
 from humantrack.geometry.rotations import unit
 
 GOLDEN = Path(__file__).parents[1] / "data" / "embedded_golden.npz"
@@ -79,38 +79,7 @@ def test_bones_move_steadily_with_visibility(points: np.ndarray) -> None:
     np.testing.assert_allclose(steps[-1], bones(points)[1], atol=1e-9)
 
 
-def world(yaw_deg: float) -> np.ndarray:
-    points = np.zeros((33, 3))
-    side = np.array([np.cos(np.deg2rad(yaw_deg)), 0, np.sin(np.deg2rad(yaw_deg))])
-    points[[11, 23]], points[[12, 24]] = 0.15 * side, -0.15 * side
-    return points
-
-
 def test_mirror_swaps_left_and_right_and_returns() -> None:
     mirror = np.array(MIRROR)
     np.testing.assert_array_equal(mirror[mirror], np.arange(33))
     np.testing.assert_array_equal(mirror[[0, 2, 11, 24, 31]], [0, 5, 12, 23, 32])
-
-
-def test_walking_round_is_never_taken_for_a_mix_up() -> None:
-    guard = TurnGuard()
-    assert not any(guard(world(yaw)) for yaw in range(0, 720, 80))
-
-
-def test_a_moment_of_mixing_up_is_swapped() -> None:
-    guard = TurnGuard()
-    swapped = [guard(world(yaw)) for yaw in (10, 12, 190, 195, 14, 16)]
-    assert swapped == [False, False, True, True, False, False]
-
-
-def test_a_lasting_turn_is_believed() -> None:
-    guard = TurnGuard()
-    guard(world(0))
-    assert [guard(world(180)) for _ in range(HOLD + 3)] == [True] * HOLD + [False] * 3
-
-
-def test_points_without_extent_are_no_turn() -> None:
-    guard = TurnGuard()
-    assert not guard(np.zeros((33, 3)))
-    assert not guard(world(0))
-    assert not guard(np.zeros((33, 3)))

@@ -15,7 +15,7 @@ from humantrack.blazepose.network import LandmarkNetwork, Landmarks, nobody
 from humantrack.blazepose.regions import CROP_PX, Cropper
 from humantrack.geometry.boxes import iou
 from humantrack.types import JointSource
-from humantrack.types.arrays import FloatArray, IntArray
+from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
 PERSON = 0.5
 """Lowest flag of a person; MediaPipe's threshold."""
@@ -146,8 +146,8 @@ class Looker:
         quality = self._quality(everything)
         pick = np.arange(len(found))
         for k, row in enumerate(rows):
-            options = [row, *(len(found) + t * len(rows) + k for t in range(3))]
-            pick[row] = max(options, key=lambda i: quality[i])
+            options = np.array([row, *(len(found) + t * len(rows) + k for t in range(3))])
+            pick[row] = options[quality[options].argmax()]
         return everything[pick]
 
     def distinct(self, found: Candidates, score: FloatArray) -> tuple[Candidates, IntArray]:
@@ -209,9 +209,10 @@ class Looker:
         landmarks = self._network.on_crops(crops, at)
         return Candidates(landmarks=landmarks, box=one.box, guess=one.guess)
 
-    def credible(self, found: Candidates) -> FloatArray:
-        """(N,) bool: a person, in his own box."""
-        return (found.landmarks.flag > PERSON) & (self.agreement(found) > AGREES)
+    def credible(self, found: Candidates) -> BoolArray:
+        """(N,) a person, in his own box."""
+        is_person = found.landmarks.flag > PERSON
+        return np.asarray(is_person & (self.agreement(found) > AGREES))
 
     def agreement(self, found: Candidates) -> FloatArray:
         """(N,) IoU of each body with its box."""

@@ -31,7 +31,7 @@ from humantrack.types import (
     People,
     Revision,
 )
-from humantrack.types.arrays import FloatArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 _OLD_SHARE = 0.3
 """Share of the old side and angle in a new region: world landmarks jump with the region's size."""
@@ -113,11 +113,9 @@ class BlazePoseEstimator:
         betas = self._shapes(seen, found, people)
         bodies = fit_bodies(seen, betas, self._body)
         revised = self._revise(frame, seen, mixed_up, people)
-        if used is not detections:  # rows of what was looked for in between are nobody else's
-            found_source = np.full(len(found.source), -1)
-        else:
-            found_source = found.source
-        return self._package(frame, used, found, found_source, bodies, seen, revised)
+        # Rows of what was looked for in between say nothing of the detections handed in.
+        source = found.source if used is detections else np.full(len(found.source), -1)
+        return self._package(frame, used, found, source, bodies, seen, revised)
 
     def _remember(self, found: Sightings, frame: Frame) -> list[Remembered]:
         """Renew the memory; gives the remembered person behind each sighting."""
@@ -228,7 +226,7 @@ class BlazePoseEstimator:
         frame: Frame,
         detections: Detections,
         found: Sightings,
-        source: Any,
+        source: IntArray,
         bodies: BodyBatch,
         seen: Seen,
         revised: tuple[tuple[Revision, ...], ...],

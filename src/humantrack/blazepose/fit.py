@@ -51,7 +51,7 @@ class Seen:
     def least_scale(self) -> FloatArray:
         """(N,) px per metre: nobody is so small that his box would be larger than a giant."""
         boxes = np.asarray(self.padded_xyxy_px, np.float64)
-        return np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1.0) / _TALLEST_M
+        return np.asarray(np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1.0) / _TALLEST_M)
 
     def spans(self) -> Spans:
         """How long the bones look."""

@@ -34,7 +34,8 @@ _LEFT = {
     29: (0.065, 0.985, 0.03),
     31: (0.075, 0.995, -0.09),
 }
-"""Of somebody who stands and faces the viewer, in heights: to his left, down from the crown, away."""
+"""Of somebody who stands and faces the viewer, in heights: to his left, down from the crown, and
+away."""
 
 
 def _standing() -> FloatArray:

@@ -16,20 +16,13 @@ LIMBS = (*SHOULDERS, *LIMB_MIDDLE[:2], *LIMB_END[:2], *HIPS, *LIMB_MIDDLE[2:], *
 """The 12 landmarks that are also joints of the body."""
 
 _HIPS_LOW, _SHOULDERS_HIGH = 0.045, 0.02
-"""BlazePose's hips lie lower, and its shoulders higher, than the joints by this share of the trunk."""
+"""BlazePose's hips lie lower, and its shoulders higher, than the joints by this share of the
+trunk."""
 
 _ANKLES_HIGH = 0.05
 """Its ankles lie higher than the joints by this share of the shin. All three measured in pictures
 with ground truth, as the middle between what drawn people (hips 0.01, shoulders 0.055) and
 triangulated real ones (0.07, 0.01) say: their joints are not defined alike."""
-
-_LEAST_WEIGHT = 0.05
-
-
-def weights(visibility: FloatArray) -> FloatArray:
-    """(N,12,1) weights of the 12 limb landmarks in fits, summing to 1 per person."""
-    w = np.clip(visibility[:, LIMBS], _LEAST_WEIGHT, 1)[..., None]
-    return np.asarray(w / w.sum(axis=1, keepdims=True))
 
 
 def fit_scale(source: FloatArray, target: FloatArray, weight: FloatArray) -> FloatArray:
@@ -65,7 +58,7 @@ def lift(xy_px: FloatArray, depth: FloatArray, scale: FloatArray) -> FloatArray:
 
 
 def at_joints(points: FloatArray) -> FloatArray:
-    """Landmarks (N,33,k), in space or the image, with those of limbs where the body's joints are."""
+    """Landmarks (N,33,k), in space or the image, with the limbs' where the body's joints are."""
     trunk = points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1)
     shins = points[:, LIMB_END[2:]] - points[:, LIMB_MIDDLE[2:]]
     out = points.copy()

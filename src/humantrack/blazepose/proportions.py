@@ -90,21 +90,21 @@ def picture_scale(seen: Spans, lengths: FloatArray, least: FloatArray) -> FloatA
     flat = _flat(seen, lengths)
     weight = np.maximum(seen.weight, 0.05) * _SCALED * flat / lengths[:, BONE_OF_SPAN] ** 2
     top = (weight * seen.length_px**2).sum(axis=1)
-    return np.maximum(np.sqrt(top / (weight * flat).sum(axis=1)), least)
+    return np.asarray(np.maximum(np.sqrt(top / (weight * flat).sum(axis=1)), least))
 
 
 def _flat(seen: Spans, lengths: FloatArray) -> FloatArray:
     """(N,11) squared metres of each bone in the picture's plane."""
     squared = lengths[:, BONE_OF_SPAN] ** 2
-    return np.maximum(squared - seen.depth_m**2, _STEEPEST * squared)
+    return np.asarray(np.maximum(squared - seen.depth_m**2, _STEEPEST * squared))
 
 
 class Proportions:
     """One person's bone lengths: a weighted mean over the frames seen, drawn to the mean adult.
 
     A bone counts the more, the better it is seen and the more it lies in the picture's plane, where
-    its length hardly depends on the network's depth. The sum of thigh, shin and trunk stays the mean
-    adult's.
+    its length hardly depends on the network's depth. The sum of thigh, shin and trunk stays that of
+    the mean adult.
 
     Args:
         mean: (7,) the mean adult's lengths in metres.

@@ -8,8 +8,8 @@ about-turn is the network changing its mind. Whether it was right before or is n
 * a person who is seen to turn by more than a right angle within ``_TURN_S`` may have turned.
 
 The belief is a log-odds per person. It flips where the network's line from right to left flips, and
-drifts back to "the network is right" by ``_DRIFT`` a second: a track that has been seen the right way
-round for long is held against the network for some two seconds, a young one for less.
+drifts back to "the network is right" by ``_DRIFT`` a second: a track that has been seen the right
+way round for long is held against the network for some two seconds, a young one for less.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ class BackFillWindow:
         revised = self._revised.get((seen.frame_index, seen.row))
         if revised is None:
             return person
-        return replace(person, observation=replace(seen, **dict(revised.values)))
+        values: dict[str, Any] = dict(revised.values)
+        return replace(person, observation=replace(seen, **values))
 
     def push(self, frame: Frame, update: FrameUpdate) -> Iterator[tuple[Frame, FrameRecord]]:
         """Take a frame with what the tracker said after it; yield what has become final."""

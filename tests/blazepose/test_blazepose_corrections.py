@@ -1,0 +1,85 @@
+"""What is taken away from the networks' metric output, on both sides of the body alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from humantrack import models
+from humantrack.blazepose.corrections import FULL, HEAVY
+from humantrack.blazepose.mirror import MIRROR
+from humantrack.blazepose.network import LandmarkNetwork
+
+BOTH = pytest.mark.parametrize("corrections", [FULL, HEAVY], ids=["full", "heavy"])
+POINTS = arrays(np.float64, (2, 33, 3), elements=st.floats(-1, 1, width=16))
+
+
+def mirrored(world: np.ndarray) -> np.ndarray:
+    """The same people in a mirror image: x changes sign, and left becomes right."""
+    return world[:, MIRROR] * [-1, 1, 1]
+
+
+def facing_sideways(left_z: float) -> np.ndarray:
+    """(1,33,3) somebody whose left side lies ``left_z`` metres further away than the middle."""
+    points = np.zeros((1, 33, 3))
+    points[0, [11, 23], 2], points[0, [12, 24], 2] = left_z, -left_z
+    return points
+
+
+@BOTH
+def test_an_asymmetry_is_its_own_opposite_in_the_mirror(corrections):
+    off = corrections.asymmetry_m[None]
+    np.testing.assert_allclose(mirrored(off)[:, 1:], -off[:, 1:], atol=1e-12)
+    assert mirrored(off)[0, 0, 0] == -off[0, 0, 0]
+    assert np.abs(off).max() < 0.1
+
+
+@BOTH
+@given(world=POINTS)
+def test_without_asymmetry_a_mirror_image_is_corrected_alike(corrections, world):
+    """The network's words on a mirror image: mirrored, with the same asymmetry on top."""
+    off = corrections.asymmetry_m
+    said, said_of_mirror = world + off, mirrored(world) + off
+    np.testing.assert_allclose(corrections(said_of_mirror), mirrored(corrections(said)), atol=1e-9)
+
+
+@BOTH
+def test_from_the_front_only_depths_of_elbows_hands_and_feet_change(corrections):
+    world = np.zeros((1, 33, 3))
+    world[0, [11, 23], 0], world[0, [12, 24], 0] = 0.15, -0.15
+    change = (corrections(world + corrections.asymmetry_m) - world)[0]
+    np.testing.assert_allclose(change[:, :2], 0, atol=1e-12)
+    arms, feet = [*range(13, 23)], [*range(27, 33)]
+    np.testing.assert_allclose(change[arms, 2], corrections.upper_arm_m, atol=1e-12)
+    np.testing.assert_allclose(change[feet, 2], -corrections.shin_m, atol=1e-12)
+    rest = [i for i in range(33) if i not in {*arms, *feet}]
+    np.testing.assert_allclose(change[rest], 0, atol=1e-12)
+
+
+@BOTH
+@pytest.mark.parametrize("left_z", [0.15, -0.15])
+def test_from_the_side_the_wrists_move_apart(corrections, left_z):
+    world = facing_sideways(left_z)
+    change = (corrections(world + corrections.asymmetry_m) - world)[0, :, 2]
+    sign = np.sign(left_z)
+    for left, right in ((15, 16), (17, 18), (19, 20), (21, 22)):
+        assert change[left] - change[right] == pytest.approx(2 * sign * corrections.forearm_m)
+    assert change[13] == change[14]
+
+
+@BOTH
+def test_what_is_given_stays_as_it_was(corrections):
+    world = np.random.default_rng(0).normal(size=(3, 33, 3))
+    before = world.copy()
+    together = corrections(world)
+    np.testing.assert_array_equal(world, before)
+    np.testing.assert_array_equal(together[1:2], corrections(world[1:2]))
+    assert corrections(world[:0]).shape == (0, 33, 3)
+
+
+def test_each_network_has_its_own():
+    assert LandmarkNetwork(model=models.BLAZEPOSE).corrections is FULL
+    assert LandmarkNetwork(model=models.BLAZEPOSE_HEAVY).corrections is HEAVY
