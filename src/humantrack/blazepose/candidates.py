@@ -31,6 +31,12 @@ _SAME_SPREAD = 0.05  # of the region's side
 _WIDE = 1.1  # a box so much wider than high may be of somebody who lies
 _MASK_MARGIN_PX = 5
 
+_SAME_BOX = 0.6
+"""Boxes that overlap more than this do not show two people of whom one was overlooked."""
+
+_CLEARLY, _ALONE = 0.7, 0.6
+"""Lowest flag, and share of the silhouette outside the other's, of a person beside another."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
@@ -167,11 +173,10 @@ class Looker:
             if credible[i]:
                 rival = self._rival(one, kept)
                 if rival is not None:
-                    again = self._masked(one, rival)
-                    one_or_none = again if self._rival(again, kept, _OTHER) is None else None
-                    if one_or_none is None or not self.credible(one_or_none)[0]:
+                    again = self._beside(one, rival)
+                    if again is None or self._rival(again, kept, _OTHER) is not None:
                         continue
-                    one = one_or_none
+                    one = again
                 kept[int(i)] = one
         rows = sorted(kept)
         lost = np.setdiff1d(np.arange(len(found)), rows)
@@ -187,8 +192,14 @@ class Looker:
                 return other
         return None
 
-    def _masked(self, one: Candidates, other: Candidates) -> Candidates:
-        """One person's box looked at without the pixels of another's silhouette."""
+    def _beside(self, one: Candidates, other: Candidates) -> Candidates | None:
+        """Who is in one person's box besides another whose body was found there; None: nobody.
+
+        The box is looked at without the pixels of the other's silhouette. Whoever is found must
+        show by himself: a body guessed behind the one masked out is not a second person.
+        """
+        if iou(one.box, other.box)[0, 0] > _SAME_BOX:
+            return None
         at = regions.from_boxes(one.box)
         crops = self._cropper.crops(at).copy()
         to_image = np.vstack([regions.matrices(at)[0], [0, 0, 1]])
@@ -204,10 +215,14 @@ class Looker:
         kernel = np.ones((_MASK_MARGIN_PX, _MASK_MARGIN_PX), np.uint8)
         hidden = cv2.dilate((logits > 0).astype(np.uint8), kernel) > 0
         if not hidden.any() or hidden.all():
-            return one
+            return None
         crops[0][hidden] = np.median(crops[0][~hidden], axis=0)
-        landmarks = self._network.on_crops(crops, at)
-        return Candidates(landmarks=landmarks, box=one.box, guess=one.guess)
+        found = self._network.on_crops(crops, at)
+        again = Candidates(landmarks=found, box=one.box, guess=one.guess)
+        body = found.segmentation[0] > 0
+        alone = (body & ~hidden).sum() / max(int(body.sum()), 1)
+        is_somebody = found.flag[0] > _CLEARLY and alone > _ALONE and self.credible(again)[0]
+        return again if is_somebody else None
 
     def credible(self, found: Candidates) -> BoolArray:
         """(N,) a person, in his own box."""
