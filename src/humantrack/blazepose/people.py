@@ -30,8 +30,9 @@ _HELD_FLAG = 0.7
 _HELD_DISTANCE = 0.5
 _SAME_HELD = 0.35
 _ALREADY_THERE = 0.4
-"""A box that overlaps somebody's so much, or lies in it by ``_INSIDE``, is no further person."""
-_INSIDE = 0.75
+"""A box that overlaps somebody's so much, or of which one lies in the other by ``_INSIDE``, is no
+further person."""
+_INSIDE = 0.6
 
 Look = Callable[[Frame, FloatArray | None], Detections]
 """A frame -> everybody in it, whatever the detector's schedule; (N,4) boxes near which people may
@@ -207,7 +208,8 @@ class _Search:
             return False
         low = np.maximum(box[:2], others[:, :2])
         high = np.minimum(box[2:], others[:, 2:])
-        common = np.prod(np.maximum(high - low, 0), axis=1) / max(area(box[None])[0], 1e-9)
+        smaller = np.maximum(np.minimum(area(box[None])[0], area(others)), 1e-9)
+        common = np.prod(np.maximum(high - low, 0), axis=1) / smaller
         return bool(np.any((iou(box[None], others)[0] > _ALREADY_THERE) | (common > _INSIDE)))
 
     def _held(
