@@ -21,6 +21,18 @@ _SPANS = (
 )
 """Ends of the 11 measured bones among the 12 limb landmarks (the middle where there are two)."""
 
+
+def _across() -> FloatArray:
+    """(11,12) limb landmarks -> from one end of each bone to the other."""
+    out = np.zeros((len(_SPANS), len(LIMBS)))
+    for row, (start, end) in enumerate(_SPANS):
+        out[row, list(end)] += 1 / len(end)
+        out[row, list(start)] -= 1 / len(start)
+    return out
+
+
+_ACROSS = _across()
+
 BONE_OF_SPAN = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6])
 _TALL = [BONES.index(name) for name in ("thigh", "shin", "trunk")]
 """Bones whose sum is kept: one camera cannot tell a tall person from one nearby."""
@@ -66,14 +78,10 @@ def spans(xy_px: FloatArray, depth: FloatArray, visibility: FloatArray) -> Spans
         visibility: (N,33) 0..1.
     """
     xy, z, seen = (a[:, LIMBS] for a in (xy_px, depth, visibility))
-    length, away, weight = [], [], []
-    for start, end in _SPANS:
-        across = xy[:, end].mean(axis=1) - xy[:, start].mean(axis=1)
-        length.append(np.linalg.norm(across, axis=-1))
-        away.append(z[:, end].mean(axis=1) - z[:, start].mean(axis=1))
-        weight.append(seen[:, start + end].min(axis=1))
     return Spans(
-        length_px=np.stack(length, 1), depth_m=np.stack(away, 1), weight=np.stack(weight, 1)
+        length_px=np.linalg.norm(_ACROSS @ xy, axis=-1),
+        depth_m=z @ _ACROSS.T,
+        weight=np.where(_ACROSS != 0, seen[:, None], np.inf).min(axis=-1),
     )
 
 
