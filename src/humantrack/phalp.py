@@ -12,6 +12,7 @@ import numpy as np
 from humantrack import video
 from humantrack.config.options import box_aspect, boxes_options, detector_options, run_options
 from humantrack.config.ranges import check_numbers
+from humantrack.config.schema import PHALPConfig
 from humantrack.detect.registry import first_available, least_score, make_detector
 from humantrack.pipeline.observe import observations
 from humantrack.pipeline.progress import StartProgress
@@ -133,6 +134,7 @@ class PHALP:
         keys = self.cfg.phalp
         self.tracker = PhalpTracker(
             AssociationOptions(
+                kind="boxes" if self._by_boxes() else "phalp",
                 predict=self.setting("predict"),
                 distance_type=keys.distance_type,
                 pose_distance=keys.pose_distance,
@@ -150,6 +152,13 @@ class PHALP:
             reference_quirks=keys.reference_quirks,
             **self.tracker_options(),
         )
+
+    def _by_boxes(self) -> bool:
+        """Colours alone tell few people apart, unless the user asks for PHALP's costs."""
+        keys, usual = self.cfg.phalp, PHALPConfig()
+        names = ("predict", "distance_type", "pose_distance", "hungarian_th", "past_lookback")
+        asked = any(keys[name] != getattr(usual, name) for name in names)
+        return self.appearance == "colour" and not asked and not keys.reference_quirks
 
     def tracker_options(self) -> dict[str, Any]:
         """Further arguments of the tracker, such as the texture encoder."""

@@ -17,7 +17,7 @@ from humantrack.blazepose.proportions import (
 from humantrack.body import load_mannequin
 from humantrack.body.shape import BONE_LENGTHS, bone_lengths
 
-MEAN = bone_lengths(load_mannequin().rest_joints())[0]
+MEAN = bone_lengths(load_mannequin().rest_joints())
 TALL = [BONES.index(name) for name in ("thigh", "shin", "trunk")]
 LEAST = np.array([1.0])
 

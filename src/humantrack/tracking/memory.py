@@ -24,6 +24,9 @@ class AppearanceMemory:
     by_colour: bool = False
     """Codes are colour signatures."""
 
+    rate: float = RATE
+    """Share of new colours in a memory of colours."""
+
     def first(self, observation: Observation) -> Sample:
         """See ``Memory``."""
         return self._sample(observation, observation.code, self._uv(observation))
@@ -33,7 +36,7 @@ class AppearanceMemory:
         confidence = score(observation)
         code = observation.code
         if self.by_colour:
-            rate = RATE if confidence >= LEAST_SCORE else 0.0
+            rate = self.rate if confidence >= LEAST_SCORE else 0.0
             code = blend_colours(old.code, code, rate=rate)
         uv = self._uv(observation)
         if uv is not None and old.uv is not None:

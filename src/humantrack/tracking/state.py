@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from humantrack.tracking.box_motion import BoxMotion
 from humantrack.tracking.cost import Sample
 from humantrack.tracking.track import Sighting, Track, TrackState
 from humantrack.types import Observation
@@ -22,6 +23,7 @@ def track_to_dict(track: Track) -> dict[str, Any]:
         "recent": [_plain(o) for o in track.recent],
         "history": [_plain(s) for s in track.history],
         "samples": [_plain(s) for s in track.samples],
+        "motion": None if track.motion is None else _plain(track.motion),
     }
 
 
@@ -37,9 +39,10 @@ def track_from_dict(state: dict[str, Any]) -> Track:
         recent=[Observation(**o) for o in state["recent"]],
         history=[Sighting(**s) for s in state["history"]],
         samples=[Sample(**s) for s in state["samples"]],
+        motion=None if state["motion"] is None else BoxMotion(**state["motion"]),
     )
 
 
-def _plain(item: Observation | Sample | Sighting) -> dict[str, Any]:
+def _plain(item: Observation | Sample | Sighting | BoxMotion) -> dict[str, Any]:
     # What an observation says of earlier frames has been heeded by then.
     return {f.name: getattr(item, f.name) for f in fields(item) if f.name != "revises"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
+from humantrack.tracking.box_motion import BoxMotion
 from humantrack.tracking.cost import Sample
 from humantrack.types import Observation
 from humantrack.types.arrays import FloatArray
@@ -68,6 +69,9 @@ class Track:
 
     recent: list[Observation] = field(default_factory=list)
     """The first detections, until there are enough to confirm; for the back-fill."""
+
+    motion: BoxMotion | None = None
+    """Of the box, where tracks are associated by it."""
 
     @staticmethod
     def born(

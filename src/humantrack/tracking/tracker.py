@@ -1,8 +1,9 @@
-"""PHALP's tracker: gives every person of a video an identity, one frame at a time.
+"""The tracker: gives every person of a video an identity, one frame at a time.
 
-Per frame: every track, tentative ones too, is compared with every detection by location, pose and
-appearance (``cost``), as it was expected to look in this frame; the cheapest assignment wins
-(``assignment``). A matched track takes the detection in; an unmatched tentative track ends at
+Per frame, as in PHALP: every track, tentative ones too, is compared with every detection by
+location, pose and appearance (``cost``), as it was expected to look in this frame; the cheapest
+assignment wins (``assignment``). Or tracks are associated by boxes and colours in several stages
+(``box_association``), where PHALP's cues are too weak. A matched track takes the detection in; an unmatched tentative track ends at
 once, an unmatched confirmed one after ``max_age`` frames; an unmatched detection starts a track.
 Then each track's next location and pose are forecast (``location``, ``pose``).
 
@@ -13,13 +14,15 @@ it ends, also while nobody is seen. The frames before are filled in afterwards (
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from humantrack.errors import ConfigError, StageError
 from humantrack.tracking.assignment import assign
+from humantrack.tracking.box_association import associate, crowded, newcomers
+from humantrack.tracking.box_motion import BoxMotion
 from humantrack.tracking.colour import colour_component
 from humantrack.tracking.cost import AssociationCost, SampleBatch, code_distances
 from humantrack.tracking.fields import Location
@@ -33,7 +36,7 @@ from humantrack.tracking.track import Track, TrackState, stacked_samples
 from humantrack.types import BackFill, FrameUpdate, Observation, TrackedPerson
 from humantrack.types.arrays import FloatArray, IntArray
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 _ASSOCIATION, _LIFE, _APPEARANCE = AssociationOptions(), LifeOptions(), AppearanceOptions()
 
@@ -72,7 +75,7 @@ class PhalpTracker:
         reference_quirks: behave exactly like the genuine program, defects included.
 
     Raises:
-        ConfigError: for T without an embedder.
+        ConfigError: for T without an embedder, or association by boxes without colours.
     """
 
     def __init__(
@@ -86,6 +89,9 @@ class PhalpTracker:
         reference_quirks: bool = False,
     ) -> None:
         by_colour = appearance.kind == "colour"
+        self._by_boxes = association.kind == "boxes"
+        if self._by_boxes and not by_colour:
+            raise ConfigError("association by boxes needs colour signatures", where=appearance.kind)
         self._cost = AssociationCost(
             predict=association.predict,
             distance_type=association.distance_type,
@@ -133,10 +139,11 @@ class PhalpTracker:
         cost, matches = self._match(observations, is_shot_start)
         before = self._tracks
         back_fill: list[BackFill] = []
+        memories = self._memories(observations)
         for row, column in matches:
             confirms = before[row].extend(
                 observations[column],
-                self._memory,
+                memories[column],
                 n_init=self._life.n_init,
                 is_certain=_has_annotation(observations[column]),
                 is_shot_start=is_shot_start,
@@ -144,11 +151,13 @@ class PhalpTracker:
             back_fill += self._back_fill(before[row], confirms)
         for row in set(range(len(before))) - {row for row, _ in matches}:
             before[row].miss(self._life.max_age_track)
-        taken = {column for _, column in matches}
-        born = self._births([o for i, o in enumerate(observations) if i not in taken])
+        starts = self._starts(observations, [column for _, column in matches])
+        born = self._births([observations[i] for i in starts])
         alive = [t for t in before if t.state is not TrackState.GONE]
         self._forecast(alive, frame_index)
         self._tracks = [*alive, *born]
+        if self._by_boxes:
+            _follow_boxes(self._tracks, is_shot_start=is_shot_start)
         if self._tracks and self._quirks:
             self._peopled_frames = [*self._peopled_frames, frame_index][-self._life.n_init :]
         self._association = Association(
@@ -170,6 +179,10 @@ class PhalpTracker:
     ) -> tuple[FloatArray | None, tuple[tuple[int, int], ...]]:
         if not self._tracks or not observations:
             return None, ()
+        if self._by_boxes:
+            return associate(
+                self._tracks, observations, strong=self._life.low_th_c, is_shot_start=is_shot_start
+            )
         samples, starts = stacked_samples(self._tracks)
         cost = self._cost(
             SampleBatch.stack(samples),
@@ -181,11 +194,23 @@ class PhalpTracker:
         found = assign(np.minimum.reduceat(cost, starts, axis=0), self._options.hungarian_th)
         return found.cost, found.matches
 
+    def _memories(self, observations: Sequence[Observation]) -> list[AppearanceMemory]:
+        """What blends each detection's looks: not those of somebody else in front."""
+        if not self._by_boxes or not observations:
+            return [self._memory] * len(observations)
+        frozen = replace(self._memory, rate=0.0)
+        return [frozen if mixed else self._memory for mixed in crowded(observations)]
+
+    def _starts(self, observations: Sequence[Observation], taken: list[int]) -> list[int]:
+        """Detections that start a track."""
+        enough = [score(o) >= self._life.low_th_c for o in observations]
+        if self._by_boxes:
+            return newcomers(observations, taken, enough.__getitem__)
+        return [i for i, may in enumerate(enough) if may and i not in set(taken)]
+
     def _births(self, observations: Sequence[Observation]) -> list[Track]:
         born = []
         for observation in observations:
-            if score(observation) < self._life.low_th_c:
-                continue
             at_once = self._life.n_init == 1 and not self._quirks
             track = Track.born(
                 self._next_id,
@@ -270,6 +295,18 @@ class PhalpTracker:
         self._next_id = state["next_id"]
         self._peopled_frames = list(state["peopled_frames"])
         self._tracks = [track_from_dict(t) for t in state["tracks"]]
+
+
+def _follow_boxes(tracks: Sequence[Track], *, is_shot_start: bool) -> None:
+    """Take this frame's boxes in, and expect the next."""
+    for track in tracks:
+        is_seen, box = track.missed == 0, track.newest.xyxy_px
+        motion = track.motion
+        if motion is None or (is_seen and is_shot_start):
+            motion = BoxMotion.first(box)
+        elif is_seen:
+            motion = motion.seen(box)
+        track.motion = motion.ahead(is_seen=is_seen)
 
 
 def _has_annotation(observation: Observation) -> bool:

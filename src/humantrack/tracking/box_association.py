@@ -1,0 +1,202 @@
+"""Association by boxes, motion and colours, for detectors that miss people and see parts of them.
+
+Who was seen a moment ago goes first, with strong boxes, then with weak ones, as in ByteTrack
+(arXiv 2110.06864); then who was lost is looked for by colour, the farther the longer he is gone;
+then come tentative tracks. A detection that shows again a person already taken starts no track.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from humantrack.geometry.boxes import iou
+from humantrack.tracking.assignment import assign
+from humantrack.tracking.colour import MAX_DISTANCE, colour_distances
+from humantrack.tracking.memory import score
+from humantrack.tracking.track import Track, TrackState
+from humantrack.types import Observation
+from humantrack.types.arrays import BoolArray, FloatArray
+
+LOST_AFTER = 8
+"""Frames without a detection after which a track is only found again by colour."""
+
+COLOUR_WEIGHT, SIZE_WEIGHT = 2.0, 0.5
+"""Of the squared colour distance, and of the log ratio of heights, against 1 - DIoU."""
+
+NEUTRAL = 0.35
+"""Colour distance of somebody without colours: neither for nor against a match."""
+
+MOST_TIMES_TALLER = 2.0
+"""Boxes of more different heights are never of one person; weak ones may be cut off."""
+
+REACH, REACH_SPREADS, FARTHEST = 0.3, 2.5, 2.5
+"""How far from the expected place somebody is found: heights, plus standard deviations of the
+forecast, but never more heights than the last."""
+
+WEAK_IOU = 0.3
+"""A weak box must overlap the expected one this much."""
+
+FOUND_AGAIN = 0.4
+"""Colour distance up to which somebody lost, or anybody after a cut, is found again."""
+
+SAME_IOU, SAME_JOINTS = 0.7, 0.07
+"""Two detections are of one body: overlap of the boxes, or median distance of joints in heights."""
+
+CROWDED_IOU = 0.25
+"""Boxes that overlap this much show each other's colours, which are not remembered."""
+
+_NEVER = 1e3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pairs:
+    """(T,D) measures between tracks and detections."""
+
+    overlap: FloatArray
+    """IoU with the expected box."""
+
+    away: FloatArray
+    """Distance of the centres over the reach."""
+
+    far: FloatArray
+    """Squared distance of the centres over that of the corners of both, as in DIoU."""
+
+    size: FloatArray
+    """|log of the ratio of heights|"""
+
+    colour: FloatArray
+    """0..1"""
+
+
+def associate(
+    tracks: Sequence[Track],
+    observations: Sequence[Observation],
+    *,
+    strong: float,
+    is_shot_start: bool,
+) -> tuple[FloatArray, tuple[tuple[int, int], ...]]:
+    """Match tracks, whose motion is already in this frame, with its detections.
+
+    Args:
+        tracks: T of them, at least one.
+        observations: D detections, at least one.
+        strong: score from which on a detection may start a track.
+        is_shot_start: boxes tell nothing of earlier ones.
+
+    Returns:
+        (T,D) costs of strong boxes, and the matches (track, detection) by track.
+    """
+    pairs = _measure(tracks, observations)
+    is_strong = np.array([score(o) >= strong for o in observations])
+    sure = np.array([t.state is TrackState.CONFIRMED for t in tracks])
+    recent = np.array([t.missed <= LOST_AFTER for t in tracks])
+    near = _near(pairs)
+    again = np.where(pairs.colour <= FOUND_AGAIN, pairs.colour, _NEVER)
+    if is_shot_start:
+        return again, _stages([(again, sure, is_strong)])
+    lost = np.where(_is_alike(pairs) & (again < _NEVER), again + 0.5 * pairs.away, _NEVER)
+    weak = np.where(pairs.overlap >= WEAK_IOU, near, _NEVER)
+    matches = _stages(
+        [
+            (near, sure & recent, is_strong),
+            (weak, sure & recent, ~is_strong),
+            (lost, sure & ~recent, is_strong),
+            (near, ~sure, is_strong),
+            (weak, ~sure, ~is_strong),
+        ]
+    )
+    return near, matches
+
+
+def _stages(
+    stages: Sequence[tuple[FloatArray, BoolArray, BoolArray]],
+) -> tuple[tuple[int, int], ...]:
+    """The cheapest assignments one after the other, each among what is left: by track."""
+    rows, columns = stages[0][1].copy(), stages[0][2].copy()
+    rows[:] = columns[:] = True
+    matches: list[tuple[int, int]] = []
+    for cost, of_rows, of_columns in stages:
+        r, c = np.flatnonzero(of_rows & rows), np.flatnonzero(of_columns & columns)
+        if not len(r) or not len(c):
+            continue
+        for i, j in assign(cost[np.ix_(r, c)], _NEVER / 2).matches:
+            matches.append((int(r[i]), int(c[j])))
+            rows[r[i]] = columns[c[j]] = False
+    return tuple(sorted(matches))
+
+
+def _measure(tracks: Sequence[Track], observations: Sequence[Observation]) -> _Pairs:
+    motions = [t.motion for t in tracks if t.motion is not None]
+    a = np.stack([m.xyxy for m in motions])
+    b = np.stack([o.xyxy_px for o in observations]).astype(np.float64)
+    height = np.maximum(a[:, 3] - a[:, 1], 1.0)
+    spread = np.array([m.spread for m in motions])
+    reach = np.minimum(REACH * height + REACH_SPREADS * spread, FARTHEST * height)
+    offset = (a[:, None, :2] + a[:, None, 2:] - b[:, :2] - b[:, 2:]) / 2
+    distance = np.hypot(offset[..., 0], offset[..., 1])
+    span = np.maximum(a[:, None, 2:], b[:, 2:]) - np.minimum(a[:, None, :2], b[:, :2])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        size = np.abs(np.log(height[:, None] / np.maximum(b[:, 3] - b[:, 1], 1.0)))
+    codes = np.stack([t.samples[-1].code for t in tracks])
+    seen = np.stack([o.code for o in observations])
+    colour = colour_distances(codes, seen)
+    is_blank = ~codes[:, None, :192].any(axis=2) | ~seen[:, :192].any(axis=1)
+    return _Pairs(
+        overlap=iou(a, b),
+        away=distance / reach[:, None],
+        far=distance**2 / np.maximum((span**2).sum(axis=2), 1.0),
+        size=size,
+        colour=np.where(is_blank, NEUTRAL, colour),
+    )
+
+
+def _is_alike(pairs: _Pairs) -> BoolArray:
+    """Within reach, and of about the size."""
+    return np.asarray((pairs.away <= 1) & (pairs.size <= np.log(MOST_TIMES_TALLER)))
+
+
+def _near(pairs: _Pairs) -> FloatArray:
+    """Costs by overlap, colour and size: those of somebody seen a moment ago."""
+    cost = 1 - pairs.overlap + pairs.far
+    cost = cost + COLOUR_WEIGHT * pairs.colour**2 + SIZE_WEIGHT * pairs.size
+    fits = _is_alike(pairs) & (pairs.colour <= MAX_DISTANCE) & np.isfinite(cost)
+    return np.where(fits, cost, _NEVER)
+
+
+def crowded(observations: Sequence[Observation]) -> BoolArray:
+    """(D,) whose box overlaps another's so much that it shows his colours too."""
+    boxes = np.stack([o.xyxy_px for o in observations])
+    overlap = iou(boxes, boxes)
+    np.fill_diagonal(overlap, 0)
+    return np.asarray((overlap > CROWDED_IOU).any(axis=1))
+
+
+def newcomers(
+    observations: Sequence[Observation], taken: Sequence[int], may_start: Callable[[int], bool]
+) -> list[int]:
+    """Detections that start a track: none that shows a body taken, or a better newcomer's."""
+    kept = list(taken)
+    free = sorted(
+        (i for i in range(len(observations)) if i not in set(taken) and may_start(i)),
+        key=lambda i: (-score(observations[i]), i),
+    )
+    born = []
+    for i in free:
+        if not any(same_body(observations[i], observations[k]) for k in kept):
+            kept.append(i)
+            born.append(i)
+    return sorted(born)
+
+
+def same_body(a: Observation, b: Observation) -> bool:
+    """Whether two detections of one frame are of one body."""
+    if float(iou(a.xyxy_px[None], b.xyxy_px[None])[0, 0]) > SAME_IOU:
+        return True
+    height = max(float(b.xyxy_px[3] - b.xyxy_px[1]), 1.0)
+    if not (a.joints_2d.any() and b.joints_2d.any()):
+        return False
+    apart = np.linalg.norm(a.joints_2d - b.joints_2d, axis=1) * max(a.image_size)
+    return bool(np.median(apart) < SAME_JOINTS * height)
