@@ -89,7 +89,7 @@ class PhalpTracker:
         reference_quirks: bool = False,
     ) -> None:
         by_colour = appearance.kind == "colour"
-        self._by_boxes = association.kind == "boxes"
+        self._by_boxes = association.method == "boxes"
         if self._by_boxes and not by_colour:
             raise ConfigError("association by boxes needs colour signatures", where=appearance.kind)
         self._cost = AssociationCost(
