@@ -17,11 +17,11 @@ from humantrack.blazepose.proportions import (
 from humantrack.body import load_mannequin
 from humantrack.body.shape import BONE_LENGTHS, bone_lengths
 
-MEAN = bone_lengths(load_mannequin().rest_joints())[0]
+MEAN = bone_lengths(load_mannequin().rest_joints()).reshape(7)
 TALL = [BONES.index(name) for name in ("thigh", "shin", "trunk")]
 LEAST = np.array([1.0])
 
-LONG_SHINS = MEAN * [1.05, 0.95, 0.96, 1.14, 1, 1.06, 0.94]
+LONG_SHINS = MEAN * np.array([1.05, 0.95, 0.96, 1.14, 1, 1.06, 0.94])
 LONG_SHINS[TALL] *= MEAN[TALL].sum() / LONG_SHINS[TALL].sum()
 
 
