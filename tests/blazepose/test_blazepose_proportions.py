@@ -105,8 +105,9 @@ def test_one_in_five_frames_may_be_wrong():
         for i, one in enumerate(looks(600)):
             if i % 5 == 2:
                 wild = one.length_px * rng.uniform(0.3, 1.7, size=one.length_px.shape)
-                one = Spans(length_px=wild, depth_m=one.depth_m, weight=one.weight)
-            yield one
+                yield Spans(length_px=wild, depth_m=one.depth_m, weight=one.weight)
+            else:
+                yield one
 
     assert error(learnt(with_outliers()).lengths)[:5].max() < 0.05
     share = learnt(with_outliers()).lengths[3] / learnt(looks(600)).lengths[3]
