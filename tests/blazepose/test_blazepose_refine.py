@@ -43,7 +43,7 @@ def assert_proper(rotations: np.ndarray) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_joints_reach_points_that_the_body_can_reach(seed):
     begin = pose(seed, 0.3)
-    points = limbs(begin @ pose(seed + 100, 0.04)) + [0.3, -2, 5]
+    points = limbs(begin @ pose(seed + 100, 0.04)) + np.array([0.3, -2, 5])
     assert misses(begin, points).max() > 0.01
     out = refine(begin, REST, points, STRONG)
     assert misses(out, points).max() < 0.001

@@ -60,7 +60,7 @@ def test_a_first_word_is_believed_less_than_one_that_lasted(fps):
 
 def test_it_is_said_once_that_the_network_was_right():
     guard = TurnGuard()
-    said = []
+    said, before = [], False
     for i, yaw in enumerate(seconds(30, (2, 0), (5, 180))):
         swapped = guard(world(yaw), i / 30)
         said.append(guard.was_wrong)

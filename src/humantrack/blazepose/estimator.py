@@ -17,6 +17,7 @@ from humantrack.blazepose.mirror import MIRROR
 from humantrack.blazepose.network import LandmarkNetwork
 from humantrack.blazepose.people import STRONG, Look, Sightings, find_people
 from humantrack.blazepose.proportions import Proportions, picture_scale
+from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.trust import joint_trust
 from humantrack.body import Mannequin
 from humantrack.body.shape import betas_from_lengths, bone_lengths
@@ -154,6 +155,8 @@ class BlazePoseEstimator:
             if not is_seen[i]:
                 continue
             mixed_up[i] = person.guard(world[i], frame.time_s)
+            if person.guard.was_wrong:  # what the filter holds is the other way round
+                person.smoother = LandmarkFilter()
             if mixed_up[i]:
                 xy[i], world[i], visibility[i] = _swapped(xy[i], world[i], visibility[i])
             if self._smooth:

@@ -75,6 +75,7 @@ class TurnGuard:
             if float(side @ self._side) < 0:
                 turn = min(0.5, (step / _TURN_S) ** 2 / 4)
                 self._odds = _either(self._odds, _MIND / (_MIND + turn))
+        self._gave_in = self._gave_in and not self.is_mixed_up
         self._side, self._time_s = side, time_s
         return self.is_mixed_up
 

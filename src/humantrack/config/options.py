@@ -120,7 +120,7 @@ def landmark_model(cfg: Any) -> str:
         raise ConfigError(
             "unknown landmark network",
             where=f"embedded.landmarks={name}",
-            hint="auto, heavy or full",
+            hint="give auto, heavy or full",
         )
     return {"heavy": models.BLAZEPOSE_HEAVY, "full": models.BLAZEPOSE}[_LANDMARKS[name]]
 
