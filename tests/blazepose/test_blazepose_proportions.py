@@ -17,11 +17,7 @@ from humantrack.blazepose.proportions import (
 from humantrack.body import load_mannequin
 from humantrack.body.shape import BONE_LENGTHS, bone_lengths
 
-<<<<<<< HEAD
-MEAN = bone_lengths(load_mannequin().rest_joints())
-=======
 MEAN = bone_lengths(load_mannequin().rest_joints()).reshape(7)
->>>>>>> wt-tests2
 TALL = [BONES.index(name) for name in ("thigh", "shin", "trunk")]
 LEAST = np.array([1.0])
 
