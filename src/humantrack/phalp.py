@@ -134,7 +134,7 @@ class PHALP:
         keys = self.cfg.phalp
         self.tracker = PhalpTracker(
             AssociationOptions(
-                kind="boxes" if self._by_boxes() else "phalp",
+                method="boxes" if self._by_boxes() else "phalp",
                 predict=self.setting("predict"),
                 distance_type=keys.distance_type,
                 pose_distance=keys.pose_distance,

@@ -19,7 +19,7 @@ FRAMES, WALKERS = 200, 14
 
 def make(kind="boxes", appearance="colour"):
     return PhalpTracker(
-        AssociationOptions(kind=kind, predict="APL"),
+        AssociationOptions(method=kind, predict="APL"),
         LifeOptions(low_th_c=0.4),
         AppearanceOptions(kind=appearance),
     )
