@@ -9,7 +9,7 @@ from humantrack.errors import ConfigError
 from humantrack.tracking.cost import DISTANCE_TYPES, POSE_SIZES
 
 APPEARANCES = ("phalp", "colour")
-KINDS = ("phalp", "boxes")
+METHODS = ("phalp", "boxes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class AssociationOptions:
     """Frames of a track's past that are compared; the best counts."""
 
     def __post_init__(self) -> None:
-        _check_known("association", self.method, KINDS)
+        _check_known("association", self.method, METHODS)
         for letter in self.predict:
             _check_known("letter to predict", letter, "TAPL")
         _check_known("distance type", self.distance_type, DISTANCE_TYPES)

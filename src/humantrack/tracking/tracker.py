@@ -4,7 +4,8 @@ Per frame, as in PHALP: every track, tentative ones too, is compared with every 
 location, pose and appearance (``cost``), as it was expected to look in this frame; the cheapest
 assignment wins (``assignment``). Or tracks are associated by boxes and colours in several stages
 (``box_association``), where PHALP's cues are too weak. A matched track takes the detection in; an
-unmatched tentative track ends at once, an unmatched confirmed one after ``max_age`` frames; an unmatched detection starts a track.
+unmatched tentative track ends at once, an unmatched confirmed one after ``max_age`` frames; an
+unmatched detection starts a track.
 Then each track's next location and pose are forecast (``location``, ``pose``).
 
 A track is confirmed by its ``n_init``-th detection, and reported from then on in every frame until
