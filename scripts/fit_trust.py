@@ -85,7 +85,7 @@ def fit(log, visibility, weight):
 
     slope = float(min(np.arange(0, 2.001, 0.02), key=loss))
     left = log - slope * (KIND == WRIST) * (1 - visibility)
-    pairs = [left[:, KIND == kind].ravel() for kind in range(6)]
+    pairs = [left[:, kind == KIND].ravel() for kind in range(6)]
     half, most = (np.array([quantile(p, both, q) for p in pairs]) for q in (0.5, 0.9))
     return half, slope, most - half
 
