@@ -3,9 +3,10 @@
     python scripts/fit_trust.py ERRORS.npz
 
 ERRORS.npz holds one row for each person that was found in a frame of a clip with truth: ``clip``
-(M,) names, real ones beginning with "balance"; ``visibility`` (M,12) of the landmarks; ``error_mm``
-(M,12) with the truth turned by the person's ray, and ``plain_mm`` (M,12) as it stands; joints in
-the order of lib/measures.py. Drawn and real clips count alike, and so do the clips within either.
+(M,) names, real ones beginning with "balance"; ``visibility`` (M,12) of the landmarks; ``lean``
+(M,), the share of the trunk that is along the view, 0..1; ``error_mm`` (M,12) with the truth turned
+by the person's ray, and ``plain_mm`` (M,12) as it stands; joints in the order of lib/measures.py.
+Drawn and real clips count alike, and so do the clips within either.
 
 The table gives the shares of errors inside the 50 % and the 90 % radius: of each clip, with the
 constants fitted to all others; and of all drawn and all real ones, fitted to the other sort.
@@ -25,38 +26,40 @@ KIND = np.repeat(np.arange(6), 2)
 def main(path: Path) -> None:
     """Print the constants and the table of coverage."""
     with np.load(path) as arrays:
-        clip, visibility = arrays["clip"], arrays["visibility"].astype(float)
+        clip, lean = arrays["clip"], arrays["lean"].astype(float)
+        visibility = arrays["visibility"].astype(float)
         errors = {name: arrays[name].astype(float) for name in ("error_mm", "plain_mm")}
     real = np.char.startswith(clip, "balance")
     log = np.log(np.maximum(errors["error_mm"], 1e-3))
-    everything = fit(log, visibility, weights(clip, real))
-    print("median mm", np.exp(everything[0]).round(1), "hidden", round(everything[1], 2))
-    print("90 % over 50 %", np.exp(everything[2]).round(2))
-    table = {"real": [], "drawn": []}
+    grows = np.stack([(KIND == WRIST) * (1 - visibility), lean[:, None].repeat(12, axis=1)])
+    median, slopes, wide = fit(log, grows, weights(clip, real))
+    print("median mm", np.exp(median).round(1), "hidden wrist, lean", slopes.round(2))
+    print("90 % over 50 %", np.exp(wide).round(2))
+    print("% inside 50 %, 90 % along the ray; the same with the truth as it stands")
+    table: dict[str, list[np.ndarray]] = {"real": [], "drawn": []}
     for name in np.unique(clip):
         held = clip == name
-        inside = report(name, held, fitted_to(~held, log, visibility, clip, real), errors)
+        inside = report(name, held, fitted_to(~held, log, grows, clip, real), errors)
         table["real" if real[held][0] else "drawn"].append(inside)
     means = [np.mean(rows, axis=0) for rows in table.values()]
     for sort, mean in zip(table, means, strict=True):
         print(f"mean of {sort:11}", mean.round(1))
     print("mean of both       ", np.mean(means, axis=0).round(1))
     for sort, held in (("all real", real), ("all drawn", ~real)):
-        report(sort, held, fitted_to(~held, log, visibility, clip, real), errors)
+        report(sort, held, fitted_to(~held, log, grows, clip, real), errors)
 
 
-def fitted_to(rows, log, visibility, clip, real):
+def fitted_to(rows, log, grows, clip, real):
     """(M,12,2) radii in mm for all, from constants fitted to some rows."""
-    weight = weights(clip[rows], real[rows])
-    median, hidden, wide = fit(log[rows], visibility[rows], weight)
-    middle = median[KIND] + hidden * (KIND == WRIST) * (1 - visibility)
+    median, slopes, wide = fit(log[rows], grows[:, rows], weights(clip[rows], real[rows]))
+    middle = median[KIND] + np.tensordot(slopes, grows, 1)
     return np.exp(np.stack([middle, middle + wide[KIND]], axis=-1))
 
 
 def report(name, rows, radii, errors):
     """Shares (4,) of a clip's errors inside the radii, turned by the ray and as they stand."""
     inside = [100 * (errors[k][rows][..., None] < radii[rows]).mean(axis=(0, 1)) for k in errors]
-    print(f"{name:19}", np.concatenate(inside).round(1), "(along the ray, plain)")
+    print(f"{name:19}", np.concatenate(inside).round(1))
     return np.concatenate(inside)
 
 
@@ -65,29 +68,42 @@ def weights(clip: np.ndarray, real: np.ndarray) -> np.ndarray:
     out = np.zeros(len(clip))
     for name in np.unique(clip):
         at = clip == name
-        out[at] = 1 / at.sum() / len(np.unique(clip[real if real[at][0] else ~real]))
+        out[at] = 1 / at.sum() / len(np.unique(clip[real if real[at].any() else ~real]))
     return out
 
 
-def fit(log, visibility, weight):
-    """Logarithm of the medians (6,), the slope of hidden wrists, logarithm of 90 % / 50 % (6,).
+def fit(log, grows, weight):
+    """Logarithm of the medians (6,), slopes (2,), logarithm of 90 % over 50 % (6,).
 
-    With one slope, the best median of each kind is a weighted quantile, so the slope that loses
-    least (Koenker, "Quantile Regression") is found by trying.
+    With given slopes the best median of each kind is a weighted quantile; the slopes that lose
+    least (Koenker and Bassett, "Regression quantiles") are found by trying, one after the other.
     """
     both = np.repeat(weight, 2)
-    hidden = (1 - visibility[:, KIND == WRIST]).ravel()
-    wrists = log[:, KIND == WRIST].ravel()
 
-    def loss(slope: float) -> float:
-        left = wrists - slope * hidden
-        return float((both * np.abs(left - quantile(left, both, 0.5))).sum())
+    def quantiles(left, share):
+        return np.array([quantile(left[:, kind == KIND].ravel(), both, share) for kind in range(6)])
 
+<<<<<<< HEAD
     slope = float(min(np.arange(0, 2.001, 0.02), key=loss))
     left = log - slope * (KIND == WRIST) * (1 - visibility)
     pairs = [left[:, kind == KIND].ravel() for kind in range(6)]
     half, most = (np.array([quantile(p, both, q) for p in pairs]) for q in (0.5, 0.9))
     return half, slope, most - half
+=======
+    def loss(slopes):
+        left = log - np.tensordot(slopes, grows, 1)
+        return (weight[:, None] * np.abs(left - quantiles(left, 0.5)[KIND])).sum()
+
+    slopes = np.zeros(len(grows))
+    for step in (0.2, 0.04):
+        for _ in range(2):
+            for i in range(len(grows)):
+                tried = [slopes + np.eye(len(grows))[i] * step * k for k in range(-6, 16)]
+                slopes = min((t for t in tried if t[i] >= 0), key=loss)
+    left = log - np.tensordot(slopes, grows, 1)
+    half, most = (quantiles(left, share) for share in (0.5, 0.9))
+    return half, slopes, most - half
+>>>>>>> wt-trust2
 
 
 def quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:

@@ -3,14 +3,15 @@
 An error is the distance to the true joint with the middle of the hips at the origin of both and the
 truth turned so that the ray from the camera to the hips is the camera's axis, as the results'
 camera is nearly parallel. It is taken as log-normal: median and width are those of the kind of
-joint, and the median of wrists grows with how far they are hidden.
+joint; the median grows with how far the trunk leans along the view, where all hangs on the
+network's depth, and for wrists with how far they are hidden.
 
 ``scripts/fit_trust.py`` fitted the constants to six drawn clips with exact truth and four real ones
 with triangulated truth, which count alike, with the "full" network. Real errors are nearly twice as
-large as drawn ones for reasons that nothing here shows: the radii hold for both together, are
-wide for drawn people and narrow for real ones (docs/embedded.md). Visibility of other joints,
-leaning and the size in the picture are left out: they held no better on clips held back, or have
-opposite signs in drawn and real clips.
+large as drawn ones for reasons that nothing here shows: the radii hold for both together, are wide
+for drawn people and narrow for real ones, and no clip by itself is promised (docs/embedded.md).
+Visibility of other joints is left out, as it held no better on clips held back. So is the size in
+the picture, as it would only tell the real clips (large) from the drawn ones (small).
 
 Only shoulders, elbows, wrists, hips, knees and ankles have a truth; other points take the model of
 the nearest of them.
@@ -30,11 +31,12 @@ from humantrack.types import BodyBatch, JointSource, JointTrust
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
 _KINDS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-_MEDIAN_MM = np.array([54.1, 80.1, 109.9, 23.2, 66.7, 98.5])
-_WIDTH = np.array([2.87, 2.27, 2.25, 2.45, 2.42, 2.18])
+_MEDIAN_MM = np.array([42.2, 63.4, 82.2, 17.5, 51.5, 77.4])
+_WIDTH = np.array([2.47, 2.10, 2.36, 2.44, 2.51, 2.04])
 """The radius of nine tenths of the errors over that of half."""
-_HIDDEN_WRIST = 0.52
-"""The logarithm of a wrist's median grows by this from wholly visible to hidden."""
+_HIDDEN_WRIST, _LEAN = 0.72, 1.84
+"""The logarithm of a median grows by this for a wrist wholly hidden, and for a trunk that lies
+wholly along the view."""
 
 _WIDE_MM = {JointSource.HELD: (200.0, 500.0), JointSource.MADE_UP: (250.0, 600.0)}
 """Chosen, not measured: no clip with truth shows such people."""
@@ -71,6 +73,10 @@ _IS_WRIST = np.isin(_KIND, _KINDS.index("wrist"))
 _FIRST = np.array([at[0] for _, at in _MODELS])
 _LAST = np.array([at[-1] for _, at in _MODELS])
 """The landmarks of each of the 45."""
+_SHOULDERS, _HIPS = (
+    [PHALP_JOINTS.index(side + joint) for side in ("left_", "right_")]
+    for joint in ("shoulder", "hip")
+)
 
 
 def joint_trust(seen: Seen, bodies: BodyBatch, guess: IntArray) -> JointTrust:
@@ -78,7 +84,7 @@ def joint_trust(seen: Seen, bodies: BodyBatch, guess: IntArray) -> JointTrust:
 
     Args:
         seen: their landmarks.
-        bodies: their bodies, whose cameras give the size in the picture.
+        bodies: their bodies; their cameras give the size in the picture.
         guess: (N,) a ``JointSource`` for each: all joints of those who are held or made up are.
     """
     n = len(bodies)
@@ -94,7 +100,7 @@ def joint_trust(seen: Seen, bodies: BodyBatch, guess: IntArray) -> JointTrust:
     made_up = made_up[:, _FIRST] | made_up[:, _LAST]
     source = np.where(of_joint < _VISIBLE, JointSource.HIDDEN, JointSource.SEEN)
     source = np.where(made_up, JointSource.MADE_UP, source)
-    radii = error_radii_mm(of_joint)
+    radii = _radii_mm(of_joint, _lean(np.asarray(bodies.joints_3d, np.float64)))
     outside = made_up & (of_joint >= _NEUTRAL)  # of those within the picture the errors are known
     radii[outside] = _WIDE_MM[JointSource.MADE_UP]
     for whole, wide in _WIDE_MM.items():
@@ -107,14 +113,21 @@ def joint_trust(seen: Seen, bodies: BodyBatch, guess: IntArray) -> JointTrust:
     )
 
 
-def error_radii_mm(visibility: FloatArray) -> FloatArray:
+def _lean(joints: FloatArray) -> FloatArray:
+    """(N,) share of the trunk along the view, 0..1, from joints (N,45,3)."""
+    trunk = joints[:, _SHOULDERS].mean(axis=1) - joints[:, _HIPS].mean(axis=1)
+    return np.asarray(np.abs(trunk[:, 2]) / np.maximum(np.linalg.norm(trunk, axis=1), 1e-6))
+
+
+def _radii_mm(visibility: FloatArray, lean: FloatArray) -> FloatArray:
     """(N,45,2) radii that half and nine tenths of the errors lie within, in mm.
 
     Args:
         visibility: (N,45) 0..1 of each joint's landmark.
+        lean: (N,) from :func:`_lean`.
     """
     hidden = np.where(_IS_WRIST, _HIDDEN_WRIST, 0.0) * (1 - visibility)
-    half = _MEDIAN_MM[_KIND] * np.exp(hidden)
+    half = _MEDIAN_MM[_KIND] * np.exp(hidden + _LEAN * lean[:, None])
     return np.stack([half, half * _WIDTH[_KIND]], axis=-1)
 
 
