@@ -83,13 +83,6 @@ def fit(log, grows, weight):
     def quantiles(left, share):
         return np.array([quantile(left[:, kind == KIND].ravel(), both, share) for kind in range(6)])
 
-<<<<<<< HEAD
-    slope = float(min(np.arange(0, 2.001, 0.02), key=loss))
-    left = log - slope * (KIND == WRIST) * (1 - visibility)
-    pairs = [left[:, kind == KIND].ravel() for kind in range(6)]
-    half, most = (np.array([quantile(p, both, q) for p in pairs]) for q in (0.5, 0.9))
-    return half, slope, most - half
-=======
     def loss(slopes):
         left = log - np.tensordot(slopes, grows, 1)
         return (weight[:, None] * np.abs(left - quantiles(left, 0.5)[KIND])).sum()
@@ -103,7 +96,6 @@ def fit(log, grows, weight):
     left = log - np.tensordot(slopes, grows, 1)
     half, most = (quantiles(left, share) for share in (0.5, 0.9))
     return half, slopes, most - half
->>>>>>> wt-trust2
 
 
 def quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
