@@ -114,9 +114,13 @@ class PHALP:
             device=self.device,
             least_score=self._least_score(),
             boxes=self.given_boxes,
-            may_rest=isinstance(self.estimator, BridgesRests),
+            may_rest=isinstance(self.estimator, BridgesRests) and not self._hooks_need_boxes(),
         )
         self.detector = make_detector(self._detector_name(), options)
+
+    def _hooks_need_boxes(self) -> bool:
+        """True if a subclass does something with the boxes of every frame."""
+        return self.has_own("get_detections") or self.has_own("run_additional_models")
 
     def setup_detectron2(self) -> None:
         """The genuine class's name for :meth:`setup_detector`."""
