@@ -136,7 +136,7 @@ def test_streaming_equals_extraction(small, tmp_path, data):
     assert list(streamed) == list(stored)
     for a, b in zip(streamed.values(), stored.values(), strict=True):
         assert a["tid"] == b["tid"]
-        np.testing.assert_allclose(a["bbox"], b["bbox"], atol=16)
+        np.testing.assert_allclose(a["bbox"], b["bbox"], atol=6)
         np.testing.assert_allclose(a["2d_joints"], b["2d_joints"], atol=0.02)
     moved = [
         np.abs(np.subtract(a["2d_joints"], b["2d_joints"])).mean()
@@ -160,7 +160,7 @@ def test_a_cut_equals_the_slice_of_the_whole(small, tmp_path, data, cut):
         assert frame["time_s"] == whole[key]["time_s"]
         assert frame["time"] == whole[key]["time"] - 30
         # Regions, filters and looks start afresh, so frames may differ a little.
-        np.testing.assert_allclose(frame["bbox"], whole[key]["bbox"], atol=16)
+        np.testing.assert_allclose(frame["bbox"], whole[key]["bbox"], atol=8)
         assert frame["tid"] == whole[key]["tid"]
     for key in list(part)[15:]:
         np.testing.assert_allclose(part[key]["2d_joints"], whole[key]["2d_joints"], atol=0.01)

@@ -13,7 +13,7 @@ _SHOWS = 0.3
 """Lowest visibility of a landmark that counts."""
 
 _ENOUGH_POINTS = 5
-_STEP = 8
+_STEP = 2
 """Every so many pixels of the silhouette are looked at."""
 
 _BEYOND = 0.2
