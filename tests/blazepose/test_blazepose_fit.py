@@ -128,9 +128,8 @@ def test_whole_fit_matches_the_golden_person(golden: dict[str, np.ndarray]) -> N
     """The closed form alone gave the golden body; meeting the landmarks too changes it little."""
     bodies = fit(golden, visibility=np.ones((1, 33)))
     rotations = np.concatenate([bodies.global_orient, bodies.body_pose], axis=1)[0]
-    apart = np.rad2deg(geodesic_angle(rotations, golden["ik_rotations"][-1].astype(float)))
-    assert apart.max() < 25 and np.median(apart) < 8
-    np.testing.assert_allclose(bodies.cam_t[0], golden["camera_phalp_t"], rtol=0.1, atol=0.05)
+    np.testing.assert_allclose(rotations, golden["ik_rotations"][-1], atol=0.1)
+    np.testing.assert_allclose(bodies.cam_t[0], golden["camera_phalp_t"], rtol=0.03, atol=0.03)
     assert_sound(bodies)
 
 
