@@ -19,7 +19,6 @@ from humantrack.body import load_mannequin
 from humantrack.body.joints import PHALP_JOINTS, SMPL_JOINTS
 from humantrack.geometry.boxes import expand_to_aspect
 from humantrack.geometry.cameras import PaddedSquare, crop_to_full, full_to_crop
-from humantrack.geometry.rotations import geodesic_angle
 from humantrack.types import BodyBatch
 
 GOLDEN = Path(__file__).parents[1] / "data" / "embedded_golden.npz"
