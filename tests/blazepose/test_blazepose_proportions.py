@@ -8,7 +8,6 @@ import pytest
 from humantrack.blazepose.lift import LIMBS
 from humantrack.blazepose.proportions import (
     BONE_OF_SPAN,
-    BONES,
     Proportions,
     Spans,
     picture_scale,
@@ -18,7 +17,7 @@ from humantrack.body import load_mannequin
 from humantrack.body.shape import BONE_LENGTHS, bone_lengths
 
 MEAN = bone_lengths(load_mannequin().rest_joints()).reshape(7)
-TALL = [BONES.index(name) for name in ("thigh", "shin", "trunk")]
+TALL = [BONE_LENGTHS.index(name) for name in ("thigh", "shin", "trunk")]
 LEAST = np.array([1.0])
 
 LONG_SHINS = MEAN * np.array([1.05, 0.95, 0.96, 1.14, 1, 1.06, 0.94])
@@ -66,10 +65,6 @@ def learnt(seen) -> Proportions:
 def error(got: np.ndarray) -> np.ndarray:
     """Per bone, the share of its length that it is off; the widths are seen edge on at times."""
     return np.abs(got / LONG_SHINS - 1)
-
-
-def test_the_bones_are_those_of_the_shape():
-    assert BONES == BONE_LENGTHS
 
 
 def test_spans_are_the_skeletons_bones():

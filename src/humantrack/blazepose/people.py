@@ -60,9 +60,6 @@ class Sightings:
     signature: FloatArray
     """(N,192) colour signatures."""
 
-    is_looked: bool
-    """True if a detector has looked at this frame."""
-
 
 def find_people(
     network: LandmarkNetwork,
@@ -83,13 +80,13 @@ def find_people(
         The people, and the detections that ``Sightings.source`` refers to.
     """
     search = _Search(network, frame, memory)
-    if detections.gt_id is not None or detections.annotation is not None:
-        return search.given(detections), detections
     followed = search.follow()
+    if detections.gt_id is not None or detections.annotation is not None:
+        return search.given(detections, followed), detections
     if not detections.looked:
-        found = search.rested(followed)
-        if found is not None or look is None:
-            return found if found is not None else search.rest_of(followed), detections
+        kept, numbers = search.distinct(followed)
+        if look is None or len(numbers) == len(followed):
+            return search.rested(kept, numbers), detections
         near = [p.expected_box() for p in memory.people]
         detections = look(frame, np.array(near).reshape(-1, 4))
     return search.looked(detections, followed, strong), detections
@@ -103,12 +100,12 @@ class _Search:
         self._size = frame.height, frame.width
         self._looker = Looker(network, Cropper(frame.rgb))
 
-    def given(self, detections: Detections) -> Sightings:
+    def given(self, detections: Detections, followed: dict[int, Candidates]) -> Sightings:
         """One person for each box."""
         boxes = detections.xyxy_px.astype(np.float64)
         known = self._memory.continued_by(boxes)
-        found = self._looker.at_boxes(boxes, self._regions(known))
-        return self._sightings(found, detections.score, np.arange(len(boxes)), looked=True)
+        found = self._looker.at_boxes(boxes, _by_row(known, followed))
+        return self._sightings(found, detections.score, np.arange(len(boxes)))
 
     def follow(self) -> dict[int, Candidates]:
         """What is where people seen in the last frame are expected; by their numbers."""
@@ -119,22 +116,14 @@ class _Search:
         found = self._looker.at_regions(at, expected)
         return {number: found[[row]] for row, number in enumerate(numbers)}
 
-    def rested(self, followed: dict[int, Candidates]) -> Sightings | None:
-        """Those who go on where they were; None if somebody is lost."""
+    def distinct(self, followed: dict[int, Candidates]) -> tuple[Candidates, list[int]]:
+        """Those of the people followed who are where they were expected, and their numbers."""
         found = self._looker.join(list(followed.values()))
         kept, lost = self._looker.distinct(found, np.ones(len(found)))
-        if len(lost):
-            return None
-        return self._continued(kept, list(followed))
+        return kept, [number for row, number in enumerate(followed) if row not in lost]
 
-    def rest_of(self, followed: dict[int, Candidates]) -> Sightings:
-        """Those who go on where they were, if nobody can look for the others."""
-        found = self._looker.join(list(followed.values()))
-        kept, lost = self._looker.distinct(found, np.ones(len(found)))
-        numbers = [n for row, n in enumerate(followed) if row not in lost]
-        return self._continued(kept, numbers)
-
-    def _continued(self, kept: Candidates, numbers: list[int]) -> Sightings:
+    def rested(self, kept: Candidates, numbers: list[int]) -> Sightings:
+        """Those who go on where they were, and those who were lost a moment ago."""
         people = [self._memory.people[n] for n in numbers]
         boxes = round_bodies(kept.landmarks, *self._size)
         boxes = np.array([p.as_detected(b) for p, b in zip(people, boxes, strict=True)])
@@ -147,7 +136,8 @@ class _Search:
         held = self._held(kept, [p for p in self._memory.people if p.missed and p.is_waiting()])
         kept = self._looker.join([kept, held])
         score = np.concatenate([score, np.full(len(held), HELD_SCORE)])
-        return self._sightings(kept, score, np.full(len(kept), -1), looked=False)
+        there = np.flatnonzero(area(kept.box) > 0)
+        return self._sightings(kept[there], score[there], np.full(len(there), -1))
 
     def looked(
         self, detections: Detections, followed: dict[int, Candidates], strong: float
@@ -157,9 +147,7 @@ class _Search:
         boxes = detections.xyxy_px[rows].astype(np.float64)
         score = detections.score[rows].astype(np.float64)
         known = self._memory.continued_by(boxes)
-        found = self._looker.at_boxes(
-            boxes, {row: followed[n] for row, n in enumerate(known) if n in followed}
-        )
+        found = self._looker.at_boxes(boxes, _by_row(known, followed))
         people = [self._memory.people[n] if n >= 0 else None for n in known]
         found = self._looker.turned(found, [p is None or p.may_be_turned() for p in people])
         kept, lost = self._looker.distinct(found, score)
@@ -177,15 +165,7 @@ class _Search:
         kept = self._looker.join([kept, held])
         score_kept = np.concatenate([score_kept, np.full(len(held), HELD_SCORE)])
         source = np.concatenate([source, np.full(len(held), -1)])
-        return self._sightings(kept, score_kept, source, looked=True)
-
-    def _regions(self, known: IntArray) -> dict[int, Candidates]:
-        people = self._memory.people
-        rows = [i for i, n in enumerate(known) if n >= 0 and people[n].is_followed(PERSON)]
-        at = np.array([people[known[i]].expected_region() for i in rows]).reshape(-1, 4)
-        box = np.array([people[known[i]].expected_box() for i in rows]).reshape(-1, 4)
-        found = self._looker.at_regions(at, box)
-        return {row: found[[i]] for i, row in enumerate(rows)}
+        return self._sightings(kept, score_kept, source)
 
     def _believable(self, detections: Detections, strong: float) -> IntArray:
         """Rows of the strong boxes, and of the weak ones that continue somebody."""
@@ -248,20 +228,20 @@ class _Search:
         height, width = self._size
         return np.clip(boxes, 0, [width, height, width, height])
 
-    def _sightings(
-        self, found: Candidates, score: FloatArray, source: IntArray, *, looked: bool
-    ) -> Sightings:
-        keep = np.flatnonzero((area(found.box) > 0) | looked)
-        found = found[keep]
+    def _sightings(self, found: Candidates, score: FloatArray, source: IntArray) -> Sightings:
         return Sightings(
             landmarks=found.landmarks,
             box=found.box,
-            score=np.asarray(score, np.float64)[keep],
-            source=np.asarray(source)[keep],
+            score=np.asarray(score, np.float64),
+            source=source,
             guess=found.guess,
             signature=_signatures(self._rgb, found.landmarks),
-            is_looked=looked,
         )
+
+
+def _by_row(known: IntArray, followed: dict[int, Candidates]) -> dict[int, Candidates]:
+    """What was seen already of the person whom each row's box continues."""
+    return {row: followed[n] for row, n in enumerate(known) if n in followed}
 
 
 def _signatures(rgb: ByteArray, landmarks: Landmarks) -> FloatArray:

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from humantrack.blazepose.lift import LIMBS
+from humantrack.body.shape import BONE_LENGTHS
 from humantrack.types.arrays import FloatArray, IntArray
-
-BONES = ("upper_arm", "forearm", "thigh", "shin", "trunk", "shoulders", "hips")
-"""Lengths that are measured; limbs are the mean of left and right."""
 
 _SPANS = (
     *(((0,), (2,)), ((1,), (3,)), ((2,), (4,)), ((3,), (5,))),
@@ -34,7 +32,7 @@ def _across() -> FloatArray:
 _ACROSS = _across()
 
 BONE_OF_SPAN = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6])
-_TALL = [BONES.index(name) for name in ("thigh", "shin", "trunk")]
+_TALL = [BONE_LENGTHS.index(name) for name in ("thigh", "shin", "trunk")]
 """Bones whose sum is kept: one camera cannot tell a tall person from one nearby."""
 
 _SCALED = np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0.0])
@@ -92,7 +90,7 @@ def picture_scale(seen: Spans, lengths: FloatArray, least: FloatArray) -> FloatA
 
     Args:
         seen: N people.
-        lengths: (N,7) metres, in the order of ``BONES``.
+        lengths: (N,7) metres, in the order of ``BONE_LENGTHS``.
         least: (N,) positive; taken where the bones give no sensible scale.
     """
     flat = _flat(seen, lengths)
@@ -125,7 +123,7 @@ class Proportions:
 
     @property
     def lengths(self) -> FloatArray:
-        """(7,) metres, in the order of ``BONES``."""
+        """(7,) metres, in the order of ``BONE_LENGTHS``."""
         out = self._mean * np.exp(self._sum / (self._weight + _PRIOR))
         return np.asarray(out * (self._mean[_TALL].sum() / out[_TALL].sum()))
 

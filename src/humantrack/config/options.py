@@ -106,7 +106,11 @@ def boxes_options(cfg: Any) -> BoxesOptions | None:
     return None
 
 
-_LANDMARKS = {"auto": "heavy", "heavy": "heavy", "full": "full"}
+_LANDMARKS = {
+    "auto": models.BLAZEPOSE_HEAVY,
+    "heavy": models.BLAZEPOSE_HEAVY,
+    "full": models.BLAZEPOSE,
+}
 
 
 def landmark_model(cfg: Any) -> str:
@@ -122,7 +126,7 @@ def landmark_model(cfg: Any) -> str:
             where=f"embedded.landmarks={name}",
             hint="give auto, heavy or full",
         )
-    return {"heavy": models.BLAZEPOSE_HEAVY, "full": models.BLAZEPOSE}[_LANDMARKS[name]]
+    return _LANDMARKS[name]
 
 
 def detector_options(
