@@ -12,7 +12,7 @@ from humantrack.blazepose.boxes import round_bodies
 from humantrack.blazepose.colours import SIGNATURE_SIZE
 from humantrack.blazepose.fit import Seen, fit_bodies
 from humantrack.blazepose.masks import image_masks
-from humantrack.blazepose.memory import Memory, Remembered
+from humantrack.blazepose.memory import Memory, Recent, Remembered
 from humantrack.blazepose.mirror import MIRROR
 from humantrack.blazepose.network import LandmarkNetwork
 from humantrack.blazepose.people import STRONG, Look, Sightings, find_people
@@ -121,7 +121,11 @@ class BlazePoseEstimator:
     def _remember(self, found: Sightings, frame: Frame) -> list[Remembered]:
         """Renew the memory; gives the remembered person behind each sighting."""
         numbers = self._memory.recognise(found.box, found.signature)
-        round_them = round_bodies(found.landmarks, frame.height, frame.width)
+        is_detected = found.source >= 0
+        round_them = np.zeros((len(is_detected), 4))
+        round_them[is_detected] = round_bodies(
+            found.landmarks[np.flatnonzero(is_detected)], frame.height, frame.width
+        )
         people = []
         for i, number in enumerate(numbers):
             flag, region = float(found.landmarks.flag[i]), found.landmarks.next_region[i]
@@ -133,7 +137,7 @@ class BlazePoseEstimator:
                 person = Remembered(found.box[i], region, flag, found.signature[i])
             person.is_guess = bool(found.guess[i] != JointSource.SEEN)
             person.tries = person.tries + 1 if person.is_guess else 0
-            if found.source[i] >= 0:
+            if is_detected[i]:
                 person.score = float(found.score[i])
                 if not person.is_guess:
                     person.compare(found.box[i], round_them[i])
@@ -197,31 +201,38 @@ class BlazePoseEstimator:
         for i, person in enumerate(people):
             changed = bool(person.recent) and person.guard.was_wrong
             out.append(tuple(self._swapped_back(person)) if changed else ())
-            here = (
-                *(frame.index, i, mixed_up[i], seen.xy_px[i], seen.world[i]),
-                *(seen.visibility[i], seen.padded_xyxy_px[i]),
+            here = Recent(
+                frame_index=frame.index,
+                row=i,
+                is_swapped=mixed_up[i],
+                xy_px=seen.xy_px[i],
+                world=seen.world[i],
+                visibility=seen.visibility[i],
+                padded_xyxy_px=seen.padded_xyxy_px[i],
             )
             person.recent = (*person.recent, here)[-_MOST_RECENT:]
         return tuple(out)
 
     def _swapped_back(self, person: Remembered) -> list[Revision]:
-        wrong = [r for r in person.recent if r[2]]
+        wrong = [one for one in person.recent if one.is_swapped]
         person.recent = ()
         if not wrong or person.proportions is None or self._shape is None:
             return []
-        xy, world, visibility = (np.stack([_swapped(*r[3:6])[k] for r in wrong]) for k in range(3))
+        back = [_swapped(one.xy_px, one.world, one.visibility) for one in wrong]
+        xy, world, visibility = (np.stack(points) for points in zip(*back, strict=True))
         seen = Seen(
             xy_px=xy,
             world=world,
             visibility=visibility,
-            padded_xyxy_px=np.stack([r[6] for r in wrong]),
+            padded_xyxy_px=np.stack([one.padded_xyxy_px for one in wrong]),
             height=self._shape[0],
             width=self._shape[1],
         )
         betas = betas_from_lengths(self._body, person.proportions.lengths[None])
         bodies = fit_bodies(seen, np.repeat(betas, len(wrong), axis=0), self._body)
         return [
-            Revision(frame_index=r[0], row=r[1], bodies=bodies[[k]]) for k, r in enumerate(wrong)
+            Revision(frame_index=one.frame_index, row=one.row, bodies=bodies[[k]])
+            for k, one in enumerate(wrong)
         ]
 
     def _package(  # noqa: PLR0917

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,9 +38,19 @@ _MAX_DISTANCE = 0.75  # a larger colour distance is another person
 Pose = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """Box (4,), image landmarks (33,2), world landmarks (33,3) and visibility (33,) of one person."""
 
-Recent = tuple[int, int, bool, FloatArray, FloatArray, FloatArray, FloatArray]
-"""A frame of somebody: its index, his row in it, whether left and right were swapped, image points,
-world points and visibility as they were fitted, and his padded box."""
+
+class Recent(NamedTuple):
+    """One person in a frame that may not be final yet."""
+
+    frame_index: int
+    row: int
+    is_swapped: bool
+    """Whether left and right were changed over; the points are as they were fitted."""
+
+    xy_px: FloatArray
+    world: FloatArray
+    visibility: FloatArray
+    padded_xyxy_px: FloatArray
 
 
 @dataclass(slots=True)
@@ -143,6 +153,7 @@ class Remembered:
     def of(state: Mapping[str, Any], mean_lengths: FloatArray) -> Remembered:
         """The inverse of ``state_dict``; the mean adult's bone lengths (7,) are no part of it."""
         person = Remembered(**{name: state[name] for name in _PLAIN})
+        person.recent = tuple(Recent(*one) for one in state["recent"])
         if state["proportions"] is not None:
             person.proportions = Proportions(mean_lengths)
             person.proportions.load_state_dict(state["proportions"])
