@@ -10,10 +10,12 @@ import numpy as np
 
 from humantrack.blazepose import regions
 from humantrack.blazepose.boxes import round_landmarks
+from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
 from humantrack.blazepose.lift import LIMBS
 from humantrack.blazepose.network import LandmarkNetwork, Landmarks, nobody
 from humantrack.blazepose.regions import CROP_PX, Cropper
 from humantrack.geometry.boxes import iou
+from humantrack.geometry.rotations import unit
 from humantrack.types import JointSource
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
@@ -29,6 +31,7 @@ _SAME, _OTHER = 0.6, 0.35
 
 _SAME_SPREAD = 0.05  # of the region's side
 _WIDE = 1.1  # a box so much wider than high may be of somebody who lies
+_FITS = 0.6  # IoU of a body with its box below which a new person is looked at turned, too
 _MASK_MARGIN_PX = 5
 
 _SAME_BOX = 0.6
@@ -129,17 +132,20 @@ class Looker:
         pick[rows[better]] = len(first) + better
         return self.join([first, second])[pick]
 
-    def turned(self, found: Candidates, may: Sequence[bool]) -> Candidates:
+    def turned(self, found: Candidates, may: Sequence[bool], is_new: Sequence[bool]) -> Candidates:
         """Those in whom nobody was seen upright, looked at lying and upside down.
 
-        So are people in a wide box who are new, since somebody who lies may pass for sitting.
+        So are new people in a wide box, or whose body hardly fills their box, since somebody who
+        lies or hangs may pass for sitting.
 
         Args:
             found: N candidates.
             may: whether to try; not for those who were tried in vain a moment ago.
+            is_new: whether they were not followed to where they are.
         """
         wide = (found.box[:, 2] - found.box[:, 0]) > _WIDE * (found.box[:, 3] - found.box[:, 1])
-        bad = ~self.credible(found) | (wide & (np.abs(found.landmarks.region[:, 3]) < 1e-9))
+        doubtful = wide | (self.agreement(found) < _FITS)
+        bad = ~self.credible(found) | (doubtful & np.array(is_new, bool))
         rows = np.flatnonzero(bad & np.array(may, bool))
         if not len(rows):
             return found
@@ -239,9 +245,13 @@ class Looker:
         return bool(iou(self._round(one.landmarks), box[None])[0, 0] > AGREES)
 
     def _quality(self, found: Candidates) -> FloatArray:
-        """(N,) how much each looks like a person in his box."""
-        seen = found.landmarks.visibility.mean(axis=1)
-        return np.asarray(found.landmarks.flag * self.agreement(found) * seen)
+        """(N,) how much each looks like a person in his box, upright in his region."""
+        marks = found.landmarks
+        seen = marks.visibility.mean(axis=1)
+        trunk = unit(marks.xy_px[:, SHOULDERS].mean(axis=1) - marks.xy_px[:, HIPS].mean(axis=1))
+        angle = marks.region[:, 3]
+        upright = (trunk * np.stack([np.sin(angle), -np.cos(angle)], axis=1)).sum(axis=1)
+        return np.asarray(marks.flag * self.agreement(found) * seen * (1 + upright) / 2)
 
     def _round(self, landmarks: Landmarks) -> FloatArray:
         return round_landmarks(landmarks, self._height, self._width)

@@ -149,7 +149,11 @@ class _Search:
         known = self._memory.continued_by(boxes)
         found = self._looker.at_boxes(boxes, _by_row(known, followed))
         people = [self._memory.people[n] if n >= 0 else None for n in known]
-        found = self._looker.turned(found, [p is None or p.may_be_turned() for p in people])
+        found = self._looker.turned(
+            found,
+            may=[p is None or p.may_be_turned() for p in people],
+            is_new=[p is None for p in people],
+        )
         kept, lost = self._looker.distinct(found, score)
         stays = np.setdiff1d(np.arange(len(rows)), lost)
         source, score_kept = rows[stays], score[stays]
