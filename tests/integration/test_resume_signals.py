@@ -25,7 +25,10 @@ COMMAND = [sys.executable, "-m", "humantrack"]
 
 
 def start(clip, out, *overrides):
-    arguments = [f"video.source={clip}", f"video.output_dir={out}", "batch_frames=4", *overrides]
+    arguments = [
+        *(f"video.source={clip}", f"video.output_dir={out}"),
+        *("batch_frames=4", "embedded.landmarks=full", *overrides),
+    ]
     return subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
 
 

@@ -14,7 +14,9 @@ from humantrack.types import FrameRecord
 def counted(make_frame, people) -> TrackCounter:
     """A frame every half second, with somebody in it where ``people`` says so."""
     counter = TrackCounter()
-    person = types.SimpleNamespace(track_id=1, missed=0)
+    person = types.SimpleNamespace(
+        track_id=1, missed=0, observation=types.SimpleNamespace(joint_source=None)
+    )
     for i, there in enumerate(people):
         frame = make_frame(i)
         record = FrameRecord(
