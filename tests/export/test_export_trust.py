@@ -238,7 +238,7 @@ def test_no_motion_is_better_than_what_it_is_made_of(
     assert motion.joint_source.shape == (len(motion), 45)
     for when, source in zip(motion.time_s * 30, motion.joint_source[:, 0], strict=True):
         near = round(when)
-        around = [near] if abs(when - near) < 1e-4 else [int(when), min(int(when) + 1, 11)]
+        around = [near] if abs(when - near) < 1e-6 else [int(when), min(int(when) + 1, 11)]
         values = [table[f] for f in around]
         assert source == (-1 if min(values) < 0 else max(values))
 

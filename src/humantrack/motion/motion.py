@@ -306,7 +306,7 @@ def _between(
     def worse(values: FloatArray | IntArray, of_two: Callable[..., Any]) -> Any:
         start, end = values[before], values[after]
         part = share[:, None]
-        return np.where(part <= 0, start, np.where(part >= 1, end, of_two(start, end)))
+        return np.where(part <= _SAME, start, np.where(part >= 1 - _SAME, end, of_two(start, end)))
 
     return replace(
         target,
