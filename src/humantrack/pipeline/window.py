@@ -49,16 +49,17 @@ class BackFillWindow:
 
     def revise(self, observations: Sequence[Observation]) -> None:
         """Put right what observations of a later frame say of people in the frames held."""
+        # The genuine packages' tracker takes detections of its own, which revise nothing.
+        revisions = [r for one in observations for r in getattr(one, "revises", ())]
         held = {record.index for _, record in self._held}
-        for observation in observations:
-            for revised in observation.revises:
-                if revised.frame_index in held:
-                    self._revised[revised.frame_index, revised.row] = revised
-        if any(observation.revises for observation in observations):
-            self._held = deque(
-                (frame, replace(record, people=tuple(map(self._as_known, record.people))))
-                for frame, record in self._held
-            )
+        revisions = [r for r in revisions if r.frame_index in held]
+        if not revisions:
+            return
+        self._revised |= {(r.frame_index, r.row): r for r in revisions}
+        self._held = deque(
+            (frame, replace(record, people=tuple(map(self._as_known, record.people))))
+            for frame, record in self._held
+        )
 
     def _as_known(self, person: TrackedPerson) -> TrackedPerson:
         seen = person.observation
