@@ -33,3 +33,22 @@ def usual_focal_px(size: FloatArray | IntArray) -> FloatArray:
     35 mm film.
     """
     return np.hypot(size[:, 0], size[:, 1])
+
+
+def ray_rotations(points: FloatArray) -> FloatArray:
+    """(P,3) camera axes -> (P,3,3) the shortest turn from the optical axis to each point's ray.
+
+    PHALP's lens is so long that it sees every body as from straight ahead. A body estimated from
+    its crop therefore looks, to a real camera, as it does along its own ray: turned about its
+    pelvis by this rotation, it faces where the person did.
+
+    Args:
+        points: in front of the camera (z > 0), in any unit: where the pelvises are.
+
+    Source:
+        Rodrigues' formula for the axis (-y, x, 0) and the angle between (0, 0, 1) and (x, y, z).
+    """
+    x, y, z = (points / np.linalg.norm(points, axis=1, keepdims=True)).T
+    part = 1 / (1 + z)
+    rows = [1 - part * x * x, -part * x * y, x, -part * x * y, 1 - part * y * y, y, -x, -y, z]
+    return np.stack(rows, axis=1).reshape(-1, 3, 3)

@@ -1,0 +1,1 @@
+"""People and camera in one world: metres, a floor, gravity."""
