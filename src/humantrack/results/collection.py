@@ -67,7 +67,7 @@ class Results(dict[FrameKey, _Frame]):
 
     @cached_property
     def world(self) -> World | None:
-        """People and camera in the world, a ``WorldFrame`` per frame; None if there is no world file.
+        """The world, a ``WorldFrame`` per frame; None if there is no world file.
 
         Read when it is first asked for, from ``<name>.world.pkl`` beside the results.
 

@@ -66,4 +66,5 @@ def entry_of(body: bytes) -> tuple[FrameKey, dict[str, Any]] | None:
 
 
 def too_large(path: PathLike, max_size: int, hint: str) -> ResultsError:
+    """The error for a file that is a bomb, or needs a higher limit."""
     return ResultsError(f"more than {max_size} bytes once decompressed", where=path, hint=hint)

@@ -56,7 +56,7 @@ class World(dict[FrameKey, WorldFrame]):
 
 
 def world_path(results: PathLike) -> Path:
-    """``<stem>.world.pkl`` beside a results file; of partial results it is ``.partial.world.pkl``."""
+    """``<stem>.world.pkl`` beside a results file (``x.partial.world.pkl`` for partial results)."""
     path = Path(results)
     return path.with_name(f"{path.stem}.world.pkl")
 
@@ -104,9 +104,12 @@ def iter_world_of(
         ResultsError: as :func:`load_world`, or if the file was made of other results.
     """
     for ours, theirs in zip_longest(results, _walk(path, {})):
-        if ours is None or theirs is None or not _is_of(*ours, theirs[0], theirs[2]):
+        if ours is None or theirs is None:
             raise _of_others(path)
-        yield *ours, theirs[1]
+        (key, frame), (world_key, world, stamp) = ours, theirs
+        if key != world_key or stamp != stamp_of(key, frame):
+            raise _of_others(path)
+        yield key, frame, world
 
 
 def load_world_of(results: Iterable[tuple[FrameKey, Mapping[str, Any]]], path: PathLike) -> World:
@@ -252,10 +255,6 @@ def _body(stream: ByteStream, path: PathLike) -> bytes:
     if body is None:
         raise _damaged(path)
     return body
-
-
-def _is_of(key: FrameKey, frame: Mapping[str, Any], world_key: FrameKey, stamp: int) -> bool:
-    return key == world_key and stamp_of(key, frame) == stamp
 
 
 def _damaged(path: PathLike) -> ResultsError:

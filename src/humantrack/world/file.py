@@ -99,8 +99,8 @@ class WorldWriter:
                 raise ValueError(f"the world ends after {self.frame_count} frames, the results not")
             try:
                 facts = to_json(self.facts)
-            except TypeError as error:
-                raise OutputError(f"cannot store the facts: {error}", where=self.path) from error
+            except TypeError as wrong:
+                raise OutputError(f"cannot store the facts: {wrong}", where=self.path) from wrong
             self._put(FRAMES_END + encode_frame("facts", facts) + END)
             self._file.write(self._zlib.flush())
 
