@@ -36,9 +36,13 @@ class Exporter(ABC):
     needs_context: ClassVar[bool] = False
     """True if it takes the frames around the selection too (``FrameEntry.is_selected``)."""
 
+    in_world: bool
+    """Whether it is to write people where they are in the world; else as the camera sees them."""
+
     def __init__(self, source: ResultsSource, outputs: OutputFiles, suffix: str) -> None:
         self.source, self.outputs, self.suffix = source, outputs, suffix
         self.options, self.facts = source.options, source.facts
+        self.in_world = source.is_in_world(is_motion=self.is_motion)
 
     @abstractmethod
     def begin(self) -> None:
@@ -67,9 +71,9 @@ class MotionExporter(Exporter):
 
     def begin(self) -> None:
         """Nothing is written before all frames are known."""
-        from humantrack.motion.motion import MotionCollector
+        from humantrack.motion.world import collector_for
 
-        self._collector = MotionCollector(self.options, self.facts.fps)
+        self._collector = collector_for(self.source, self.options)
 
     def write(self, batch: Batch) -> None:
         """Gather the people."""
