@@ -47,7 +47,7 @@ def lifted(
             WorldPerson(
                 track_id=track_id,
                 is_observed=True,
-                root_position=joints[39],
+                root_position=joints[8],
                 root_rotation=rotation.T @ frame["smpl"][i]["global_orient"][0],
                 body_pose=frame["smpl"][i]["body_pose"],
                 betas=frame["smpl"][i]["betas"],

@@ -251,7 +251,6 @@ class ResultsSource:
             elif context:
                 yield replace(entry, is_selected=False)
 
-
     def _frames(self, world: bool) -> Iterator[tuple[FrameKey, Any, WorldFrame | None]]:
         """Key, frame and, if asked for, the world of each frame."""
         if world:

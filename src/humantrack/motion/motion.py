@@ -296,7 +296,9 @@ def _rows(motion: Motion, index: IntArray) -> Motion:
         *("joint_source", "joint_confidence", "contacts", "confidence"),
     )
     columns = {name: getattr(motion, name) for name in names}
-    return replace(motion, **{n: column[index] for n, column in columns.items() if column is not None})
+    return replace(
+        motion, **{n: column[index] for n, column in columns.items() if column is not None}
+    )
 
 
 def _between(

@@ -36,13 +36,18 @@ class Exporter(ABC):
     needs_context: ClassVar[bool] = False
     """True if it takes the frames around the selection too (``FrameEntry.is_selected``)."""
 
-    in_world: bool
-    """Whether it is to write people where they are in the world; else as the camera sees them."""
-
     def __init__(self, source: ResultsSource, outputs: OutputFiles, suffix: str) -> None:
         self.source, self.outputs, self.suffix = source, outputs, suffix
         self.options, self.facts = source.options, source.facts
-        self.in_world = source.is_in_world(is_motion=self.is_motion)
+
+    @property
+    def in_world(self) -> bool:
+        """Whether people are to be written where they are in the world, not before the camera.
+
+        Raises:
+            ConfigError: if the world was asked for and there is none.
+        """
+        return self.source.is_in_world(is_motion=self.is_motion)
 
     @abstractmethod
     def begin(self) -> None:

@@ -196,7 +196,7 @@ def _pose(frame: WorldFrame | None, tidy: Callable[[FloatArray], FloatArray]) ->
     return {
         "rotation": tidy(frame.camera_rotation),
         "position": tidy(frame.camera_position),
-        "focal_length_px": tidy(np.array(frame.focal_px)).tolist(),
+        "focal_length_px": tidy(np.array([frame.focal_px])).item(),
         "principal_point_px": tidy(frame.centre_px),
     }
 

@@ -62,9 +62,7 @@ class Parquet(Exporter):
         self._writer.close()
 
     def _rows(self, batch: Batch) -> Any:
-        columns = table_of(
-            batch, self.options, trust=self.source.is_rated, in_world=self.in_world
-        )
+        columns = table_of(batch, self.options, trust=self.source.is_rated, in_world=self.in_world)
         return self._arrow.table({name: self._column(c) for name, c in columns.items()})
 
     def _column(self, column: npt.NDArray[Any]) -> Any:
