@@ -11,8 +11,8 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
-from test_export_bvh import read as read_bvh
 from scipy.spatial.transform import Rotation
+from test_export_bvh import read as read_bvh
 from test_export_glb import JOINTS, ROWS, Scene
 from test_export_json import people_of, strict
 from test_export_trc import MARKERS, read_strictly
@@ -126,7 +126,7 @@ def test_npz_is_smpls_motion_in_the_world(results, known):
 def test_blender_has_the_body_and_the_camera_in_level_axes(results, known):
     for path in exported(results, "blender"):
         track_id = int(path.name.split("track")[1].split(".")[0])
-        content = pickle.loads(path.read_bytes())  # noqa: S301 - ours
+        content = pickle.loads(path.read_bytes())
         for index, frame in enumerate(content.values()):
             rotation, position, focal_px = moving_camera(index)
             camera = frame["camera_pose"]
