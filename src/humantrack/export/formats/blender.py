@@ -18,7 +18,8 @@ import numpy as np
 from humantrack.clips.source import Batch
 from humantrack.errors import ResultsError
 from humantrack.export.formats.base import MotionExporter
-from humantrack.motion.motion import EVEN, MOST_FRAMES, Y_UP, Motion, MotionCollector, resample
+from humantrack.motion.motion import Y_UP, Motion, MotionCollector
+from humantrack.motion.stages import EVEN, MOST_FRAMES, resample
 from humantrack.results.encode import END, HEADER, encode_frame
 from humantrack.types import FrameKey
 
