@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,38 @@ def chunks(start: int, stop: int, size: int | None = None) -> Iterator[slice]:
         yield slice(first, min(first + size, stop))
 
 
+class Store:
+    """Bytes in a temporary file, which goes when nobody holds the store."""
+
+    def __init__(self) -> None:
+        file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, prefix="humantrack-")  # noqa: SIM115
+        weakref.finalize(self, file.close)
+        self._file = file
+
+    def append(self, data: bytes) -> None:
+        """Add bytes at the end.
+
+        Raises:
+            OutputError: if there is no room.
+        """
+        try:
+            self._file.seek(0, 2)
+            self._file.write(data)
+        except OSError as error:
+            hint = "TMPDIR chooses another place"
+            raise cannot_write(Path("temporary file"), error, hint=hint) from error
+
+    def read(self, start: int, count: int) -> bytes:
+        """So many bytes from a place on."""
+        self._file.seek(start)
+        return self._file.read(count)
+
+    def pour(self, target: BinaryIO) -> None:
+        """Copy all bytes."""
+        self._file.seek(0)
+        shutil.copyfileobj(self._file, target)
+
+
 class Spool:
     """Records of one structured type in a temporary file, which goes when nobody holds the spool.
 
@@ -40,9 +73,7 @@ class Spool:
         self.dtype = np.dtype(dtype)
         self._count = 0
         self._read: tuple[IntArray, npt.NDArray[Any]] | None = None
-        file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, prefix="humantrack-")  # noqa: SIM115
-        weakref.finalize(self, file.close)
-        self._file = file
+        self._store = Store()
 
     def __len__(self) -> int:
         return self._count
@@ -63,12 +94,7 @@ class Spool:
         records = np.empty(len(next(iter(columns.values()))), self.dtype)
         for name, column in columns.items():
             records[name] = column
-        try:
-            self._file.seek(0, 2)
-            self._file.write(records.tobytes())
-        except OSError as error:
-            hint = "TMPDIR chooses another place"
-            raise cannot_write(Path("temporary file"), error, hint=hint) from error
+        self._store.append(records.tobytes())
         self._count += len(records)
         return np.arange(self._count - len(records), self._count)
 
@@ -80,8 +106,8 @@ class Spool:
         out = np.empty(len(wanted), self.dtype)
         starts = np.flatnonzero(np.diff(wanted, prepend=-2) != 1).tolist()
         for a, b in itertools.pairwise([*starts, len(wanted)]):
-            self._file.seek(int(wanted[a]) * self.dtype.itemsize)
-            data = self._file.read((b - a) * self.dtype.itemsize)
+            size = self.dtype.itemsize
+            data = self._store.read(int(wanted[a]) * size, (b - a) * size)
             out[a:b] = np.frombuffer(data, self.dtype)
         records = out[place]
         self._read = (numbers.copy(), records) if len(numbers) <= CHUNK else None
