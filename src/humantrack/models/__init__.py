@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from humantrack.errors import DependencyError, MissingWeightsError, WeightsError
 
@@ -80,17 +80,26 @@ def session(name: str, threads: int | None = None) -> InferenceSession:
         return _sessions[key]
 
 
-def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of jobs, in order, run in :func:`pool`.
+class Begun(Generic[T]):
+    """Jobs that run in :func:`pool` while whoever began them does something else.
 
-    Raises:
-        Exception: that of the first job that failed, once all have ended.
+    On one core they run when their results are asked for.
     """
-    if len(jobs) <= 1 or available_cores() == 1:
-        return [job() for job in jobs]
-    futures = [pool().submit(job) for job in jobs]
-    wait(futures)
-    return [future.result() for future in futures]
+
+    def __init__(self, jobs: Sequence[Callable[[], T]]) -> None:
+        self._jobs = jobs
+        self._futures = [pool().submit(job) for job in jobs] if available_cores() > 1 else None
+
+    def results(self) -> list[T]:
+        """What came of the jobs, in order.
+
+        Raises:
+            Exception: that of the first job that failed, once all have ended.
+        """
+        if self._futures is None:
+            return [job() for job in self._jobs]
+        wait(self._futures)
+        return [future.result() for future in self._futures]
 
 
 def pool() -> ThreadPoolExecutor:
