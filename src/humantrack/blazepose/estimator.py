@@ -16,7 +16,7 @@ from humantrack.blazepose.masks import image_masks
 from humantrack.blazepose.memory import Memory, Recent, Remembered
 from humantrack.blazepose.mirror import MIRROR
 from humantrack.blazepose.network import LandmarkNetwork
-from humantrack.blazepose.people import STRONG, Look, Sightings, find_people
+from humantrack.blazepose.people import STRONG, Look, Search, Sightings, find_people
 from humantrack.blazepose.proportions import Proportions, picture_scale
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.trust import joint_trust
@@ -104,16 +104,36 @@ class BlazePoseEstimator:
         continue nobody. People without a detection are added (``source`` -1): all of them where
         the detector rested, and those who lost their box for a moment.
         """
-        return [self._one(f, d) for f, d in zip(frames, detections, strict=True)]
+        out, search = [], None
+        for i, (frame, found) in enumerate(zip(frames, detections, strict=True)):
+            coming = frames[i + 1] if i + 1 < len(frames) else None
+            people, search = self._one(frame, found, search or self._begin(frame), coming)
+            out.append(people)
+        return out
 
-    def _one(self, frame: Frame, detections: Detections) -> People:
-        if frame.is_shot_start or frame.rgb.shape != self._shape:
+    def _begin(self, frame: Frame) -> Search:
+        """Begin to look for people; nobody is remembered across a cut."""
+        if self._is_new_scene(frame):
             self._memory.clear()
             self._shape = frame.rgb.shape
-        found, used = find_people(
-            self._network, frame, detections, self._memory, strong=self._strong, look=self.look
-        )
+        return Search(self._network, frame, self._memory)
+
+    def _is_new_scene(self, frame: Frame) -> bool:
+        return frame.is_shot_start or frame.rgb.shape != self._shape
+
+    def _one(
+        self, frame: Frame, detections: Detections, search: Search, coming: Frame | None
+    ) -> tuple[People, Search | None]:
+        """The people of a frame, and the search in the coming one if it could be begun.
+
+        As soon as it is known where everybody is, the network goes on to the coming frame, while
+        the bodies of this one are made.
+        """
+        found, used = find_people(search, detections, strong=self._strong, look=self.look)
         people = self._remember(found, frame)
+        ahead = None
+        if coming is not None and not self._is_new_scene(coming):
+            ahead = self._begin(coming)
         seen, mixed_up = self._prepare(frame, found, people)
         betas = self._shapes(seen, found, people)
         bodies = fit_bodies(seen, betas, self._body)
@@ -121,7 +141,7 @@ class BlazePoseEstimator:
         revised = self._revise(frame, seen, mixed_up, people)
         # Rows of what was looked for in between say nothing of the detections handed in.
         source = found.source if used is detections else np.full(len(found.source), -1)
-        return self._package(frame, used, found, source, bodies, seen, revised)
+        return self._package(frame, used, found, source, bodies, seen, revised), ahead
 
     def _remember(self, found: Sightings, frame: Frame) -> list[Remembered]:
         """Renew the memory; gives the remembered person behind each sighting."""
