@@ -64,19 +64,32 @@ class BodyParameters(Protocol):
     """What of an ``Observation`` is drawn; shapes as there."""
 
     @property
-    def global_orient(self) -> Array: ...
+    def global_orient(self) -> Array:
+        """(1,3,3)"""
+
     @property
-    def body_pose(self) -> Array: ...
+    def body_pose(self) -> Array:
+        """(23,3,3)"""
+
     @property
-    def betas(self) -> Array: ...
+    def betas(self) -> Array:
+        """(10,)"""
+
     @property
-    def cam_crop(self) -> Array: ...
+    def cam_crop(self) -> Array:
+        """(3,)"""
+
     @property
-    def cam_t(self) -> Array: ...
+    def cam_t(self) -> Array:
+        """(3,) metres"""
+
     @property
-    def joints_3d(self) -> Array: ...
+    def joints_3d(self) -> Array:
+        """(45,3)"""
+
     @property
-    def joints_2d(self) -> Array: ...
+    def joints_2d(self) -> Array:
+        """(45,2)"""
 
 
 class MeshPainter:
