@@ -148,8 +148,8 @@ def test_the_document_turns_as_the_truth_says_and_agrees_with_itself(clip, tmp_p
             if k is not None:
                 roots.append(degrees(truth["global_orient"][frame["index"], k], root))
     assert np.mean(off_box[True]) < 0.007
-    assert np.quantile(off_box[True], 0.95) < 0.01
-    assert max(off_box[True] + off_box[False]) < 0.02  # boxes of people half outside are small
+    assert max(off_box[True]) < 0.012
+    assert max([*off_box[False], 0.0]) < 0.02  # boxes of people half outside are small
     assert np.median(roots) == pytest.approx(FIGURES[name, version][1][1], abs=0.5)
 
 
