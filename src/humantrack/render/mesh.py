@@ -65,31 +65,31 @@ class BodyParameters(Protocol):
 
     @property
     def global_orient(self) -> Array:
-        """(1,3,3)"""
+        """(1,3,3)."""
 
     @property
     def body_pose(self) -> Array:
-        """(23,3,3)"""
+        """(23,3,3)."""
 
     @property
     def betas(self) -> Array:
-        """(10,)"""
+        """(10,)."""
 
     @property
     def cam_crop(self) -> Array:
-        """(3,)"""
+        """(3,)."""
 
     @property
     def cam_t(self) -> Array:
-        """(3,) metres"""
+        """(3,) metres."""
 
     @property
     def joints_3d(self) -> Array:
-        """(45,3)"""
+        """(45,3)."""
 
     @property
     def joints_2d(self) -> Array:
-        """(45,2)"""
+        """(45,2)."""
 
 
 class MeshPainter:

@@ -20,7 +20,7 @@ _NEAREST_M = 4.0
 _NEAR_M = 0.05
 _TALL_M = 1.9
 _FARTHEST_M = 60.0
-"""What is farther from the middle of all is not waited for: somebody who is lost in the distance."""
+"""What is farther from the middle of all need not be in the picture: somebody lost far away."""
 
 _MOST = 8192
 

@@ -200,11 +200,11 @@ def _draw_floor(picture: ByteArray, view: View) -> None:
     corners = np.array([(x0, 0, z0), (x1, 0, z0), (x1, 0, z1), (x0, 0, z1)])
     _polygon(picture, view, corners, _FLOOR)
     for x in np.arange(x0, x1 + step / 2, step):
-        _line(picture, view, (x, 0, z0), (x, 0, z1), _LINE)
+        _line(picture, view, ((x, 0, z0), (x, 0, z1)), _LINE)
     for z in np.arange(z0, z1 + step / 2, step):
-        _line(picture, view, (x0, 0, z), (x1, 0, z), _LINE)
+        _line(picture, view, ((x0, 0, z), (x1, 0, z)), _LINE)
     for a, b in (((0, 0, 0), (step, 0, 0)), ((0, 0, 0), (0, 0, -step))):
-        _line(picture, view, a, b, _AXIS, 2)
+        _line(picture, view, (a, b), _AXIS, 2)
     text = f"grid {step} m"
     scale = max(0.4, picture.shape[1] / 1600)
     where = (round(12 * scale / 0.4), picture.shape[0] - round(10 * scale / 0.4))
@@ -251,8 +251,8 @@ def _draw_camera(picture: ByteArray, view: View, frame: WorldFrame) -> None:
     into = transpose(frame.camera_rotation)
     far = corners * depth @ into.T + frame.camera_position
     for a, b in zip(far, np.roll(far, -1, axis=0), strict=True):
-        _line(picture, view, a, b, _CAMERA, 2)
-        _line(picture, view, frame.camera_position, a, _CAMERA, 1)
+        _line(picture, view, (a, b), _CAMERA, 2)
+        _line(picture, view, (frame.camera_position, a), _CAMERA, 1)
     roof = np.array([(-0.4, -1, 1), (0.4, -1, 1), (0, -1.45, 1)])
     roof[:, :2] *= half
     _polygon(picture, view, roof * depth @ into.T + frame.camera_position, _CAMERA)
@@ -265,16 +265,16 @@ def _draw_limbs(picture: ByteArray, view: View, person: WorldPerson) -> None:
     wide = int(np.clip(0.09 * person.scale * view.focal_px / depth, 2, 60))
     for a, b, _ in LIMBS:
         if not {a, b} & _NOT_LIMBS:
-            _line(picture, view, person.joints[a], person.joints[b], colour, wide)
+            _line(picture, view, (person.joints[a], person.joints[b]), colour, wide)
     neck = person.joints[PHALP_JOINTS.index("neck")]
-    _line(picture, view, neck, person.joints[_HEAD], colour, 2 * wide)
+    _line(picture, view, (neck, person.joints[_HEAD]), colour, 2 * wide)
 
 
 def _line(
-    picture: ByteArray, view: View, start: Any, end: Any, colour: Colour, wide: int = 1
+    picture: ByteArray, view: View, ends_m: tuple[Any, Any], colour: Colour, wide: int = 1
 ) -> None:
     """A straight line, cut where it comes too near to the view."""
-    a, b = view.seen(np.array([start, end], np.float64))
+    a, b = view.seen(np.array(ends_m, np.float64))
     if max(a[2], b[2]) <= 2 * _NEAR:
         return
     if min(a[2], b[2]) < _NEAR:
