@@ -17,8 +17,9 @@ _MIRROR = np.array(SMPL_MIRROR)
 _HALF_TURN = np.diag([-1.0, 1.0, -1.0])
 LIMBS = np.array([16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8])
 
-FASTEST_M_S = 4.0
-"""Joints move so much faster than the pelvis only in a flip (their mean, metres a second)."""
+FASTEST_M_S = 1.5
+JITTER_M = 0.03
+"""Limb joints seldom move more against the pelvis (their mean): metres a second, plus noise."""
 
 _STATE_COST = 1.0
 _JUMP_COST = 8.0
@@ -56,7 +57,7 @@ def unflipped(
     Args:
         local: (T,24,3,3) in axes whose y is up.
         rest: (24,3).
-        pelvis: (T,3) roughly.
+        pelvis: (T,3) where the person goes, smooth.
         time_s: (T,).
         trust: (T,) 0..1 how far each frame's pose can be believed.
 
@@ -74,7 +75,7 @@ def unflipped(
     cost += _against_walking(both[:, :, 0], pelvis, time_s) * (span * trust)[:, None]
     step = np.diff(time_s)
     jump = np.linalg.norm(limbs[:, None, 1:] - limbs[None, :, :-1], axis=-1).mean(axis=-1)
-    room = 0.15 + FASTEST_M_S * step
+    room = JITTER_M + FASTEST_M_S * step
     change = _JUMP_COST * np.maximum(jump - room, 0.0) * np.sqrt(trust[1:] * trust[:-1])
     state = _cheapest(cost, change.transpose(2, 1, 0))
     turned = state == 1

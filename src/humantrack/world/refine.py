@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.geometry.rotations import transpose
@@ -18,7 +19,14 @@ from humantrack.world.solve import Evidence, Trust, solve
 from humantrack.world.stretch import Path, Stretch, View
 
 TRUST = Trust()
-_REST_HZ = 5.0
+ASTRAY = 0.2
+"""Relative jump of a person's distance that is a mistake."""
+
+_AROUND_S = 0.4
+_GOING_HZ = 0.8
+"""Cutoff of the path that tells which way a person goes."""
+
+_REST_HZ = 4.5
 """Cutoff for joints that the solver leaves alone."""
 
 
@@ -59,8 +67,10 @@ def refine(
     pelvis, known = place(local, body, view, points_px, error)
     good = stretch.observed & known
     believed = _belief(error) * good
-    local, flipped = unflipped(local, body.rest, pelvis, stretch.time_s, np.maximum(believed, 0.05))
-    bridged = ~good | frames_off(local, body.rest, stretch.time_s)
+    astray = _astray(pelvis, view, good, stretch.time_s)
+    going = smooth_values(pelvis, believed * ~astray, stretch.time_s, _GOING_HZ)
+    local, flipped = unflipped(local, body.rest, going, stretch.time_s, np.maximum(believed, 0.02))
+    bridged = ~good | astray | frames_off(local, body.rest, stretch.time_s)
     if bridged.all():
         bridged = ~good
     weight = np.where(bridged, 0.0, 1.0)
@@ -74,6 +84,7 @@ def refine(
         view=view,
         time_s=stretch.time_s,
         local=_held_rotations(local, weight),
+        pelvis=start.pelvis,
         weight=weight,
         points_px=points_px,
         error_m=error,
@@ -99,6 +110,19 @@ def refine(
         flipped=flipped,
         bridged=bridged,
     )
+
+
+def _astray(pelvis: FloatArray, view: View, good: BoolArray, time_s: FloatArray) -> BoolArray:
+    """(T,) frames in which the person is much nearer or farther than around them."""
+    out = np.zeros(len(pelvis), bool)
+    some = np.flatnonzero(good)
+    if len(some) < 5:
+        return out
+    far = np.log(np.maximum(np.linalg.norm(pelvis - view.position, axis=1)[some], 1e-3))
+    width = 2 * round(_AROUND_S / max(float(np.median(np.diff(time_s))), 1e-6)) + 1
+    usual = median_filter(far, size=min(max(width, 5), len(some)), mode="reflect")
+    out[some] = np.abs(far - usual) > ASTRAY
+    return out
 
 
 def _feet(path: Path, body: TrackBody) -> FloatArray:

@@ -1,6 +1,8 @@
-"""Penalised least squares over time: values near what was seen, with small accelerations."""
+"""Penalised least squares over time: values near what was seen that change gently."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -8,18 +10,24 @@ from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_ma
 from humantrack.types.arrays import FloatArray
 
 
-def accelerations(time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Second differences of T frames at any times.
+CALM = 0.03
+"""Weight of accelerations against that of jerks, at the cutoff: it keeps gaps from overshooting."""
+
+
+def derivative(time_s: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
+    """The derivative of some order, from as many and one more frames at any times.
 
     Returns:
-        (T-2,3) factors of the values before, at and after each inner frame, whose sum is the
-        acceleration there, and (T-2,) the seconds that it stands for.
+        (T-order,order+1) factors of the values in these frames, whose sum is the derivative
+        (Newton's divided differences times order!), and (T-order,) seconds that it stands for.
     """
-    step = np.maximum(np.diff(time_s), 1e-6)
-    before, after = step[:-1], step[1:]
-    both = before + after
-    factors = np.stack([2 / (before * both), -2 / (before * after), 2 / (after * both)], axis=1)
-    return factors, both / 2
+    count = len(time_s) - order
+    times = np.stack([time_s[i : count + i] for i in range(order + 1)], axis=1)
+    apart = times[:, :, None] - times[:, None, :]
+    apart[:, np.arange(order + 1), np.arange(order + 1)] = 1
+    apart = np.where(np.abs(apart) < 1e-6, 1e-6, apart)
+    span = np.maximum(times[:, -1] - times[:, 0], 1e-6) / order
+    return math.factorial(order) / apart.prod(axis=2), span
 
 
 def durations(time_s: FloatArray) -> FloatArray:
@@ -32,24 +40,27 @@ def durations(time_s: FloatArray) -> FloatArray:
 def smooth_values(
     values: FloatArray, weight: FloatArray, time_s: FloatArray, cutoff_hz: float
 ) -> FloatArray:
-    """Whittaker's smoother (1923) with accelerations penalised.
+    """Whittaker's smoother (1923) with the third derivative penalised.
 
     Args:
         values: (T,K).
         weight: (T,) 1 for a good frame, 0 for one to be bridged.
         time_s: (T,).
-        cutoff_hz: a swing of this frequency is halved; one of half of it keeps 94 %.
+        cutoff_hz: a swing of this frequency is halved; one of half of it keeps 98 %.
     """
     count = len(values)
     if count < 3:
         return _held(values, weight)
-    factors, span = accelerations(time_s)
-    strength = span / (2 * np.pi * cutoff_hz) ** 4
-    band = np.zeros((3, count))
-    for i in range(3):
-        for j in range(i + 1):
-            part = strength * factors[:, i] * factors[:, j]
-            band[i - j, j : j + count - 2] += part
+    band = np.zeros((4, count))
+    omega = 2 * np.pi * cutoff_hz
+    for order, strength in ((3, omega**-6.0), (2, CALM * omega**-4.0)):
+        if count <= order:
+            continue
+        factors, span = derivative(time_s, order)
+        for i in range(order + 1):
+            for j in range(i + 1):
+                part = strength * span * factors[:, i] * factors[:, j]
+                band[i - j, j : j + len(part)] += part
     data = np.maximum(weight, 1e-6) * durations(time_s)
     band[0] += data
     from scipy.linalg import solveh_banded

@@ -1,7 +1,7 @@
 """Gauss-Newton over all frames of a stretch at once: pelvis, and the rotations of the limbs.
 
 Per frame the unknowns are the pelvis' place and small turns of ``ACTIVE`` joints, each in the
-joint's own axes. Accelerations couple a frame with the two before; the normal equations are a
+joint's own axes. Derivatives couple a frame with the three before; the normal equations are a
 band, which LAPACK's banded Cholesky solves.
 """
 
@@ -17,7 +17,7 @@ from humantrack.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_a
 from humantrack.motion.skeleton import SHOWN_JOINTS
 from humantrack.types.arrays import BoolArray, FloatArray
 from humantrack.world.bodies import CONTACT_PARENTS, POINT_ROWS, TrackBody
-from humantrack.world.smooth import accelerations, durations
+from humantrack.world.smooth import CALM, derivative, durations
 from humantrack.world.stretch import Path, View
 
 ACTIVE = np.array([0, 1, 2, 4, 5, 7, 8, 16, 17, 18, 19])
@@ -49,10 +49,10 @@ MOVES = _moves()
 class Trust:
     """How far each kind of knowledge reaches; standard deviations."""
 
-    turn_rad: float = 0.15
+    turn_rad: float = 0.08
     """Of an estimated rotation of a limb, in a frame."""
 
-    root_rad: float = 0.10
+    root_rad: float = 0.06
     scale: float = 0.04
     """Of a person's apparent size, in a frame."""
 
@@ -60,11 +60,18 @@ class Trust:
     """Swings of limbs below half of this frequency are kept."""
 
     root_hz: float = 3.0
-    move_m_s2: float = 3.0
-    """Acceleration of the pelvis across the line of sight."""
+    move_m_s3: float = 40.0
+    """Jerk of the pelvis across the line of sight."""
 
-    approach_m_s2: float = 1.5
+    approach_m_s3: float = 15.0
     """And along it."""
+
+    move_m_s2: float = 6.0
+    approach_m_s2: float = 3.0
+    """Accelerations, which matter in gaps."""
+
+    astray_m: float = 0.3
+    """How far a person goes from the smooth path while nothing is seen."""
 
     still_m: float = 0.01
     floor_m: float = 0.015
@@ -80,6 +87,9 @@ class Evidence:
     time_s: FloatArray
     local: FloatArray
     """(T,24,3,3) estimated rotations, the root's to the world."""
+
+    pelvis: FloatArray
+    """(T,3) roughly where the pelvis is, smooth."""
 
     weight: FloatArray
     """(T,) how far a frame counts: 1, or 0 to bridge it."""
@@ -115,7 +125,7 @@ def solve(
     for _ in range(rounds):
         normal, right = _frames(path, evidence, body, contacts, anchors, trust)
         band = _banded(normal)
-        _add_accelerations(band, right, path, evidence, trust)
+        _add_motion(band, right, path, evidence, trust)
         step = _solved(band, right)
         path = _moved(path, step)
     return path
@@ -143,10 +153,16 @@ def _frames(
     ).reshape(count, -1)
     sigma = np.full(len(ACTIVE), trust.turn_rad)
     sigma[0] = trust.root_rad
-    weight = np.repeat(1 / sigma**2, 3) * (share * np.maximum(evidence.weight, 1e-3))[:, None]
+    # One joint that is far off, as by a flip, counts less.
+    far = np.linalg.norm(error.reshape(count, -1, 3), axis=-1) / (trust.outlier * sigma)
+    weight = (1 / sigma**2) / (1 + far**2)
+    weight = np.repeat(weight, 3, axis=1) * (share * np.maximum(evidence.weight, 1e-3))[:, None]
     inner = np.arange(3, SIZE)
     normal[:, inner, inner] += weight
     right[:, 3:] -= weight * error
+    loose = share * trust.astray_m**-2.0 * (evidence.weight <= 0)
+    normal[:, :3, :3] += loose[:, None, None] * np.eye(3)
+    right[:, :3] += loose[:, None] * (evidence.pelvis - path.pelvis)
     # Feet that stand.
     gap = anchors - points[:, -4:]
     tight = np.array([trust.still_m, trust.floor_m, trust.still_m]) ** -2.0
@@ -220,48 +236,71 @@ def _reprojection(
 
 
 def _banded(normal: FloatArray) -> FloatArray:
-    """(T,n,n) blocks -> the lower band of the whole matrix, with room for accelerations."""
+    """(T,n,n) blocks -> the lower band of the whole matrix, with room for derivatives."""
     count = len(normal)
-    band = np.zeros((2 * SIZE + 3, count, SIZE))
+    band = np.zeros((3 * SIZE + 3, count, SIZE))
     column = np.arange(SIZE)
     for d in range(SIZE):
         band[d, :, : SIZE - d] = normal[:, column[d:], column[: SIZE - d]]
     return band
 
 
-def _add_accelerations(
+def _add_motion(
     band: FloatArray, right: FloatArray, path: Path, evidence: Evidence, trust: Trust
 ) -> None:
-    """Add the penalty on accelerations, of the pelvis and of each joint's rotation."""
-    count = len(path.pelvis)
-    if count < 3:
-        return
-    factors, span = accelerations(evidence.time_s)
-    share = span / NOMINAL_S
-    rays = evidence.view.rays(path.pelvis)[1:-1]
-    across, along = trust.move_m_s2**-2.0, trust.approach_m_s2**-2.0
-    tight = across * np.eye(3) + (along - across) * rays[:, :, None] * rays[:, None, :]
-    tight = tight * share[:, None, None]
-    speeding = sum(factors[:, i, None] * path.pelvis[i : count - 2 + i] for i in range(3))
-    pulled = (tight @ np.asarray(speeding)[..., None])[..., 0]
-
+    """Add the penalties on jerks and accelerations of the pelvis and of each joint's rotation."""
     local = path.local[:, ACTIVE]
-    step = matrix_to_axis_angle(transpose(local[:-1]) @ local[1:])
-    turning = factors[:, 2, None, None] * step[1:] - factors[:, 0, None, None] * step[:-1]
+    step = matrix_to_axis_angle(transpose(local[:-1]) @ local[1:]).reshape(len(local) - 1, -1)
     cutoff = np.full(len(ACTIVE), trust.limb_hz)
     cutoff[0] = trust.root_hz
     sigma = np.full(len(ACTIVE), trust.turn_rad)
     sigma[0] = trust.root_rad
-    stiff = np.repeat((sigma * (2 * np.pi * cutoff) ** 2) ** -2.0, 3) * share[:, None]
-    twisted = stiff * turning.reshape(count - 2, -1)
+    omega = 2 * np.pi * cutoff
+    for order, across, along, factor in (
+        (3, trust.move_m_s3, trust.approach_m_s3, 1.0),
+        (2, trust.move_m_s2, trust.approach_m_s2, CALM),
+    ):
+        if len(local) <= order:
+            continue
+        stiff = np.repeat(factor / (sigma * omega**order) ** 2, 3)
+        _add_derivative(band, right, path, step, evidence, order, (across, along), stiff)
 
-    for i in range(3):
-        rows = slice(i, count - 2 + i)
+
+def _add_derivative(  # noqa: PLR0917
+    band: FloatArray,
+    right: FloatArray,
+    path: Path,
+    step: FloatArray,
+    evidence: Evidence,
+    order: int,
+    spread: tuple[float, float],
+    stiff: FloatArray,
+) -> None:
+    """Add the penalty on one derivative."""
+    factors, span = derivative(evidence.time_s, order)
+    count = len(factors)
+    share = span / NOMINAL_S
+    rays = evidence.view.rays(path.pelvis)[order // 2 : order // 2 + count]
+    across, along = spread[0] ** -2.0, spread[1] ** -2.0
+    tight = across * np.eye(3) + (along - across) * rays[:, :, None] * rays[:, None, :]
+    tight = tight * share[:, None, None]
+    moving = sum(factors[:, i, None] * path.pelvis[i : count + i] for i in range(order + 1))
+    pulled = (tight @ np.asarray(moving)[..., None])[..., 0]
+    # Rotations: values are the turns since the first of the frames, whose sum of factors is 0.
+    turned = np.zeros((count, step.shape[1]))
+    since = np.zeros_like(turned)
+    for i in range(1, order + 1):
+        since = since + step[i - 1 : count + i - 1]
+        turned += factors[:, i, None] * since
+    stiff = stiff * share[:, None]
+    twisted = stiff * turned
+    for i in range(order + 1):
+        rows = slice(i, count + i)
         right[rows, :3] -= factors[:, i, None] * pulled
         right[rows, 3:] -= factors[:, i, None] * twisted
         for j in range(i + 1):
             product = factors[:, i] * factors[:, j]
-            columns = slice(j, count - 2 + j)
+            columns = slice(j, count + j)
             offset = (i - j) * SIZE
             band[offset, columns, 3:] += product[:, None] * stiff
             for r in range(3):
