@@ -7,11 +7,14 @@ import numpy as np
 from humantrack.types.arrays import BoolArray, FloatArray
 from humantrack.world.smooth import smooth_values
 
-ENTER_M_S, LEAVE_M_S = 0.30, 0.60
+ENTER_M_S, LEAVE_M_S = 0.40, 0.80
 """A standing foot is slower than the first at some moment, and than the second all the time."""
 
-ENTER_M, LEAVE_M = 0.06, 0.12
+ENTER_M, LEAVE_M = 0.08, 0.13
 """The same for its height above the floor."""
+
+DRIFT_M = 0.07
+"""A standing point stays this near, along each axis, to where it is when it is slowest."""
 
 SHORTEST_S = 0.07
 """What touches the floor for less does not stand."""
@@ -52,23 +55,44 @@ def find_contacts(
     height = smooth[..., 1] - sole if has_floor else np.zeros(pace.shape)
     sure = (pace < ENTER_M_S) & (height < ENTER_M)
     maybe = (pace < LEAVE_M_S) & (height < LEAVE_M)
-    return _held(sure, maybe, time_s)
+    return _held(smooth - (1 - _ALONG_RAY) * _along(smooth, rays), pace, sure & maybe, maybe, time_s)
 
 
-def _held(sure: BoolArray, maybe: BoolArray, time_s: FloatArray) -> BoolArray:
-    """Runs of ``maybe`` that have a ``sure`` moment, without short gaps and short runs."""
+def _along(points: FloatArray, rays: FloatArray) -> FloatArray:
+    return np.asarray((points * rays[:, None]).sum(axis=-1, keepdims=True) * rays[:, None])
+
+
+def _held(
+    points: FloatArray, pace: FloatArray, sure: BoolArray, maybe: BoolArray, time_s: FloatArray
+) -> BoolArray:
+    """From each slowest moment of a ``sure`` run as far as ``maybe`` and ``DRIFT_M`` reach.
+
+    Without short gaps and short runs.
+    """
     out = np.zeros(sure.shape, bool)
     for k in range(sure.shape[1]):
-        runs = runs_of(maybe[:, k])
-        runs = [(a, b) for a, b in runs if sure[a:b, k].any()]
         merged: list[tuple[int, int]] = []
-        for a, b in runs:
-            if merged and time_s[a] - time_s[merged[-1][1] - 1] < LONGEST_GAP_S:
-                merged[-1] = (merged[-1][0], b)
-            else:
-                merged.append((a, b))
+        for a, b in runs_of(sure[:, k]):
+            seed = a + int(pace[a:b, k].argmin())
+            near = maybe[:, k] & (np.abs(points[:, k] - points[seed, k]).max(axis=1) < DRIFT_M)
+            first = seed - int(np.argmin(np.append(near[seed::-1], False)))
+            last = seed + int(np.argmin(np.append(near[seed:], False)))
+            start, end = first + 1, last
+            if merged and start <= merged[-1][1]:
+                start = merged[-1][1]
+                if end <= start:
+                    continue
+                gap = points[seed, k] - points[(merged[-1][0] + merged[-1][1] - 1) // 2, k]
+                if np.abs(gap).max() < DRIFT_M:
+                    merged[-1] = (merged[-1][0], end)
+                    continue
+                start += 1
+            elif merged and time_s[start] - time_s[merged[-1][1] - 1] < LONGEST_GAP_S:
+                merged[-1] = (merged[-1][0], end)
+                continue
+            merged.append((start, end))
         for a, b in merged:
-            if time_s[b - 1] - time_s[a] >= SHORTEST_S:
+            if b > a and time_s[b - 1] - time_s[a] >= SHORTEST_S:
                 out[a:b, k] = True
     return out
 

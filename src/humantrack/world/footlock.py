@@ -14,7 +14,7 @@ from humantrack.world.stretch import Path
 LEGS = ((1, 4, 7), (2, 5, 8))
 """Hip, knee and ankle, left and right."""
 
-EASE_S = 0.15
+EASE_S = 0.2
 """Time in which a correction fades in before a foot stands and out after."""
 
 _REACH = 0.999

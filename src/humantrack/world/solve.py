@@ -73,7 +73,7 @@ class Trust:
     astray_m: float = 0.3
     """How far a person goes from the smooth path while nothing is seen."""
 
-    still_m: float = 0.01
+    still_m: float = 0.02
     floor_m: float = 0.015
     outlier: float = 3.0
     """Points farther off than so many times their error count less (Cauchy)."""

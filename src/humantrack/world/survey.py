@@ -25,7 +25,7 @@ UNRATED_M = 0.03
 """Error of a joint, sideways, where the results do not say."""
 
 _LEAST_ERROR_M = 0.015
-_SIDEWAYS = 0.5
+_SIDEWAYS = 0.7
 """Part of a joint's median error that is sideways; the rest is towards the camera."""
 
 _MOST_SAMPLES = 160
