@@ -1,0 +1,23 @@
+"""How the camera moves: followed in the pass over the video, solved afterwards, or given.
+
+In a run, ``CameraSink(evidence_path(results))`` is one more sink; a checkpoint that is resumed is
+looked at with ``check_evidence``. Afterwards, and without the video::
+
+    path = solve(EvidenceFile(evidence_path(results)), focal_px=700.0, kind="auto")
+
+A camera that the user has solved already: ``read_camera_file``.
+"""
+
+from humantrack.world.camera.evidence import EvidenceFile, FrameTracks
+from humantrack.world.camera.sink import CameraSink
+from humantrack.world.camera.solve import solve
+from humantrack.world.camera.writer import check_evidence, evidence_path
+
+__all__ = [
+    "CameraSink",
+    "EvidenceFile",
+    "FrameTracks",
+    "check_evidence",
+    "evidence_path",
+    "solve",
+]
