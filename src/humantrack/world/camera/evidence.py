@@ -160,7 +160,8 @@ def quantised(xy: FloatArray) -> FloatArray:
 def _pack(frames: Sequence[FrameTracks]) -> bytes:
     head = np.zeros(len(frames), _FRAME)
     ids, steps, links = [], [], []
-    before_ids, before = np.zeros(0, np.int64), np.zeros((0, 2), np.int64)
+    before_ids: IntArray = np.zeros(0, np.int64)
+    before: IntArray = np.zeros((0, 2), np.int64)
     for row, frame in zip(head, frames, strict=True):
         for name in ("index", "time_s", "scale", "width", "height"):
             row[name] = getattr(frame, name)
@@ -192,7 +193,8 @@ def _unpack(data: bytes, count: int) -> list[FrameTracks]:
         columns.append(np.ascontiguousarray(ranks.T).view(kind).ravel().astype(np.int64))
         at += size * width
     frames, first, first_link = [], 0, 0
-    before_ids, before = np.zeros(0, np.int64), np.zeros((0, 2), np.int64)
+    before_ids: IntArray = np.zeros(0, np.int64)
+    before: IntArray = np.zeros((0, 2), np.int64)
     for row in head:
         mine = slice(first, first + int(row["points"]))
         linked = slice(first_link * 2, (first_link + int(row["links"])) * 2)

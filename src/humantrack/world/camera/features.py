@@ -77,9 +77,10 @@ class BackgroundTracker:
         height, width = rgb.shape[:2]
         factor = min(1.0, SIDE / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))
-        if factor < 1:
-            rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-        return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.uint8)
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        # Means over areas are for strong reductions; for weak ones they are slow and no better.
+        way = cv2.INTER_AREA if factor <= 0.6 else cv2.INTER_LINEAR
+        return (cv2.resize(grey, size, interpolation=way) if factor < 1 else grey).astype(np.uint8)
 
     def follow(self, frame: Frame, picture: ByteArray, mask: ByteArray) -> FrameTracks:
         """Where the points are in a frame.
@@ -93,7 +94,7 @@ class BackgroundTracker:
         if is_start:
             self._forget()
         self._size = frame.width, frame.height
-        links = np.zeros((0, 2), np.int64)
+        links: IntArray = np.zeros((0, 2), np.int64)
         is_seen = self._key is None or self._step(picture, mask)
         if is_seen:
             self._skipped = 0
@@ -151,11 +152,12 @@ class BackgroundTracker:
 
     def _found(self, picture: ByteArray) -> tuple[BoolArray, FloatArray]:
         """Which points are found again, and where: (N,), (N,2)."""
-        near, seen, _ = cv2.calcOpticalFlowPyrLK(
+        flow: Any = cv2.calcOpticalFlowPyrLK
+        near, seen, _ = flow(
             *(self._last, picture, self._xy[:, None], None),
             **{"winSize": _WINDOW, "maxLevel": _LEVELS, "criteria": _COARSE},
         )
-        xy, same, unlike = cv2.calcOpticalFlowPyrLK(
+        xy, same, unlike = flow(
             *(self._key, picture, self._key_xy[:, None], near.copy()),
             **{"winSize": _WINDOW, "maxLevel": 0, "criteria": _FINE},
             flags=cv2.OPTFLOW_USE_INITIAL_FLOW,

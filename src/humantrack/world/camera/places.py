@@ -41,12 +41,15 @@ class _View:
     code: ByteArray
 
 
+_orb: Any = cv2.ORB_create  # type: ignore[attr-defined]  # its stubs lack it
+
+
 class PlaceMemory:
     """Descriptions (ORB) of the points of a bounded number of key pictures."""
 
     def __init__(self) -> None:
         self._views: list[_View] = []
-        self._orb = cv2.ORB_create(edgeThreshold=_PATCH // 2 + 1, patchSize=_PATCH)
+        self._orb = _orb(edgeThreshold=_PATCH // 2 + 1, patchSize=_PATCH)
         self._matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
 
     def recognise(self, picture: ByteArray, ids: IntArray, xy: FloatArray) -> IntArray:
@@ -61,7 +64,7 @@ class PlaceMemory:
             (M,2) numbers: of this picture, of the older one.
         """
         new = self._described(picture, ids, xy)
-        links = np.zeros((0, 2), np.int64)
+        links: IntArray = np.zeros((0, 2), np.int64)
         older = self._views[:-_NEAREST]
         if older and len(new.ids) >= _MATCHES:
             view = self._most_alike(new, older)

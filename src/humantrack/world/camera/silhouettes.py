@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from pycocotools import mask as rle
 
 from humantrack.types import FrameRecord, TrackedPerson
 from humantrack.types.arrays import ByteArray
+from humantrack.types.record import RleMask
 
 _MARGIN = 0.012
 """Widening of a silhouette, in sides of the picture: edges of a person smear into the pixels
@@ -19,6 +21,9 @@ _STALE = 0.02
 """Widening of a silhouette for every frame since it was seen, up to ``_STALE_MOST``."""
 
 _STALE_MOST = 0.1
+
+_COARSE = 4
+"""Pixels of the picture for one of the mask while it is being made."""
 
 
 def background(record: FrameRecord, shape: tuple[int, ...]) -> ByteArray:
@@ -32,16 +37,18 @@ def background(record: FrameRecord, shape: tuple[int, ...]) -> ByteArray:
         (H,W) uint8.
     """
     height, width = shape[:2]
-    side = max(height, width)
-    people = np.zeros((height, width), np.uint8)
+    coarse = -(-height // _COARSE), -(-width // _COARSE)
+    people = np.zeros(coarse, np.uint8)
     fresh = [person for person in record.people if not person.missed]
     for group in (fresh, *([person] for person in record.people if person.missed)):
-        if not group:
-            continue
-        drawn = _drawn(group, record.image_size, (height, width))
-        stale = min(group[0].missed * _STALE, _STALE_MOST)
-        people |= cv2.dilate(drawn, _disc(round(side * (_MARGIN + stale))))
-    return np.where(people > 0, 0, 255).astype(np.uint8)
+        if group:
+            stale = min(group[0].missed * _STALE, _STALE_MOST)
+            margin = _disc(round(max(coarse) * (_MARGIN + stale)))
+            people = np.maximum(
+                people, cv2.dilate(_drawn(group, record.image_size, coarse), margin)
+            )
+    free = np.where(people > 0, 0, 255).astype(np.uint8)
+    return cv2.resize(free, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
 
 
 def _drawn(
@@ -59,21 +66,21 @@ def _drawn(
         scale = np.array([width / image_size[1], height / image_size[0]] * 2)
         box = person.observation.xyxy_px.astype(np.float64) * scale
         if np.isfinite(box).all():
-            x0, y0, x1, y1 = np.clip(box, 0, [width, height] * 2).round().astype(int)
-            out[y0:y1, x0:x1] = 255
+            x0, y0, x1, y1 = np.clip(box, 0, [width, height] * 2)
+            out[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 255
     if masks:
         whole = rle.decode(rle.merge([_bytes(mask) for mask in masks]))
         # Areas are averaged, so that a thin arm does not fall between the pixels.
-        out |= cv2.resize(whole * 255, (width, height), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(whole * 255, (width, height), interpolation=cv2.INTER_AREA)
+        out = np.maximum(out, small.astype(np.uint8))
     return out
 
 
-def _bytes(mask: object) -> dict[str, object]:
+def _bytes(mask: RleMask) -> dict[str, Any]:
     """A mask whose counts are bytes, as pycocotools merges them."""
-    value = dict(mask)  # type: ignore[call-overload]
-    counts = value["counts"]
-    value["counts"] = counts.encode("ascii") if isinstance(counts, str) else counts
-    return value
+    counts: Any = mask["counts"]
+    as_bytes = counts.encode("ascii") if isinstance(counts, str) else counts
+    return {"size": mask["size"], "counts": as_bytes}
 
 
 @cache
