@@ -14,6 +14,7 @@ from humantrack.world.camera.localise import localise
 
 _DRAWS = 96
 _NEAR_PX = 2.5
+_FEWEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,35 @@ def turn_between(xy_a: Array, xy_b: Array, focal: float, *, zooms: bool) -> Turn
     return best
 
 
-def is_explained_by_travel(xy_a: Array, xy_b: Array, focal: float) -> tuple[BoolArray, Array]:
-    """Essential matrix: (N,) points that agree with it, and the matrix (3,3)."""
+def travel_between(xy_a: Array, xy_b: Array, focal: float) -> tuple[Array, Array, BoolArray]:
+    """The turn and the direction of travel that most points agree on (five-point method).
+
+    Args:
+        xy_a: (N,2) places in the first picture, from its middle.
+        xy_b: (N,2) in the second.
+        focal: reduced pixels, of both.
+
+    Returns:
+        (3,3) rotation and (3,) direction of length 1 with ``d_b = rotation @ d_a + direction``;
+        (N,) which points agree.
+    """
+    none = np.eye(3), np.zeros(3), np.zeros(len(xy_a), bool)
+    if len(xy_a) < _FEWEST:
+        return none
     cv2.setRNGSeed(0)
     camera = np.diag([focal, focal, 1.0])
-    found, inlier = cv2.findEssentialMat(
-        *(xy_a, xy_b, camera), method=cv2.RANSAC, prob=0.999, threshold=1.0, maxIters=400
-    )
-    if found is None or found.shape != (3, 3):
-        return np.zeros(len(xy_a), bool), np.zeros((3, 3))
-    return inlier.ravel() > 0, np.asarray(found)
+    try:
+        found, inlier = cv2.findEssentialMat(
+            *(xy_a, xy_b, camera), method=cv2.RANSAC, prob=0.999, threshold=1.0, maxIters=400
+        )
+        if found is None or found.shape != (3, 3):
+            return none
+        agrees = inlier.ravel() > 0
+        some = xy_a[agrees], xy_b[agrees]
+        _, rotation, direction, _ = cv2.recoverPose(found, *some, camera)[:4]
+    except cv2.error:
+        return none
+    return np.asarray(rotation), np.asarray(direction)[:, 0], agrees
 
 
 def _growth(xy_a: Array, xy_b: Array) -> float:
@@ -91,5 +111,3 @@ def _drawn_rotation(a: Array, b: Array, focal: float) -> Array:
     turns = np.concatenate([turns, np.eye(3)[None]])
     off = np.linalg.norm(np.einsum("rij,nj->rni", turns, a) - b, axis=2) * focal
     return np.asarray(turns[(off < 2 * _NEAR_PX).sum(axis=1).argmax()])
-
-

@@ -45,9 +45,7 @@ class Map:
         self.points = np.concatenate([self.points[old], points])[order]
 
 
-def solve_turning(
-    window: Window, known: Map, begin: Cameras, *, fixed: int, zooms: bool
-) -> Fitted:
+def solve_turning(window: Window, known: Map, begin: Cameras, *, fixed: int, zooms: bool) -> Fitted:
     """The rotations (and focal lengths) in a window's frames.
 
     Args:
