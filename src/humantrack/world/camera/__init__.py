@@ -10,10 +10,11 @@ A camera that the user has solved already: ``read_camera_file``.
 
 from humantrack.world.camera.evidence import EvidenceFile, FrameTracks
 from humantrack.world.camera.sink import CameraSink
-from humantrack.world.camera.solve import solve
+from humantrack.world.camera.solve import SOLVED_KINDS, solve
 from humantrack.world.camera.writer import check_evidence, evidence_path
 
 __all__ = [
+    "SOLVED_KINDS",
     "CameraSink",
     "EvidenceFile",
     "FrameTracks",

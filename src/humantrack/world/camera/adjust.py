@@ -7,7 +7,7 @@ is a direction and moves on the unit sphere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -155,11 +155,12 @@ def adjust(
     damping, start = 1e-4, cameras.log_focal
     error, _ = errors(cameras, points, seen)
     now = cost(error) + zoom_prior * float(((cameras.log_focal - start) ** 2).sum())
-    system = _System(cameras, points, seen, motion, fixed, zoom_prior, start)
+    problem = _Problem(seen, motion, fixed, zoom_prior, start)
+    system = _System(cameras, points, problem)
     for _ in range(rounds):
         camera_step, point_step = system.step(damping)
         new_cameras = moved(cameras, camera_step, motion)
-        new_points = points + point_step
+        new_points: Array = points + point_step
         if not motion.travels:
             new_points = unit(new_points)
         error, _ = errors(new_cameras, new_points, seen)
@@ -170,7 +171,7 @@ def adjust(
             if done:
                 break
             damping = max(damping / 5, _LOOSEST)
-            system = _System(cameras, points, seen, motion, fixed, zoom_prior, start)
+            system = _System(cameras, points, problem)
         else:
             damping *= 8
             if damping > _STIFFEST:
@@ -178,19 +179,22 @@ def adjust(
     return cameras, points
 
 
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What stays the same while cameras and points move; see ``adjust``."""
+
+    seen: Sightings
+    motion: Motion
+    fixed: BoolArray
+    zoom_prior: float
+    start: Array
+
+
 class _System:
     """The normal equations at one place."""
 
-    def __init__(
-        self,
-        cameras: Cameras,
-        points: Array,
-        seen: Sightings,
-        motion: Motion,
-        fixed: BoolArray,
-        zoom_prior: float,
-        start: Array,
-    ) -> None:
+    def __init__(self, cameras: Cameras, points: Array, problem: _Problem) -> None:
+        seen, motion, fixed = problem.seen, problem.motion, problem.fixed
         self.basis = np.tile(np.eye(3), (len(points), 1, 1)) if motion.travels else across(points)
         error, _ = errors(cameras, points, seen)
         by_camera, by_point = slopes(cameras, points, seen, motion, self.basis)
@@ -203,8 +207,8 @@ class _System:
         self.b = _summed(weighted_c @ error[:, :, None], seen.camera, self.count)[..., 0]
         self.g = _summed(weighted_p @ error[:, :, None], seen.point, len(points))[..., 0]
         if motion.zooms:
-            self.u[:, -1, -1] += zoom_prior
-            self.b[:, -1] -= zoom_prior * (cameras.log_focal - start)
+            self.u[:, -1, -1] += problem.zoom_prior
+            self.b[:, -1] -= problem.zoom_prior * (cameras.log_focal - problem.start)
         self.free = np.repeat(~fixed, self.size)
 
     def step(self, damping: float) -> tuple[Array, Array]:
@@ -230,11 +234,6 @@ def across(directions: Array) -> Array:
     axis = np.eye(3)[np.abs(directions).argmin(axis=1)]
     first = unit(np.cross(directions, axis))
     return np.stack([first, np.cross(directions, first)], axis=2)
-
-
-def with_focal(cameras: Cameras, log_focal: Array) -> Cameras:
-    """The same cameras with other focal lengths."""
-    return replace(cameras, log_focal=log_focal)
 
 
 def _solved(matrix: Array, right: Array) -> Array:

@@ -42,7 +42,7 @@ class Fitted:
     def confidence(self) -> Array:
         """(T,) 0..1."""
         share = self.agreeing / np.maximum(self.seen, 1)
-        sharp = np.exp(-np.nan_to_num(self.error_px, nan=9.0) / NEAR_PX)
+        sharp = np.exp(-np.nan_to_num(self.error_px, nan=0.0) / NEAR_PX)
         return np.asarray(
             np.minimum(1, self.agreeing / _ENOUGH) * share * np.sqrt(sharp) * self.is_solved
         )

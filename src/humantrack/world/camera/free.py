@@ -12,14 +12,17 @@ from humantrack.geometry.rotations import Array
 from humantrack.types.arrays import BoolArray, IntArray
 from humantrack.world.camera.adjust import Cameras, Motion, Sightings, adjust, errors
 from humantrack.world.camera.fitted import Fitted, fitted, spread
+from humantrack.world.camera.known import KnownPlaces
 from humantrack.world.camera.localise import localise
 from humantrack.world.camera.resection import first_pairs, resected
-from humantrack.world.camera.triangulate import NEAR_PX, triangulate
-from humantrack.world.camera.turning import Map
+from humantrack.world.camera.triangulate import triangulate
 from humantrack.world.camera.window import Window, keyframes
 
 KEYFRAMES = 100
 """Most that are adjusted together."""
+
+_FAR, _LONGEST = 0.04, 20
+"""Of ``keyframes``: closer than for a turning camera, as new places need two of them."""
 
 _TRAVELS = Motion(travels=True)
 _OFF_PX = 4.0
@@ -31,7 +34,7 @@ _GOOD_SHARE = 0.6
 _POOR_SHARE = 0.35
 
 
-def solve_free(window: Window, known: Map, begin: Cameras, *, fixed: int) -> Fitted | None:
+def solve_free(window: Window, known: KnownPlaces, begin: Cameras, *, fixed: int) -> Fitted | None:
     """The cameras in a window's frames, or None if they cannot be found.
 
     Args:
@@ -41,7 +44,7 @@ def solve_free(window: Window, known: Map, begin: Cameras, *, fixed: int) -> Fit
             them are right and stay.
         fixed: see there.
     """
-    rows = keyframes(window, most=KEYFRAMES)
+    rows = keyframes(window, most=KEYFRAMES, far=_FAR, longest=_LONGEST)
     if len(rows) < 2:
         return None
     best: tuple[float, Fitted, Array] | None = None
@@ -82,7 +85,7 @@ class _Build:
         )
         self.done = np.zeros(count, bool)
         self.stays = np.zeros(count, bool)
-        self.points = np.zeros((len(window.ids), 3))
+        self.points: Array = np.zeros((len(window.ids), 3))
         self.placed = np.zeros(len(window.ids), bool)
         self.seen = window.sightings_of(rows, np.ones(len(window.ids), bool))
         self.trusted = np.ones(len(self.seen.camera), bool)
@@ -95,10 +98,10 @@ class _Build:
         self._triangulate()
         self._adjust(10)
 
-    def go_on(self, known: Map, begin: Cameras, fixed: int) -> None:
+    def go_on(self, known: KnownPlaces, begin: Cameras, fixed: int) -> None:
         """From what is known of an earlier window."""
         self.placed, self.points = known.of(self.window.ids)
-        for number in np.flatnonzero(self.rows < fixed):
+        for number in np.flatnonzero(self.rows < fixed).tolist():
             row = self.rows[number]
             self._set(number, begin.rotation[row], begin.position[row])
             self.stays[number] = True
@@ -161,7 +164,9 @@ class _Build:
         done = np.flatnonzero(self.done)
         near = done[np.abs(done - number).argmin()]
         found = resected(
-            self.points[self.seen.point[mine]], self.seen.xy[mine], self.cameras.at([near])
+            self.points[self.seen.point[mine]],
+            self.seen.xy[mine],
+            self.cameras.at(np.array([near])),
         )
         if found is None:
             return False
@@ -214,4 +219,3 @@ class _Build:
         times = np.bincount(self.seen.point[known & good], minlength=len(self.points))
         looked = np.bincount(self.seen.point[known], minlength=len(self.points))
         self.placed &= (times >= 2) | (looked == 0)
-        _ = NEAR_PX

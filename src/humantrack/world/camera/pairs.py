@@ -93,7 +93,8 @@ def travel_between(xy_a: Array, xy_b: Array, focal: float) -> tuple[Array, Array
         _, rotation, direction, _ = cv2.recoverPose(found, *some, camera)[:4]
     except cv2.error:
         return none
-    return np.asarray(rotation), np.asarray(direction)[:, 0], agrees
+    turn, way = np.asarray(rotation, np.float64), np.asarray(direction, np.float64)
+    return turn, way[:, 0], agrees
 
 
 def _growth(xy_a: Array, xy_b: Array) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -105,7 +107,8 @@ def _drawn(points: Array, xy: Array, near: Cameras) -> Cameras | None:
     cv2.setRNGSeed(0)
     focal = float(np.exp(near.log_focal[0]))
     try:
-        ok, turn, shift, _ = cv2.solvePnPRansac(
+        solve: Any = cv2.solvePnPRansac
+        ok, turn, shift, _ = solve(
             *(points.reshape(-1, 1, 3), xy.reshape(-1, 1, 2), np.diag([focal, focal, 1.0]), None),
             **{"iterationsCount": 200, "reprojectionError": 4.0, "confidence": 0.999},
             flags=cv2.SOLVEPNP_SQPNP,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from humantrack.geometry.rotations import Array, unit
 from humantrack.types.arrays import BoolArray, IntArray
 from humantrack.world.camera.adjust import Cameras, Motion, Sightings, adjust
 from humantrack.world.camera.fitted import Fitted, fitted, spread
+from humantrack.world.camera.known import KnownPlaces
 from humantrack.world.camera.localise import by_owner, localise
 from humantrack.world.camera.pairs import rays, turn_between
 from humantrack.world.camera.window import Window, keyframes
@@ -22,30 +21,9 @@ _ZOOM_PRIOR = 30.0
 """Weight that holds focal lengths to their start where the points do not say."""
 
 
-@dataclass
-class Map:
-    """What stays of the windows before: where places are, and the last poses."""
-
-    ids: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
-    points: Array = field(default_factory=lambda: np.zeros((0, 3)))
-
-    def of(self, ids: IntArray) -> tuple[BoolArray, Array]:
-        """Which of these places are known, and where they are (0 if not)."""
-        known, out = np.zeros(len(ids), bool), np.zeros((len(ids), 3))
-        _, here, there = np.intersect1d(ids, self.ids, assume_unique=True, return_indices=True)
-        known[here], out[here] = True, self.points[there]
-        return known, out
-
-    def keep(self, ids: IntArray, points: Array, most: int = 12000) -> None:
-        """Take over places; the numbers grow with time, so the newest are kept."""
-        old = ~np.isin(self.ids, ids)
-        number = np.concatenate([self.ids[old], ids])
-        order = np.argsort(number)[-most:]
-        self.ids = number[order]
-        self.points = np.concatenate([self.points[old], points])[order]
-
-
-def solve_turning(window: Window, known: Map, begin: Cameras, *, fixed: int, zooms: bool) -> Fitted:
+def solve_turning(
+    window: Window, known: KnownPlaces, begin: Cameras, *, fixed: int, zooms: bool
+) -> Fitted:
     """The rotations (and focal lengths) in a window's frames.
 
     Args:
@@ -59,7 +37,7 @@ def solve_turning(window: Window, known: Map, begin: Cameras, *, fixed: int, zoo
     rows = keyframes(window, most=KEYFRAMES)
     if not len(rows):
         return fitted(window, begin, np.zeros((len(window.ids), 3)), motion, keyframes=0)
-    keys, points, placed = _chained(window, known, rows, begin, fixed, zooms)
+    keys, points, placed = _chained(window, known, rows, begin.at(slice(fixed)), zooms=zooms)
     seen = window.sightings_of(rows, placed)
     stays = rows < fixed
     if not stays.any():
@@ -81,18 +59,20 @@ def _with_start(found: Cameras, begin: Cameras, fixed: int) -> Cameras:
 
 
 def _chained(
-    window: Window, known: Map, rows: IntArray, begin: Cameras, fixed: int, zooms: bool
+    window: Window, known: KnownPlaces, rows: IntArray, fixed: Cameras, *, zooms: bool
 ) -> tuple[Cameras, Array, BoolArray]:
     """Key frames one after the other, and the directions of places from all who see them."""
     rotation, log_focal = [], []
+    count = len(fixed.rotation)
     for number, row in enumerate(rows):
-        if row < fixed or not number:
-            at = min(int(row), fixed - 1)
-            rotation.append(begin.rotation[at])
-            log_focal.append(begin.log_focal[at])
+        if row < count or not number:
+            at = min(int(row), count - 1)
+            rotation.append(fixed.rotation[at])
+            log_focal.append(fixed.log_focal[at])
             continue
         _, a, b = window.common(int(rows[number - 1]), int(row))
-        turn, focal = np.eye(3), log_focal[-1]
+        turn: Array = np.eye(3)
+        focal = log_focal[-1]
         if len(a) >= _FEWEST:
             between = turn_between(a, b, float(np.exp(focal)), zooms=zooms)
             turn, focal = between.rotation, focal + between.zoom

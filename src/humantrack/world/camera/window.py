@@ -14,8 +14,6 @@ from humantrack.world.camera.evidence import FrameTracks
 
 _FEWEST = 8
 _KEPT = 0.6
-_FAR = 0.05
-"""In sides of the picture; see ``keyframes``."""
 
 
 class SamePlaces:
@@ -92,13 +90,13 @@ class Window:
         )
 
 
-def keyframes(window: Window, *, most: int, longest: int = 45) -> IntArray:
+def keyframes(window: Window, *, most: int, far: float = 0.05, longest: int = 45) -> IntArray:
     """Frames that stand for the rest: each shares enough with the one before.
 
     A new one is taken when less than ``_KEPT`` of the last one's points is left, when half of them
-    have moved by ``_FAR``, or after ``longest`` frames; the last frame is one.
+    have moved by ``far`` sides of the picture, or after ``longest`` frames; the last frame is one.
     """
-    far = _FAR * window.side
+    far *= window.side
     while True:
         rows: list[int] = []
         last_seen = -1
