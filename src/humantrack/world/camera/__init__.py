@@ -9,6 +9,8 @@ A camera that the user has solved already: ``read_camera_file``.
 """
 
 from humantrack.world.camera.evidence import EvidenceFile, FrameTracks
+from humantrack.world.camera.given import read_camera_file
+from humantrack.world.camera.given_json import camera_json
 from humantrack.world.camera.sink import CameraSink
 from humantrack.world.camera.solve import SOLVED_KINDS, solve
 from humantrack.world.camera.writer import check_evidence, evidence_path
@@ -18,7 +20,9 @@ __all__ = [
     "CameraSink",
     "EvidenceFile",
     "FrameTracks",
+    "camera_json",
     "check_evidence",
     "evidence_path",
+    "read_camera_file",
     "solve",
 ]
