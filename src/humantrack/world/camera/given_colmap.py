@@ -37,6 +37,7 @@ _TWO_FOCALS = {
     "RAD_TAN_THIN_PRISM_FISHEYE": 16,
     "FISHEYE": 4,
     "DIVISION": 5,
+    "EUCM": 6,
 }
 """Models with parameters fx, fy, cx, cy, ..."""
 
