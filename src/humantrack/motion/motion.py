@@ -105,6 +105,12 @@ class Motion:
     rest_pelvis: FloatArray
     """(3,) the root joint in the body's own axes, which its rotation leaves in place."""
 
+    contacts: BoolArray | None = None
+    """(T,4) whether heel and toe stand, in the order of ``types.world.CONTACTS``; None: unknown."""
+
+    confidence: FloatArray | None = None
+    """(T,) 0..1, of place and pose in the world; None where people are not in the world."""
+
     def __len__(self) -> int:
         return len(self.time_s)
 
@@ -164,11 +170,7 @@ class MotionCollector:
     def add(self, batch: Batch) -> None:
         """Take the next frames."""
         people = batch.people
-        start = len(self._frame)
-        for frame in batch.frames:
-            self._frame.append(frame.index)
-            self._time_s.append(frame.time_s)
-            self._shot.append((self._shot[-1] if self._shot else 0) + frame.is_shot_start)
+        start = self._add_frames(batch)
         own_px = people.focal_px()
         usual_px = own_px if self._long_lens else usual_focal_px(people.size)
         cam_t = camera_with_focal(people.cam_t, own_px, self._options.focal_px or usual_px)
@@ -191,14 +193,24 @@ class MotionCollector:
                     people.joints_3d[rows, PELVIS_ROW],
                     people.joint_source[rows].astype(np.int8),
                     people.joint_confidence[rows],
+                    np.ones(int(rows.sum()), bool),
                 )
             )
+
+    def _add_frames(self, batch: Batch) -> int:
+        """Note when the next frames are, and tell how many came before."""
+        start = len(self._frame)
+        for frame in batch.frames:
+            self._frame.append(frame.index)
+            self._time_s.append(frame.time_s)
+            self._shot.append((self._shot[-1] if self._shot else 0) + frame.is_shot_start)
+        return start
 
     def motions(self) -> Iterator[Motion]:
         """Every track's motion, by track id, prepared as the options say."""
         options = self._options
         for track_id in sorted(self._rows):
-            row, quaternions, joints, betas, rest, source, confidence = (
+            row, quaternions, joints, betas, rest, source, confidence, observed, *world = (
                 np.concatenate(parts) for parts in zip(*self._rows[track_id], strict=True)
             )
             row, first = np.unique(row, return_index=True)  # PHALP can list a track twice
@@ -213,7 +225,7 @@ class MotionCollector:
                 frame=np.array(self._frame)[row],
                 time_s=np.array(self._time_s)[row],
                 shot=np.array(self._shot)[row],
-                observed=np.ones(len(row), bool),
+                observed=observed[first],
                 quaternions=quaternions[first].astype(np.float64),
                 pelvis=joints[first, PELVIS_ROW].astype(np.float64),
                 joints=joints[first].astype(np.float64),
@@ -221,7 +233,9 @@ class MotionCollector:
                 joint_source=source[first],
                 joint_confidence=confidence[first],
                 skeleton=skeleton,
-                rest_pelvis=rest[first].mean(axis=0),
+                rest_pelvis=_mean(rest[first]),
+                contacts=world[0][first] if world else None,
+                confidence=world[1][first] if world else None,
             )
             for motion in self._without_gaps(seen, row):
                 out = motion if options.smooth is None else _smoothed(motion, options.smooth)
@@ -243,7 +257,7 @@ class MotionCollector:
             ]
         every = np.arange(row[0], row[-1] + 1)
         if len(every) == len(row):
-            return [seen]
+            return [_marked(seen)]
         before = np.searchsorted(row, every, side="right") - 1
         filled = _rows(seen, before)
         filled = replace(
@@ -251,7 +265,7 @@ class MotionCollector:
             frame=np.array(self._frame)[every],
             time_s=np.array(self._time_s)[every],
             shot=np.array(self._shot)[every],
-            observed=np.isin(every, row),
+            observed=filled.observed & np.isin(every, row),
         )
         after = np.minimum(before + 1, len(row) - 1)
         whole = _between(filled, seen, before, after, hold=self._options.gaps == "hold")
@@ -269,17 +283,21 @@ def _marked(motion: Motion) -> Motion:
     )
 
 
+def _mean(points: FloatArray) -> FloatArray:
+    """(T,3) -> (3,) of the rows that are known; zero if none is."""
+    known = points[np.isfinite(points).all(axis=1)]
+    return known.mean(axis=0) if len(known) else np.zeros(3)
+
+
 def _rows(motion: Motion, index: IntArray) -> Motion:
     """The frames picked by an index array."""
+    names = (
+        *("frame", "time_s", "shot", "observed", "quaternions", "pelvis", "joints"),
+        *("joint_source", "joint_confidence", "contacts", "confidence"),
+    )
+    columns = {name: getattr(motion, name) for name in names}
     return replace(
-        motion,
-        **{
-            name: getattr(motion, name)[index]
-            for name in (
-                *("frame", "time_s", "shot", "observed", "quaternions", "pelvis", "joints"),
-                *("joint_source", "joint_confidence"),
-            )
-        },
+        motion, **{n: column[index] for n, column in columns.items() if column is not None}
     )
 
 

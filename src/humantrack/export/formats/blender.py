@@ -18,7 +18,9 @@ import numpy as np
 from humantrack.clips.source import Batch
 from humantrack.errors import ResultsError
 from humantrack.export.formats.base import MotionExporter
-from humantrack.motion.motion import EVEN, MOST_FRAMES, Y_UP, Motion, MotionCollector, resample
+from humantrack.motion.camera_track import CameraTrack
+from humantrack.motion.motion import EVEN, MOST_FRAMES, Y_UP, Motion, resample
+from humantrack.motion.world import collector_for
 from humantrack.results.encode import END, HEADER, encode_frame
 from humantrack.types import FrameKey
 
@@ -30,12 +32,18 @@ _FILLED = -1
 
 
 class Blender(MotionExporter):
-    """Camera axes and PHALP's long lens, as the add-on expects them."""
+    """Camera axes and PHALP's long lens, as the add-on expects them.
+
+    In the world the axes are those of a level camera at the origin (x right, y down, z away), and
+    each frame has the pose of the real camera in them, ``camera_pose``, which the add-on leaves
+    aside: ``X_camera = rotation @ (X - position)``, and its focal length in pixels.
+    """
 
     def begin(self) -> None:
         """Nothing is written before all frames are known."""
         options = replace(self.options, fps=None)  # all files share one grid of frames: _placed
-        self._collector = MotionCollector(options, self.facts.fps, long_lens=True)
+        self._collector = collector_for(self.source, options, long_lens=True)
+        self._camera = CameraTrack()
         self._keys: list[FrameKey] = []
         self._indices: list[int] = []
         self._times: list[float] = []
@@ -43,6 +51,8 @@ class Blender(MotionExporter):
     def write(self, batch: Batch) -> None:
         """Gather the people and the clip's frames."""
         super().write(batch)
+        if self.in_world:
+            self._camera.add(batch)
         for frame in batch.frames:
             self._keys.append(frame.key)
             self._indices.append(frame.index)
@@ -78,7 +88,7 @@ class Blender(MotionExporter):
         people: dict[int, dict[str, Any]] = {}
         for part in parts:
             places, motion = self._placed(part, len(keys))
-            people |= zip(places, _entries(motion), strict=True)
+            people |= zip(places, _entries(motion, in_world=self.in_world), strict=True)
         held = range(len(keys))[rows]
         if people.keys().isdisjoint(held):
             return
@@ -87,8 +97,18 @@ class Blender(MotionExporter):
             for row in held:
                 there = people.get(row)
                 lists = {name: [] if there is None else [there[name]] for name in _ENTRY}
-                file.write(encode_frame(keys[row], {"time": row, **lists}))
+                file.write(encode_frame(keys[row], {"time": row, **lists, **self._pose(row)}))
             file.write(END)
+
+    def _pose(self, row: int) -> dict[str, Any]:
+        """Where the camera is in a frame of the file, if it is known."""
+        if not self.in_world:
+            return {}
+        fps = self.options.fps
+        when_s = self._times[row] if fps is None else self._times[0] + row / fps
+        rotation, position, focal_px = self._camera.at(when_s)
+        pose = {"rotation": rotation * Y_UP, "position": position * Y_UP}
+        return {"camera_pose": {**pose, "focal_length_px": focal_px}}
 
     def _placed(self, part: Motion, count: int) -> tuple[list[int], Motion]:
         """A stretch of motion and which frames of the file it fills."""
@@ -106,12 +126,15 @@ class Blender(MotionExporter):
 _ENTRY = ("tid", "tracked_time", "smpl", "camera")
 
 
-def _entries(motion: Motion) -> list[dict[str, Any]]:
+def _entries(motion: Motion, *, in_world: bool) -> list[dict[str, Any]]:
     """Per frame one person's values under PHALP's names."""
     local = motion.matrices
     local[:, 0] = Y_UP[:, None] * local[:, 0]
     local = local.astype(np.float32)
-    camera = (motion.joints[:, -1] * Y_UP).astype(np.float32)  # the body's origin
+    if in_world:  # a body turns about its pelvis, which lies beside its origin
+        camera = (motion.pelvis * Y_UP - motion.rest_pelvis).astype(np.float32)
+    else:
+        camera = (motion.joints[:, -1] * Y_UP).astype(np.float32)  # the body's origin
     betas = motion.betas.astype(np.float32)
     return [
         {
