@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from humantrack.motion.motion import cached_smpl
 from humantrack.types.arrays import FloatArray, IntArray
 from humantrack.world.axes import Axes, world_axes
 from humantrack.world.bodies import TrackBody
-from humantrack.world.evidence import Looks, looks, path_rows
+from humantrack.world.evidence import looks, path_rows
 from humantrack.world.ground import Ground, Known, find_ground
 from humantrack.world.lens import Lens, choose_lens
 from humantrack.world.options import WorldOptions
@@ -24,8 +23,9 @@ from humantrack.world.survey import Survey, rest_span
 from humantrack.world.types import CameraPath, WorldFrame, WorldPerson
 from humantrack.world.windows import CORE_S, Moving, Window, Windows, before_lens
 
-SolveCamera = Callable[[float, IntArray], CameraPath]
-"""Gives the camera's path for a focal length (pixels of the frame) and the frames' numbers."""
+SolveCamera = Callable[[float, IntArray, IntArray, float], CameraPath]
+"""Gives the camera's path for a focal length (pixels of the frame), the frames' numbers, the cuts
+before each, and the time of the first."""
 
 Advance = Callable[[str, int], None]
 """Told what is being done, and how many frames more are done with."""
@@ -80,16 +80,29 @@ class WorldBuilder:
         """
         survey = Survey(cached_smpl)
         numbers: list[int] = []
+        shots: list[int] = []
+        first_s = 0.0
         for batch in self.source.batches(self._told("looking at people")):
             survey.add(batch)
-            numbers += [frame.index for frame in batch.frames]
+            if not numbers:
+                first_s = batch.frames[0].time_s
+            for frame in batch.frames:
+                cut = frame.is_shot_start and bool(numbers)
+                shots.append((shots[-1] if shots else 0) + cut)
+                numbers.append(frame.index)
         self.frame_count = len(numbers)
         bodies = survey.bodies()
         size = self._size(survey.size)
         index = np.array(numbers, np.int64)
         spans = {track_id: rest_span(body) for track_id, body in bodies.items()}
+        cuts = np.array(shots, np.int64)
         self.lens, self.path = choose_lens(
-            self.options, size, self.lens_px, lambda px: self.solve_camera(px, index), survey, spans
+            self.options,
+            size,
+            self.lens_px,
+            lambda px: self.solve_camera(px, index, cuts, first_s),
+            survey,
+            spans,
         )
         given = {
             track_id: height / body.height_m
@@ -216,8 +229,6 @@ def _persons(moving: Moving, body: TrackBody) -> Iterator[WorldPerson]:
 
 
 def _less_sure(refined: Refined, trust: FloatArray) -> Refined:
-    from dataclasses import replace
-
     return replace(refined, confidence=refined.confidence * np.clip(trust, 0, 1))
 
 

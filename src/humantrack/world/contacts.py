@@ -55,7 +55,9 @@ def find_contacts(
     height = smooth[..., 1] - sole if has_floor else np.zeros(pace.shape)
     sure = (pace < ENTER_M_S) & (height < ENTER_M)
     maybe = (pace < LEAVE_M_S) & (height < LEAVE_M)
-    return _held(smooth - (1 - _ALONG_RAY) * _along(smooth, rays), pace, sure & maybe, maybe, time_s)
+    return _held(
+        smooth - (1 - _ALONG_RAY) * _along(smooth, rays), pace, sure & maybe, maybe, time_s
+    )
 
 
 def _along(points: FloatArray, rays: FloatArray) -> FloatArray:
