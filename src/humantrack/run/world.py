@@ -56,7 +56,9 @@ class ForgivingSink:
         remove: Callable[[], None],
     ) -> None:
         self._remove = remove
-        self._sink = None if state is not None and state.get("failed") else make(state)
+        self.frame_count = 0 if state is None else int(state["frames"])
+        has_failed = state is not None and state["failed"]
+        self._sink = None if has_failed else make(None if state is None else state["sink"])
 
     def __enter__(self) -> ForgivingSink:
         self._guarded(lambda sink: sink.__enter__())
@@ -64,12 +66,13 @@ class ForgivingSink:
 
     def write(self, frame: Frame, record: FrameRecord) -> None:
         """Pass a frame on."""
+        self.frame_count += 1
         self._guarded(lambda sink: sink.write(frame, record))
 
     def state_dict(self) -> Mapping[str, Any]:
         """The sink's, or that it has failed."""
         state = self._guarded(lambda sink: sink.state_dict())
-        return {"failed": True} if state is None else state
+        return {"frames": self.frame_count, "failed": state is None, "sink": state}
 
     def __exit__(
         self,
@@ -143,10 +146,10 @@ def check_camera(results: Path, states: Mapping[str, Mapping[str, Any]]) -> None
         CheckpointError: if it is not.
     """
     state = states.get("camera")
-    if state is not None and not state.get("failed"):
+    if state is not None and not state["failed"]:
         from humantrack.world.camera import check_evidence, evidence_path
 
-        check_evidence(evidence_path(results), state["file"])
+        check_evidence(evidence_path(results), state["sink"]["file"])
 
 
 @dataclass(frozen=True, kw_only=True)
