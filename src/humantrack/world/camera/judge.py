@@ -16,6 +16,7 @@ from humantrack.geometry.rotations import Array
 from humantrack.types.arrays import IntArray
 from humantrack.world.camera.evidence import FrameTracks
 from humantrack.world.camera.pairs import travel_between, turn_between
+from humantrack.world.camera.window import matching
 
 MOVES_PX = 0.35
 """Reduced pixels by which the background must move: compression makes it tremble by less."""
@@ -27,7 +28,10 @@ _EVERY = 10
 """Frames between pictures that later ones are compared with; doubled as a shot grows long."""
 
 _REFERENCES = 12
-_PAIRS = 48
+_PAIRS = 24
+_LEAST_PAIRS, _MOST_PAIRS = 3, 8
+"""Pairs that decide: a third of all, those that a turn explains least of."""
+
 _SHARED = 30
 _FEWEST = 12
 _NOT_WORSE = 0.12
@@ -41,7 +45,7 @@ _TURNS = 0.8
 
 _AGREED = 0.5
 
-_FOCALS = (1.0, 0.75, 1.35, 1.8, 2.5, 3.5)
+_FOCALS = (0.75, 1.35, 1.8, 2.5, 3.5)
 """Other focal lengths that may explain a turn, over the given one."""
 
 
@@ -138,19 +142,24 @@ class Judge:
 
     def verdict(self) -> Verdict:
         """What all frames so far show."""
-        shares = np.array([self._shares(a, b, self._focal) for a, b in self._pairs[:_PAIRS]])
+        pairs = self._pairs if self._most >= MOVES_PX else []
+        turned = [_turn_share(a, b, self._focal) for a, b in pairs]
+        order = np.argsort(turned, kind="stable")[: max(_LEAST_PAIRS, len(pairs) // 3)]
+        hard = [pairs[row] for row in order[:_MOST_PAIRS]]
+        turn = float(np.mean([turned[row] for row in order[:_MOST_PAIRS]])) if hard else 1.0
+        zoom = float(np.mean([_zoom_share(a, b, self._focal) for a, b in hard])) if hard else 1.0
+        travel = max(turn, _travel_share(hard, self._focal)) if hard else 1.0
         ratio = 1.0
-        if len(shares) and self._most >= MOVES_PX:
-            ratio, shares = self._best_focal(shares)
-        mean = _widest(shares) if len(shares) else np.zeros(3)
+        if turn < travel - _NOT_WORSE:
+            ratio, turn, travel = self._best_focal(hard, turn, travel)
         return Verdict(
             frames=self._count,
             moved_px=self._most,
             usable=self._usable / max(self._count, 1),
-            pairs=len(shares),
-            turn_share=float(mean[0]),
-            zoom_share=float(mean[1]),
-            travel_share=float(mean[2]),
+            pairs=len(hard),
+            turn_share=turn,
+            zoom_share=max(turn, zoom),
+            travel_share=travel,
             focal_ratio=ratio,
         )
 
@@ -179,27 +188,31 @@ class Judge:
             self._pairs = self._pairs[::2]
             self._every *= 2
 
-    def _shares(self, a: Array, b: Array, focal: float) -> Array:
-        """(3,) share of points that a turn, one with a zoom, and travelling explain."""
-        turn = turn_between(a, b, focal, zooms=False)
-        zoom = turn_between(a, b, focal, zooms=True)
-        _, _, agrees = travel_between(a, b, focal)
-        near = [(turn.error_px < _NEAR_PX).mean(), (zoom.error_px < _NEAR_PX).mean()]
-        return np.array([*near, max(agrees.mean(), near[0])])
+    def _best_focal(
+        self, pairs: list[tuple[Array, Array]], turn: float, travel: float
+    ) -> tuple[float, float, float]:
+        """If a turn explains the pairs with another focal length: that one, and its shares."""
+        shares = [
+            np.mean([_turn_share(a, b, self._focal * factor) for a, b in pairs])
+            for factor in _FOCALS
+        ]
+        best = int(np.argmax(shares))
+        other = _travel_share(pairs, self._focal * _FOCALS[best])
+        if shares[best] < max(travel, other) - _NOT_WORSE:
+            return 1.0, turn, travel
+        return _FOCALS[best], float(shares[best]), max(other, float(shares[best]))
 
-    def _best_focal(self, shares: Array) -> tuple[float, Array]:
-        """If a turn explains much more with another focal length, that one and its shares."""
-        best, ratio = shares, 1.0
-        turn, _, travel = _widest(shares)
-        if turn >= travel - _NOT_WORSE:
-            return ratio, shares
-        some = self._pairs[:: max(1, len(self._pairs) // 8)]
-        for factor in _FOCALS[1:]:
-            other = np.array([self._shares(a, b, self._focal * factor) for a, b in some])
-            if _widest(other)[0] > _widest(best)[0] + 0.05:
-                best, ratio = other, factor
-        turn, _, travel = _widest(best)
-        return (ratio, best) if turn >= travel - _NOT_WORSE else (1.0, shares)
+
+def _turn_share(a: Array, b: Array, focal: float) -> float:
+    return float((turn_between(a, b, focal, zooms=False).error_px < _NEAR_PX).mean())
+
+
+def _zoom_share(a: Array, b: Array, focal: float) -> float:
+    return float((turn_between(a, b, focal, zooms=True).error_px < _NEAR_PX).mean())
+
+
+def _travel_share(pairs: list[tuple[Array, Array]], focal: float) -> float:
+    return float(np.mean([travel_between(a, b, focal)[2].mean() for a, b in pairs]))
 
 
 def picture_motion(a: Array, b: Array, half: float) -> float:
@@ -215,7 +228,7 @@ def picture_motion(a: Array, b: Array, half: float) -> float:
     start = np.median(b - a, axis=0)
     za, zb = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
     grown, shift = 1 + 0j, complex(start[0], start[1])
-    for _ in range(6):
+    for _ in range(4):
         off = np.abs(zb - grown * za - shift)
         soft = max(0.1, float(np.median(off)))
         w = 1 / (1 + (off / soft) ** 2)
@@ -229,12 +242,6 @@ def picture_motion(a: Array, b: Array, half: float) -> float:
     return float(np.abs(grown * corners + shift - corners).mean())
 
 
-def _widest(shares: Array) -> Array:
-    """Mean of the third of the pairs (N,3) that a turn explains least of."""
-    order = np.argsort(shares[:, 0], kind="stable")
-    return np.asarray(shares[order[: max(3, len(shares) // 3)]].mean(axis=0))
-
-
 def _common(ids_a: IntArray, xy_a: Array, ids_b: IntArray, xy_b: Array) -> tuple[Array, Array]:
-    _, here, there = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
+    here, there = matching(ids_a, ids_b)
     return xy_a[here], xy_b[there]

@@ -75,10 +75,8 @@ class Window:
     def common(self, a: int, b: int) -> tuple[IntArray, Array, Array]:
         """Places seen in both frames, and where in each."""
         (place_a, xy_a), (place_b, xy_b) = self.points(a), self.points(b)
-        place, here, there = np.intersect1d(
-            place_a, place_b, assume_unique=True, return_indices=True
-        )
-        return place, xy_a[here], xy_b[there]
+        here, there = matching(place_a, place_b)
+        return place_a[here], xy_a[here], xy_b[there]
 
     def sightings_of(self, rows: IntArray, places: BoolArray) -> Sightings:
         """Observations in some frames of some places; cameras are numbered as in ``rows``."""
@@ -88,6 +86,15 @@ class Window:
         return Sightings(camera, self.seen.point, self.seen.xy).at(
             (camera >= 0) & places[self.seen.point]
         )
+
+
+def matching(a: IntArray, b: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows of two rising arrays that hold the same numbers."""
+    if not len(a) or not len(b):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    at = np.minimum(np.searchsorted(b, a), len(b) - 1)
+    here = np.flatnonzero(b[at] == a)
+    return here, at[here]
 
 
 def keyframes(window: Window, *, most: int, far: float = 0.05, longest: int = 45) -> IntArray:
