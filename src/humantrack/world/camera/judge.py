@@ -13,13 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from humantrack.geometry.rotations import Array
-from humantrack.types.arrays import IntArray
+from humantrack.types.arrays import BoolArray, IntArray
 from humantrack.world.camera.evidence import FrameTracks
 from humantrack.world.camera.pairs import travel_between, turn_between
-from humantrack.world.camera.window import matching
+from humantrack.world.camera.window import OTHERS_MOVE_PX, STANDS_PX, matching
 
 MOVES_PX = 0.35
 """Reduced pixels by which the background must move: compression makes it tremble by less."""
+
+_SMALL_PX, _CONSENSUS = 2.0, 0.6
+"""A motion as small as this counts if this share of the points agrees on it."""
 
 _NEAR_PX = 1.5
 """Distance (in two directions) that counts as explained; as wide as the essential matrix's."""
@@ -102,7 +105,11 @@ class Verdict:
         """
         if self.is_still or self.is_torn:
             return ("still",)
-        if not self.pairs or self.turn_share >= min(self.travel_share - _NOT_WORSE, _TURNS):
+        if (
+            self.moved_px < _SMALL_PX
+            or not self.pairs
+            or self.turn_share >= min(self.travel_share - _NOT_WORSE, _TURNS)
+        ):
             return ("turning",)
         likely = self.zooms and self.zoom_share >= self.travel_share - _ZOOM_NOT_WORSE
         return ("free", "turning") if likely else ("free",)
@@ -168,7 +175,10 @@ class Judge:
             a, b = _common(*self._anchor, ids, xy)
             enough = max(_FEWEST, len(self._anchor[0]) // 4)
             if len(a) >= enough:
-                self._moved.append(picture_motion(a, b, half))
+                moved, agreed = picture_motion(a, b, half)
+                # So little is motion only if most points share it.
+                is_noise = moved < _SMALL_PX and agreed < _CONSENSUS
+                self._moved.append(0.0 if is_noise else moved)
                 # One picture alone may be a decoder's slip.
                 if len(self._moved) == self._moved.maxlen:
                     self._most = max(self._most, float(np.median(self._moved)))
@@ -181,8 +191,9 @@ class Judge:
         """Keep the pair with the oldest picture that still shares enough."""
         for _, older_ids, older_xy in self._references:
             a, b = _common(older_ids, older_xy, ids, xy)
-            if len(a) >= max(_SHARED, 0.3 * len(ids)):
-                self._pairs.append((a, b))
+            keep = ~is_overlay(a, b)
+            if keep.sum() >= max(_SHARED, 0.3 * len(ids)):
+                self._pairs.append((a[keep], b[keep]))
                 break
         if len(self._pairs) >= 2 * _PAIRS:
             self._pairs = self._pairs[::2]
@@ -215,10 +226,11 @@ def _travel_share(pairs: list[tuple[Array, Array]], focal: float) -> float:
     return float(np.mean([travel_between(a, b, focal)[2].mean() for a, b in pairs]))
 
 
-def picture_motion(a: Array, b: Array, half: float) -> float:
+def picture_motion(a: Array, b: Array, half: float) -> tuple[float, float]:
     """How far most of a picture moved: the mean of its corners, reduced pixels.
 
-    By the similarity that fits best, robustly (Cauchy weights).
+    By the similarity that fits best, robustly (Cauchy weights); also the share of points that
+    agree with it.
 
     Args:
         a: (N,2) places, from the middle.
@@ -239,7 +251,17 @@ def picture_motion(a: Array, b: Array, half: float) -> float:
         grown = 1 + (w * np.conj(za - mean_a) * (zb - mean_b - za + mean_a)).sum() / (spread + held)
         shift = mean_b - grown * mean_a
     corners = half * 0.7 * np.array([-1 - 0.56j, 1 - 0.56j, -1 + 0.56j, 1 + 0.56j])
-    return float(np.abs(grown * corners + shift - corners).mean())
+    moved = float(np.abs(grown * corners + shift - corners).mean())
+    return moved, float((np.abs(zb - grown * za - shift) < max(MOVES_PX, moved / 2)).mean())
+
+
+def is_overlay(a: Array, b: Array) -> BoolArray:
+    """(N,) points that stand still where others move far: drawn onto the picture afterwards."""
+    moved = np.linalg.norm(b - a, axis=1)
+    stands = moved < STANDS_PX
+    rest = moved[~stands]
+    moves = len(rest) >= _FEWEST and float(np.median(rest)) > OTHERS_MOVE_PX
+    return np.asarray(stands & moves)
 
 
 def _common(ids_a: IntArray, xy_a: Array, ids_b: IntArray, xy_b: Array) -> tuple[Array, Array]:
