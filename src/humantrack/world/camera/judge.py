@@ -16,6 +16,7 @@ from humantrack.geometry.rotations import Array
 from humantrack.types.arrays import BoolArray, IntArray
 from humantrack.world.camera.evidence import FrameTracks
 from humantrack.world.camera.pairs import travel_between, turn_between
+from humantrack.world.camera.turn_focal import turning_focal
 from humantrack.world.camera.window import OTHERS_MOVE_PX, STANDS_PX, matching
 
 MOVES_PX = 0.35
@@ -48,8 +49,11 @@ _TURNS = 0.8
 
 _AGREED = 0.5
 
-_FOCALS = (0.75, 1.35, 1.8, 2.5, 3.5)
-"""Other focal lengths that may explain a turn, over the given one."""
+_FOCAL_MOVED_PX = 40.0
+"""The picture must move so far for a turn to say what the focal length is."""
+
+_FOCAL_SD = 0.15
+"""... and the pairs must agree so far on its logarithm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,10 @@ class Verdict:
     """... travelling."""
 
     focal_ratio: float
-    """Focal length, over the given one, with which a turn explains most."""
+    """Focal length, over the given one, with which turns explain most; 1 if nothing is known."""
+
+    focal_sd: float
+    """How far its logarithm may be off."""
 
     @property
     def is_still(self) -> bool:
@@ -156,9 +163,17 @@ class Judge:
         turn = float(np.mean([turned[row] for row in order[:_MOST_PAIRS]])) if hard else 1.0
         zoom = float(np.mean([_zoom_share(a, b, self._focal) for a, b in hard])) if hard else 1.0
         travel = max(turn, _travel_share(hard, self._focal)) if hard else 1.0
-        ratio = 1.0
-        if turn < travel - _NOT_WORSE:
-            ratio, turn, travel = self._best_focal(hard, turn, travel)
+        ratio, off = 1.0, np.inf
+        if self._most >= _FOCAL_MOVED_PX:
+            ratio, off = turning_focal(hard, self._focal)
+            focal = self._focal * ratio
+            turned = [_turn_share(a, b, focal) for a, b in hard]
+            other = float(np.mean(turned))
+            # Only a turn says anything of the focal length.
+            if other < max(travel, _travel_share(hard, focal)) - _NOT_WORSE or off > _FOCAL_SD:
+                ratio, off = 1.0, np.inf
+            elif turn < travel - _NOT_WORSE:
+                turn, travel = other, max(other, travel)
         return Verdict(
             frames=self._count,
             moved_px=self._most,
@@ -168,6 +183,7 @@ class Judge:
             zoom_share=max(turn, zoom),
             travel_share=travel,
             focal_ratio=ratio,
+            focal_sd=float(off),
         )
 
     def _look_for_motion(self, ids: IntArray, xy: Array, half: float) -> None:
@@ -198,20 +214,6 @@ class Judge:
         if len(self._pairs) >= 2 * _PAIRS:
             self._pairs = self._pairs[::2]
             self._every *= 2
-
-    def _best_focal(
-        self, pairs: list[tuple[Array, Array]], turn: float, travel: float
-    ) -> tuple[float, float, float]:
-        """If a turn explains the pairs with another focal length: that one, and its shares."""
-        shares = [
-            np.mean([_turn_share(a, b, self._focal * factor) for a, b in pairs])
-            for factor in _FOCALS
-        ]
-        best = int(np.argmax(shares))
-        other = _travel_share(pairs, self._focal * _FOCALS[best])
-        if shares[best] < max(travel, other) - _NOT_WORSE:
-            return 1.0, turn, travel
-        return _FOCALS[best], float(shares[best]), max(other, float(shares[best]))
 
 
 def _turn_share(a: Array, b: Array, focal: float) -> float:
