@@ -76,7 +76,7 @@ class Motion:
 def errors(cameras: Cameras, points: Array, seen: Sightings) -> tuple[Array, Array]:
     """(N,2) seen minus expected place, reduced pixels; (N,) depths."""
     offset = points[seen.point] - cameras.position[seen.camera]
-    d = np.einsum("nij,nj->ni", cameras.rotation[seen.camera], offset)
+    d = (cameras.rotation[seen.camera] @ offset[:, :, None])[..., 0]
     depth = np.maximum(d[:, 2], _NEAREST)
     focal = np.exp(cameras.log_focal[seen.camera])
     return seen.xy - focal[:, None] * d[:, :2] / depth[:, None], d[:, 2]
@@ -92,30 +92,27 @@ def cost(error: Array, soft_px: float = SOFT_PX) -> float:
     return float(np.log1p((error**2).sum(axis=1) / soft_px**2).sum() * soft_px**2)
 
 
-def slopes(
-    cameras: Cameras, points: Array, seen: Sightings, motion: Motion, basis: Array
-) -> tuple[Array, Array]:
-    """How expected places change: with the camera (N,2,D), with the point (N,2,Q).
-
-    ``basis`` (P,3,Q) are the directions in which each point may move.
-    """
+def slopes(cameras: Cameras, points: Array, seen: Sightings, motion: Motion) -> tuple[Array, Array]:
+    """How expected places change: with the camera (N,2,D), with the point's place (N,2,3)."""
     rotation = cameras.rotation[seen.camera]
-    d = np.einsum("nij,nj->ni", rotation, points[seen.point] - cameras.position[seen.camera])
+    offset = points[seen.point] - cameras.position[seen.camera]
+    d = (rotation @ offset[:, :, None])[..., 0]
     depth = np.maximum(d[:, 2], _NEAREST)
-    focal = np.exp(cameras.log_focal[seen.camera])
-    per_place = np.zeros((len(d), 2, 3))
-    per_place[:, 0, 0] = per_place[:, 1, 1] = focal / depth
-    per_place[:, :, 2] = -(focal / depth**2)[:, None] * d[:, :2]
-    turn = np.zeros((len(d), 3, 3))  # of d, for a small turn w: w x d
-    turn[:, 0, 1], turn[:, 0, 2], turn[:, 1, 2] = d[:, 2], -d[:, 1], d[:, 0]
-    turn[:, 1, 0], turn[:, 2, 0], turn[:, 2, 1] = -d[:, 2], d[:, 1], -d[:, 0]
-    parts = [per_place @ turn]
-    across = per_place @ rotation
+    scale = np.exp(cameras.log_focal[seen.camera]) / depth
+    x, y = d[:, 0], d[:, 1]
+    per_x, per_y = -scale * x / depth, -scale * y / depth  # for a change of the depth
+    out = np.zeros((len(d), 2, motion.size))
+    # A small turn w moves d by w x d.
+    out[:, 0, 0], out[:, 0, 1], out[:, 0, 2] = per_x * y, scale * d[:, 2] - per_x * x, -scale * y
+    out[:, 1, 0], out[:, 1, 1], out[:, 1, 2] = per_y * y - scale * d[:, 2], -per_y * x, scale * x
+    by_place = np.empty((len(d), 2, 3))
+    by_place[:, 0] = scale[:, None] * rotation[:, 0] + per_x[:, None] * rotation[:, 2]
+    by_place[:, 1] = scale[:, None] * rotation[:, 1] + per_y[:, None] * rotation[:, 2]
     if motion.travels:
-        parts.append(-across)
+        out[:, :, 3:6] = -by_place
     if motion.zooms:
-        parts.append((focal[:, None] * d[:, :2] / depth[:, None])[:, :, None])
-    return np.concatenate(parts, axis=2), across @ basis[seen.point]
+        out[:, 0, -1], out[:, 1, -1] = scale * x, scale * y
+    return out, by_place
 
 
 def moved(cameras: Cameras, step: Array, motion: Motion) -> Cameras:
@@ -197,7 +194,8 @@ class _System:
         seen, motion, fixed = problem.seen, problem.motion, problem.fixed
         self.basis = np.tile(np.eye(3), (len(points), 1, 1)) if motion.travels else across(points)
         error, _ = errors(cameras, points, seen)
-        by_camera, by_point = slopes(cameras, points, seen, motion, self.basis)
+        by_camera, by_place = slopes(cameras, points, seen, motion)
+        by_point = by_place @ self.basis[seen.point]
         w = weights(error)[:, None, None]
         self.count, self.size = len(fixed), motion.size
         weighted_c, weighted_p = (by_camera * w).swapaxes(1, 2), (by_point * w).swapaxes(1, 2)

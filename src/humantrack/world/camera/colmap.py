@@ -207,9 +207,7 @@ def _run(folder: Path, camera: str, *, refine_focal: bool) -> Any:
     return max(models.values(), key=lambda model: model.num_reg_images())
 
 
-def _merged(
-    path: CameraPath, found: CameraPath, shot: int, rows: IntArray | BoolArray
-) -> CameraPath:
+def _merged(path: CameraPath, found: CameraPath, shot: int, rows: BoolArray) -> CameraPath:
     """``path`` with a shot taken from ``found``, in the axes of the shot's first frame."""
     turn, origin = found.rotation[0], found.position[0]
     rotation, position = path.rotation.copy(), path.position.copy()

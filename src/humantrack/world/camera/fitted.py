@@ -70,10 +70,9 @@ def fitted(
     total = np.bincount(seen.camera, minlength=count)
     solved = agreeing >= (_FEWEST + 2 * motion.travels)
     median = np.full(count, np.nan)
-    near = np.split(np.where(good, off, np.nan), np.cumsum(total)[:-1])
-    for row, values in enumerate(near):
-        if solved[row]:
-            median[row] = np.nanmedian(values)
+    order = np.lexsort([off, ~good, seen.camera])  # those that agree first, the nearest first
+    start = np.concatenate([[0], np.cumsum(total)[:-1]])
+    median[solved] = off[order][(start + agreeing // 2)[solved]]
     if solved.any() and not solved.all():
         rows = np.flatnonzero(solved)
         cameras = spread(rows, cameras.at(rows), count)

@@ -13,12 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from humantrack.geometry.rotations import Array
-from humantrack.types.arrays import IntArray
+from humantrack.types.arrays import BoolArray, IntArray
 from humantrack.world.camera.evidence import FrameTracks
 from humantrack.world.camera.pairs import travel_between, turn_between
+from humantrack.world.camera.turn_focal import turning_focal
+from humantrack.world.camera.window import OTHERS_MOVE_PX, STANDS_PX, matching
 
 MOVES_PX = 0.35
 """Reduced pixels by which the background must move: compression makes it tremble by less."""
+
+_SMALL_PX, _CONSENSUS = 2.0, 0.6
+"""A motion as small as this counts if this share of the points agrees on it."""
 
 _NEAR_PX = 1.5
 """Distance (in two directions) that counts as explained; as wide as the essential matrix's."""
@@ -27,7 +32,10 @@ _EVERY = 10
 """Frames between pictures that later ones are compared with; doubled as a shot grows long."""
 
 _REFERENCES = 12
-_PAIRS = 48
+_PAIRS = 24
+_LEAST_PAIRS, _MOST_PAIRS = 3, 8
+"""Pairs that decide: a third of all, those that a turn explains least of."""
+
 _SHARED = 30
 _FEWEST = 12
 _NOT_WORSE = 0.12
@@ -41,8 +49,11 @@ _TURNS = 0.8
 
 _AGREED = 0.5
 
-_FOCALS = (1.0, 0.75, 1.35, 1.8, 2.5, 3.5)
-"""Other focal lengths that may explain a turn, over the given one."""
+_FOCAL_MOVED_PX = 40.0
+"""The picture must move so far for a turn to say what the focal length is."""
+
+_FOCAL_SD = 0.15
+"""... and the pairs must agree so far on its logarithm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +80,10 @@ class Verdict:
     """... travelling."""
 
     focal_ratio: float
-    """Focal length, over the given one, with which a turn explains most."""
+    """Focal length, over the given one, with which turns explain most; 1 if nothing is known."""
+
+    focal_sd: float
+    """How far its logarithm may be off."""
 
     @property
     def is_still(self) -> bool:
@@ -98,7 +112,11 @@ class Verdict:
         """
         if self.is_still or self.is_torn:
             return ("still",)
-        if not self.pairs or self.turn_share >= min(self.travel_share - _NOT_WORSE, _TURNS):
+        if (
+            self.moved_px < _SMALL_PX
+            or not self.pairs
+            or self.turn_share >= min(self.travel_share - _NOT_WORSE, _TURNS)
+        ):
             return ("turning",)
         likely = self.zooms and self.zoom_share >= self.travel_share - _ZOOM_NOT_WORSE
         return ("free", "turning") if likely else ("free",)
@@ -138,20 +156,34 @@ class Judge:
 
     def verdict(self) -> Verdict:
         """What all frames so far show."""
-        shares = np.array([self._shares(a, b, self._focal) for a, b in self._pairs[:_PAIRS]])
-        ratio = 1.0
-        if len(shares) and self._most >= MOVES_PX:
-            ratio, shares = self._best_focal(shares)
-        mean = _widest(shares) if len(shares) else np.zeros(3)
+        pairs = self._pairs if self._most >= MOVES_PX else []
+        turned = [_turn_share(a, b, self._focal) for a, b in pairs]
+        order = np.argsort(turned, kind="stable")[: max(_LEAST_PAIRS, len(pairs) // 3)]
+        hard = [pairs[row] for row in order[:_MOST_PAIRS]]
+        turn = float(np.mean([turned[row] for row in order[:_MOST_PAIRS]])) if hard else 1.0
+        zoom = float(np.mean([_zoom_share(a, b, self._focal) for a, b in hard])) if hard else 1.0
+        travel = max(turn, _travel_share(hard, self._focal)) if hard else 1.0
+        ratio, off = 1.0, np.inf
+        if self._most >= _FOCAL_MOVED_PX:
+            ratio, off = turning_focal(hard, self._focal)
+            focal = self._focal * ratio
+            turned = [_turn_share(a, b, focal) for a, b in hard]
+            other = float(np.mean(turned))
+            # Only a turn says anything of the focal length.
+            if other < max(travel, _travel_share(hard, focal)) - _NOT_WORSE or off > _FOCAL_SD:
+                ratio, off = 1.0, np.inf
+            elif turn < travel - _NOT_WORSE:
+                turn, travel = other, max(other, travel)
         return Verdict(
             frames=self._count,
             moved_px=self._most,
             usable=self._usable / max(self._count, 1),
-            pairs=len(shares),
-            turn_share=float(mean[0]),
-            zoom_share=float(mean[1]),
-            travel_share=float(mean[2]),
+            pairs=len(hard),
+            turn_share=turn,
+            zoom_share=max(turn, zoom),
+            travel_share=travel,
             focal_ratio=ratio,
+            focal_sd=float(off),
         )
 
     def _look_for_motion(self, ids: IntArray, xy: Array, half: float) -> None:
@@ -159,7 +191,10 @@ class Judge:
             a, b = _common(*self._anchor, ids, xy)
             enough = max(_FEWEST, len(self._anchor[0]) // 4)
             if len(a) >= enough:
-                self._moved.append(picture_motion(a, b, half))
+                moved, agreed = picture_motion(a, b, half)
+                # So little is motion only if most points share it.
+                is_noise = moved < _SMALL_PX and agreed < _CONSENSUS
+                self._moved.append(0.0 if is_noise else moved)
                 # One picture alone may be a decoder's slip.
                 if len(self._moved) == self._moved.maxlen:
                     self._most = max(self._most, float(np.median(self._moved)))
@@ -172,40 +207,32 @@ class Judge:
         """Keep the pair with the oldest picture that still shares enough."""
         for _, older_ids, older_xy in self._references:
             a, b = _common(older_ids, older_xy, ids, xy)
-            if len(a) >= max(_SHARED, 0.3 * len(ids)):
-                self._pairs.append((a, b))
+            keep = ~is_overlay(a, b)
+            if keep.sum() >= max(_SHARED, 0.3 * len(ids)):
+                self._pairs.append((a[keep], b[keep]))
                 break
         if len(self._pairs) >= 2 * _PAIRS:
             self._pairs = self._pairs[::2]
             self._every *= 2
 
-    def _shares(self, a: Array, b: Array, focal: float) -> Array:
-        """(3,) share of points that a turn, one with a zoom, and travelling explain."""
-        turn = turn_between(a, b, focal, zooms=False)
-        zoom = turn_between(a, b, focal, zooms=True)
-        _, _, agrees = travel_between(a, b, focal)
-        near = [(turn.error_px < _NEAR_PX).mean(), (zoom.error_px < _NEAR_PX).mean()]
-        return np.array([*near, max(agrees.mean(), near[0])])
 
-    def _best_focal(self, shares: Array) -> tuple[float, Array]:
-        """If a turn explains much more with another focal length, that one and its shares."""
-        best, ratio = shares, 1.0
-        turn, _, travel = _widest(shares)
-        if turn >= travel - _NOT_WORSE:
-            return ratio, shares
-        some = self._pairs[:: max(1, len(self._pairs) // 8)]
-        for factor in _FOCALS[1:]:
-            other = np.array([self._shares(a, b, self._focal * factor) for a, b in some])
-            if _widest(other)[0] > _widest(best)[0] + 0.05:
-                best, ratio = other, factor
-        turn, _, travel = _widest(best)
-        return (ratio, best) if turn >= travel - _NOT_WORSE else (1.0, shares)
+def _turn_share(a: Array, b: Array, focal: float) -> float:
+    return float((turn_between(a, b, focal, zooms=False).error_px < _NEAR_PX).mean())
 
 
-def picture_motion(a: Array, b: Array, half: float) -> float:
+def _zoom_share(a: Array, b: Array, focal: float) -> float:
+    return float((turn_between(a, b, focal, zooms=True).error_px < _NEAR_PX).mean())
+
+
+def _travel_share(pairs: list[tuple[Array, Array]], focal: float) -> float:
+    return float(np.mean([travel_between(a, b, focal)[2].mean() for a, b in pairs]))
+
+
+def picture_motion(a: Array, b: Array, half: float) -> tuple[float, float]:
     """How far most of a picture moved: the mean of its corners, reduced pixels.
 
-    By the similarity that fits best, robustly (Cauchy weights).
+    By the similarity that fits best, robustly (Cauchy weights); also the share of points that
+    agree with it.
 
     Args:
         a: (N,2) places, from the middle.
@@ -215,7 +242,7 @@ def picture_motion(a: Array, b: Array, half: float) -> float:
     start = np.median(b - a, axis=0)
     za, zb = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
     grown, shift = 1 + 0j, complex(start[0], start[1])
-    for _ in range(6):
+    for _ in range(4):
         off = np.abs(zb - grown * za - shift)
         soft = max(0.1, float(np.median(off)))
         w = 1 / (1 + (off / soft) ** 2)
@@ -226,15 +253,19 @@ def picture_motion(a: Array, b: Array, half: float) -> float:
         grown = 1 + (w * np.conj(za - mean_a) * (zb - mean_b - za + mean_a)).sum() / (spread + held)
         shift = mean_b - grown * mean_a
     corners = half * 0.7 * np.array([-1 - 0.56j, 1 - 0.56j, -1 + 0.56j, 1 + 0.56j])
-    return float(np.abs(grown * corners + shift - corners).mean())
+    moved = float(np.abs(grown * corners + shift - corners).mean())
+    return moved, float((np.abs(zb - grown * za - shift) < max(MOVES_PX, moved / 2)).mean())
 
 
-def _widest(shares: Array) -> Array:
-    """Mean of the third of the pairs (N,3) that a turn explains least of."""
-    order = np.argsort(shares[:, 0], kind="stable")
-    return np.asarray(shares[order[: max(3, len(shares) // 3)]].mean(axis=0))
+def is_overlay(a: Array, b: Array) -> BoolArray:
+    """(N,) points that stand still where others move far: drawn onto the picture afterwards."""
+    moved = np.linalg.norm(b - a, axis=1)
+    stands = moved < STANDS_PX
+    rest = moved[~stands]
+    moves = len(rest) >= _FEWEST and float(np.median(rest)) > OTHERS_MOVE_PX
+    return np.asarray(stands & moves)
 
 
 def _common(ids_a: IntArray, xy_a: Array, ids_b: IntArray, xy_b: Array) -> tuple[Array, Array]:
-    _, here, there = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
+    here, there = matching(ids_a, ids_b)
     return xy_a[here], xy_b[there]

@@ -11,7 +11,6 @@ from humantrack.world.camera.adjust import (
     Cameras,
     Motion,
     Sightings,
-    across,
     errors,
     moved,
     slopes,
@@ -23,7 +22,7 @@ _SOFTEST_PX = 6.0
 
 
 def localise(
-    cameras: Cameras, points: Array, seen: Sightings, motion: Motion, *, rounds: int = 12
+    cameras: Cameras, points: Array, seen: Sightings, motion: Motion, *, rounds: int = 9
 ) -> Cameras:
     """Move each camera to where the points are seen as they were; robust, each by itself.
 
@@ -36,11 +35,10 @@ def localise(
     """
     if not len(seen.camera):
         return cameras
-    basis = np.tile(np.eye(3), (len(points), 1, 1)) if motion.travels else across(points)
-    soft = np.maximum(SOFT_PX, _SOFTEST_PX * 0.6 ** np.arange(rounds))
+    soft = np.maximum(SOFT_PX, _SOFTEST_PX * 0.55 ** np.arange(rounds))
     for soft_px in soft:
         error, _ = errors(cameras, points, seen)
-        slope, _ = slopes(cameras, points, seen, motion, basis)
+        slope, _ = slopes(cameras, points, seen, motion)
         weighted = (slope * weights(error, soft_px)[:, None, None]).swapaxes(1, 2)
         count = len(cameras.rotation)
         matrix = by_owner(weighted @ slope, seen.camera, count)

@@ -12,7 +12,7 @@ from humantrack.types.arrays import BoolArray
 from humantrack.world.camera.adjust import Cameras, Motion, Sightings, errors
 from humantrack.world.camera.localise import localise
 
-_DRAWS = 96
+_DRAWS = 64
 _NEAR_PX = 2.5
 _FEWEST = 8
 
@@ -55,7 +55,7 @@ def turn_between(xy_a: Array, xy_b: Array, focal: float, *, zooms: bool) -> Turn
         start = Cameras(rotation[None], np.zeros((1, 3)), np.array([np.log(focal) + zoom]))
         seen = Sightings(np.zeros(count, int), np.arange(count), xy_b)
         points = rays(xy_a, focal)
-        found = localise(start, points, seen, Motion(travels=False, zooms=zooms), rounds=8)
+        found = localise(start, points, seen, Motion(travels=False, zooms=zooms), rounds=6)
         error, depth = errors(found, points, seen)
         off = np.where(depth > 0, np.linalg.norm(error, axis=1), 1e3)
         turn = Turn(found.rotation[0], float(found.log_focal[0] - np.log(focal)), off)
@@ -110,5 +110,6 @@ def _drawn_rotation(a: Array, b: Array, focal: float) -> Array:
     first, second = np.random.default_rng(0).integers(0, len(a), (2, _DRAWS))
     turns = frame(b[first], b[second]) @ transpose(frame(a[first], a[second]))
     turns = np.concatenate([turns, np.eye(3)[None]])
-    off = np.linalg.norm(np.einsum("rij,nj->rni", turns, a) - b, axis=2) * focal
-    return np.asarray(turns[(off < 2 * _NEAR_PX).sum(axis=1).argmax()])
+    off = ((turns @ a.T - b.T) ** 2).sum(axis=1)
+    near = (off < (2 * _NEAR_PX / focal) ** 2).sum(axis=1)
+    return np.asarray(turns[near.argmax()])

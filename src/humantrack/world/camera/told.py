@@ -13,6 +13,9 @@ _FEWEST_USABLE = 0.5
 _ZOOM_SEEN = 0.02
 """Change of focal length, over the first, below which none is said."""
 
+_FOCAL_OFF = 0.1
+"""Logarithm by which a given focal length must be off for that to be said."""
+
 _MANY_BRIDGED = 2
 _NAMES = {"still": "still", "turning": "turning in place", "free": "free"}
 
@@ -53,8 +56,9 @@ class Told:
             "bridged_frames": path.bridged,
             "zoom": round(zoom, 4),
         }
-        if path.kind == "turning" and verdict.focal_ratio != 1:
+        if path.kind == "turning" and np.isfinite(verdict.focal_sd):
             told["focal_px_by_turning"] = round(focal_px * verdict.focal_ratio, 1)
+            told["focal_px_by_turning_off"] = round(verdict.focal_sd, 4)
         self.shots.append(told)
         self._say_kind(path, verdict, asked, wanted)
         self._say_focal(path, focal, verdict, focal_px)
@@ -91,7 +95,8 @@ class Told:
                 f"the camera zooms: its focal length goes from {focal[0]:.0f} to {focal[-1]:.0f} "
                 f"px (least {focal.min():.0f}, most {focal.max():.0f})"
             )
-        if path.kind == "turning" and verdict.focal_ratio != 1:
+        differs = abs(np.log(verdict.focal_ratio)) > max(_FOCAL_OFF, 2 * verdict.focal_sd)
+        if path.kind == "turning" and differs:
             self._say(
                 f"the camera's turn fits a focal length near {focal_px * verdict.focal_ratio:.0f} "
                 f"px better than the {focal_px:.0f} px it was solved with"

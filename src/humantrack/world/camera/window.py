@@ -16,6 +16,10 @@ _FEWEST = 8
 _KEPT = 0.6
 
 
+STANDS_PX, OTHERS_MOVE_PX = 0.4, 12.0
+"""What moves less while the rest moves more is no part of the scene: a logo, a clock."""
+
+
 class SamePlaces:
     """Which numbers of points stand for one place, as links come in."""
 
@@ -60,8 +64,10 @@ class Window:
         middles = [[f.width / f.scale / 2, f.height / f.scale / 2] for f in frames]
         xy = np.concatenate([frame.xy for frame in frames]) - np.repeat(middles, counts, axis=0)
         seen = Sightings(np.repeat(np.arange(len(frames)), counts), place.reshape(-1), xy)
-        first = np.concatenate([[0], np.cumsum(counts)])
-        return Window(ids, seen, first, 2 * float(np.max(middles[0])))
+        scenery = ~overlays(seen, len(frames), len(ids))[seen.point]
+        kept = seen.at(scenery)
+        first = np.searchsorted(kept.camera, np.arange(len(frames) + 1))
+        return Window(ids, kept, first, 2 * float(np.max(middles[0])))
 
     def __len__(self) -> int:
         return len(self.first) - 1
@@ -75,10 +81,8 @@ class Window:
     def common(self, a: int, b: int) -> tuple[IntArray, Array, Array]:
         """Places seen in both frames, and where in each."""
         (place_a, xy_a), (place_b, xy_b) = self.points(a), self.points(b)
-        place, here, there = np.intersect1d(
-            place_a, place_b, assume_unique=True, return_indices=True
-        )
-        return place, xy_a[here], xy_b[there]
+        here, there = matching(place_a, place_b)
+        return place_a[here], xy_a[here], xy_b[there]
 
     def sightings_of(self, rows: IntArray, places: BoolArray) -> Sightings:
         """Observations in some frames of some places; cameras are numbered as in ``rows``."""
@@ -88,6 +92,41 @@ class Window:
         return Sightings(camera, self.seen.point, self.seen.xy).at(
             (camera >= 0) & places[self.seen.point]
         )
+
+
+def overlays(seen: Sightings, frames: int, places: int) -> BoolArray:
+    """(P,) places that stand still in the picture while the rest of it moves."""
+    out = np.zeros(places, bool)
+    if not len(seen.point):
+        return out
+    order = np.argsort(seen.point, kind="stable")  # by place, and each place by frame
+    point, frame, xy = seen.point[order], seen.camera[order], seen.xy[order]
+    begin = np.flatnonzero(np.diff(point, prepend=-1))
+    owner = np.repeat(np.arange(len(begin)), np.diff(np.append(begin, len(point))))
+    away = np.linalg.norm(xy - xy[begin][owner], axis=1)
+    stands = np.maximum.reduceat(away, begin) < STANDS_PX
+    # How far the rest moves from each frame to the next.
+    step = np.flatnonzero((np.diff(point) == 0) & ~stands[owner[1:]])
+    length = np.linalg.norm(xy[step + 1] - xy[step], axis=1)
+    arrives = frame[step + 1]
+    by_frame = np.lexsort([length, arrives])
+    counts = np.bincount(arrives, minlength=frames)
+    middle = np.concatenate([[0], np.cumsum(counts)[:-1]]) + counts // 2
+    moves = np.zeros(frames)
+    moves[counts >= _FEWEST] = length[by_frame][middle[counts >= _FEWEST]]
+    way = np.cumsum(moves)
+    last = np.append(begin[1:], len(point)) - 1
+    out[point[begin]] = stands & (way[frame[last]] - way[frame[begin]] > OTHERS_MOVE_PX)
+    return out
+
+
+def matching(a: IntArray, b: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows of two rising arrays that hold the same numbers."""
+    if not len(a) or not len(b):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    at = np.minimum(np.searchsorted(b, a), len(b) - 1)
+    here = np.flatnonzero(b[at] == a)
+    return here, at[here]
 
 
 def keyframes(window: Window, *, most: int, far: float = 0.05, longest: int = 45) -> IntArray:
