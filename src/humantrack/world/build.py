@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,11 +13,13 @@ from humantrack.motion.motion import cached_smpl
 from humantrack.types.arrays import FloatArray, IntArray
 from humantrack.world.axes import Axes, world_axes
 from humantrack.world.bodies import TrackBody
+from humantrack.world.camera.evidence import FrameTracks
 from humantrack.world.evidence import looks, path_rows
 from humantrack.world.ground import Ground, Known, find_ground
 from humantrack.world.lens import Lens, choose_lens
 from humantrack.world.options import WorldOptions
 from humantrack.world.refine import Refined, refine
+from humantrack.world.scenery import background_points, find_floor
 from humantrack.world.stretch import Stretch
 from humantrack.world.survey import Survey, rest_span
 from humantrack.world.types import CameraPath, WorldFrame, WorldPerson
@@ -52,6 +54,7 @@ class WorldBuilder:
         source: the results.
         solve_camera: gives the camera's path.
         options: what the user says.
+        evidence: of the background, to be gone through more than once; None: there is none.
         lens_px: focal length that the video's file names, pixels of the frame; None: none.
         advance: told how far it is.
         core_s: seconds of a window; infinite takes shots whole.
@@ -60,6 +63,7 @@ class WorldBuilder:
     source: ResultsSource
     solve_camera: SolveCamera
     options: WorldOptions
+    evidence: Iterable[FrameTracks] | None = None
     lens_px: float | None = None
     advance: Advance | None = None
     core_s: float = CORE_S
@@ -110,10 +114,12 @@ class WorldBuilder:
             if (height := self.options.height_m(track_id)) is not None
         }
         self.grounds, self.axes = [], []
+        planes = self._planes(survey, spans, given)
         for number, shot in enumerate(survey.shots):
             rows = shot.rows()
             at = None if rows is None else looks(rows, self.path, spans)
-            ground = find_ground(at, self._known(number, given))
+            known = replace(self._known(number, given), plane=planes.get(number))
+            ground = find_ground(at, known)
             self.grounds.append(ground)
             first = self._first_row(number)
             self.axes.append(
@@ -130,6 +136,23 @@ class WorldBuilder:
         windows = Windows(self._refined, core_s=self.core_s)
         for window in windows.of(self.source.batches(self._told("refining"))):
             yield from self._of_window(window)
+
+    def _planes(
+        self, survey: Survey, spans: dict[int, float], given: dict[int, float]
+    ) -> dict[int, tuple[FloatArray, float]]:
+        """By shot, the floor that the background shows."""
+        out: dict[int, tuple[FloatArray, float]] = {}
+        if self.evidence is None or self.path.is_metric or "free" not in self.path.kinds:
+            return out
+        for number, points, cameras in background_points(self.evidence, self.path):
+            rows = survey.shots[number].rows() if number < len(survey.shots) else None
+            if rows is None:
+                continue
+            rough = find_ground(looks(rows, self.path, spans), self._known(number, given))
+            plane = find_floor(points, cameras, rough.up)
+            if plane is not None:
+                out[number] = plane.normal, plane.height
+        return out
 
     def _told(self, what: str) -> Callable[[int], None] | None:
         advance = self.advance

@@ -34,6 +34,14 @@ UPRIGHT_DEG = 6.0
 BODIES_DEG = 2.0
 """However many bodies are seen: what is off is off for all of them."""
 
+PLANE_DEG = 0.7
+PLANE_SHARE = 0.03
+"""How far the floor that the background shows is off: its tilt, and its distance as a part."""
+
+BESIDE_PLANE = 0.03
+"""Weight of standing feet where the background shows the floor: estimated feet slide, by more than
+their steps from moment to moment tell."""
+
 INDEPENDENT_S = 0.5
 """Looks at a person count as one within so long."""
 
@@ -95,6 +103,9 @@ class Known:
     camera_height_m: float | None = None
     sizes: dict[int, float] = field(default_factory=dict)
     """Sizes that were given, by track."""
+
+    plane: tuple[FloatArray, float] | None = None
+    """The floor as the background shows it: its normal, and its height in the path's unit."""
 
 
 def find_ground(rows: Looks | None, known: Known) -> Ground:
@@ -160,12 +171,23 @@ class _Problem:
         if not known.is_up_exact:
             up = _up_of_bodies(rows, self.share, up)
         unit_m = known.unit_m
-        if unit_m is None:
+        if unit_m is None and known.plane is not None:
+            up = unit(known.plane[0])
+            unit_m = self._unit_of(*known.plane)
+        elif unit_m is None:
             unit_m = self._first_unit()
         foot = (rows.low * self.size_wanted[self.who, None] + unit_m * rows.camera) @ up
         some = self.seen if self.seen.any() else np.ones(len(rows), bool)
         height = float(np.median(foot[some]))
         return _State(up, height, unit_m, 1 / self.size_wanted, np.eye(4))
+
+    def _unit_of(self, normal: FloatArray, height: float) -> float:
+        """The unit in which the median foot stands on a plane."""
+        low = self.rows.low * self.size_wanted[self.who, None] @ normal
+        depth = height - self.rows.camera @ normal
+        some = self.seen & (np.abs(depth) > 1e-9)
+        found = float(np.median(low[some] / depth[some])) if some.any() else 1.0
+        return found if found > 0 else 1.0
 
     def _first_unit(self) -> float:
         """The unit in which standing feet move least: a robust line through the moves."""
@@ -224,12 +246,13 @@ class _Problem:
         add(residual, edge, above, weight)
         # Feet that do not move, along three axes of their own: across the line of sight and on it.
         use = (rows.has_later & self.seen).astype(float)
+        trust = 1.0 if self.known.plane is None else BESIDE_PLANE
         for axis in _ray_axes(self.ray):
             along = np.abs((axis * self.ray).sum(axis=1)) > 0.9
             travel = (self.travel * axis).sum(axis=1)
             residual = (self.move * axis).sum(axis=1) + share * state.unit_m * travel
             sigma = np.sqrt(STILL_M**2 + np.where(along, DEPTH_SHARE * self.far, 0) ** 2)
-            weight = use * self.share / sigma**2 / (1 + (residual / (2 * sigma)) ** 2)
+            weight = trust * use * self.share / sigma**2 / (1 + (residual / (2 * sigma)) ** 2)
             edge = np.zeros((len(rows), 4))
             edge[:, 3] = share * travel
             add(residual, edge, state.unit_m * travel, weight)
@@ -264,6 +287,16 @@ class _Problem:
         border[0, 0] += level
         border[1, 1] += level
         pull[:2] += level * (unit(known.up) @ turns)
+        if known.plane is not None and known.unit_m is None:
+            normal, height = known.plane
+            tilt = np.radians(PLANE_DEG) ** -2.0
+            border[0, 0] += tilt
+            border[1, 1] += tilt
+            pull[:2] += tilt * (normal @ turns)
+            weight = (PLANE_SHARE * max(abs(state.height), 0.1)) ** -2.0
+            edge = np.array([0.0, 0.0, -1.0, height])
+            border += weight * np.outer(edge, edge)
+            pull -= weight * edge * (height * state.unit_m - state.height)
         tight = 1e8 if known.unit_m is not None else 1e-6
         wanted = state.unit_m if known.unit_m is None else known.unit_m
         border[3, 3] += tight

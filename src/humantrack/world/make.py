@@ -85,7 +85,13 @@ def write_world(
     if lens_mm is not None and size[0] and size[1]:
         lens_px = focal_px_of(lens_mm, size[0], size[1])
     builder = WorldBuilder(
-        source, camera.path, options, lens_px=lens_px, advance=advance, core_s=core_s
+        source,
+        camera.path,
+        options,
+        evidence=camera.evidence,
+        lens_px=lens_px,
+        advance=advance,
+        core_s=core_s,
     )
     with WorldWriter(results) as writer:
         builder.survey()
@@ -125,14 +131,14 @@ class _Camera:
 
     def __init__(self, results: Path, options: WorldOptions, source: ResultsSource) -> None:
         self._results, self._options, self._source = results, options, source
-        self._evidence: EvidenceFile | None = None
+        self.evidence: EvidenceFile | None = None
         evidence = evidence_path(results)
         wanted = options.camera
         is_file = wanted not in (*SOLVED_KINDS, "colmap")
         if is_file:
             return
         if evidence.exists():
-            self._evidence = EvidenceFile(evidence)
+            self.evidence = EvidenceFile(evidence)
         elif wanted in ("turning", "free", "colmap"):
             raise ConfigError(
                 "nothing is stored of how this camera moves",
@@ -157,9 +163,9 @@ class _Camera:
         """
         options, facts = self._options, self._source.facts
         size = facts.width or 1920, facts.height or 1080
-        if self._evidence is None and options.camera in ("auto", "still"):
+        if self.evidence is None and options.camera in ("auto", "still"):
             return still_path(index, shots, focal_px, size, is_told=options.camera == "still")
-        if self._evidence is None:
+        if self.evidence is None:
             first = round(time_s * facts.fps) - int(index[0]) if len(index) else 0
             return replace(
                 read_camera_file(
@@ -173,7 +179,7 @@ class _Camera:
                 index=index,
             )
         kind = options.camera if options.camera in SOLVED_KINDS else "auto"
-        path = solve(self._evidence, focal_px=focal_px, kind=kind)
+        path = solve(self.evidence, focal_px=focal_px, kind=kind)
         if options.camera == "colmap":
             known = options.focal_px is not None or options.fov_deg is not None
             folder = colmap_folder(self._results)
