@@ -41,7 +41,7 @@ class Amass(MotionExporter):
     If the results say how far joints are to be trusted: ``joint_source`` (T,45) int8 and
     ``joint_confidence`` (T,45) float32, as ``Motion`` has them.
 
-    In the world also ``contacts`` (T,4) bool, heel and toe, left and right; ``confidence`` (T,)
+    In the world also ``body_scale`` float64, the body's size, times that of its betas; ``contacts`` (T,4) bool, heel and toe, left and right; ``confidence`` (T,)
     float32; and of the camera ``camera_rotation`` (T,3,3), world to camera (x right, y down, z
     away), ``camera_position`` (T,3) and ``camera_focal_px`` (T,), all float32.
 
@@ -102,6 +102,7 @@ class Amass(MotionExporter):
         poses = [self._camera.at(when_s) for when_s in motion.time_s[rows].tolist()]
         rotation, position, focal_px = zip(*poses, strict=True)
         return {
+            "body_scale": np.float64(motion.skeleton.scale),
             "contacts": motion.contacts[rows],
             "confidence": motion.confidence[rows].astype(np.float32),
             "camera_rotation": np.array(rotation, np.float32),
