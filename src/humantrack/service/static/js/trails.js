@@ -13,7 +13,7 @@ import {
 
 const TRAIL_S = 10;
 const MOST = 240; // places of a ribbon
-const HALF_M = 0.03;
+const HALF_M = 0.06;
 const ABOVE_M = 0.006; // the floor
 
 /** Ribbons and a line, drawn only in the world. */
@@ -84,7 +84,7 @@ export class Trails {
 
   #ribbon(track) {
     if (!this.#ribbons.has(track.track_id)) {
-      const paint = new MeshBasicMaterial({ color: track.color, side: DoubleSide, transparent: true, opacity: 0.6, depthWrite: false, fog: false });
+      const paint = new MeshBasicMaterial({ color: track.color, side: DoubleSide, transparent: true, opacity: 0.75, depthWrite: false, fog: false });
       const ribbon = new Mesh(new BufferGeometry(), paint);
       ribbon.frustumCulled = false;
       this.group.add(ribbon);
@@ -102,7 +102,7 @@ function lay(geometry, places) {
     const [ax, az] = places[Math.max(0, i - 1)];
     const [bx, bz] = places[Math.min(places.length - 1, i + 1)];
     const length = Math.hypot(bx - ax, bz - az) || 1;
-    const wide = HALF_M * (1 - i / places.length);
+    const wide = HALF_M * (1 - (0.8 * i) / places.length);
     const [sx, sz] = [(-(bz - az) / length) * wide, ((bx - ax) / length) * wide];
     points.push(x + sx, ABOVE_M, z + sz, x - sx, ABOVE_M, z - sz);
     if (i) corners.push(2 * i - 2, 2 * i - 1, 2 * i, 2 * i, 2 * i - 1, 2 * i + 1);

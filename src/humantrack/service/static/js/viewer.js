@@ -97,22 +97,15 @@ export class Viewer {
     const parts = this.#parts;
     const kind = (name, text) =>
       h("button", { type: "button", "aria-pressed": String(name === this.#kind), onclick: () => this.#setKind(name) }, text);
-    const space = (name, text, title) =>
-      h("button", { type: "button", title, "aria-pressed": String(name === this.#space), onclick: () => this.#setSpace(name) }, text);
-    parts.spaces = this.#timeline.world && {
-      world: space("world", "World", "People and camera on one floor (W)"),
-      camera: space("camera", "As filmed", "People as the camera sees them (W)"),
-    };
-    const spaces = parts.spaces && h("span", { class: "segments", role: "group", "aria-label": "Where people are" }, parts.spaces.world, parts.spaces.camera);
+    parts.world = this.#timeline.world && h("button", { type: "button", "aria-pressed": "true", title: "On one floor, or as the camera sees them (W)", onclick: () => this.#toggleSpace() }, "World");
     parts.kinds = { body: kind("body", "Bodies"), skeleton: kind("skeleton", "Skeletons") };
     parts.camera = h("button", { type: "button", "aria-pressed": "false", title: "Look through the video's camera (C)", onclick: () => this.#world?.toggleVideo() }, "Camera");
     const home = h("button", { type: "button", title: "Look at those who are shown (R)", onclick: () => this.#world?.home() }, "Centre");
     return h(
       "div",
       { class: "tools", role: "group", "aria-label": "3D view" },
-      ...(spaces ? [spaces] : []),
       h("span", { class: "segments", role: "group", "aria-label": "Shown as" }, parts.kinds.body, parts.kinds.skeleton),
-      h("span", { class: "segments" }, parts.camera, home),
+      h("span", { class: "segments" }, ...(parts.world ? [parts.world] : []), parts.camera, home),
     );
   }
 
@@ -173,7 +166,7 @@ export class Viewer {
       End: () => player.seek(player.count - 1),
       b: () => this.#setKind(this.#kind === "body" ? "skeleton" : "body"),
       c: () => this.#world?.toggleVideo(),
-      w: () => this.#timeline.world && this.#setSpace(this.#space === "world" ? "camera" : "world"),
+      w: () => this.#timeline.world && this.#toggleSpace(),
       r: () => this.#world?.home(),
       0: () => this.#solo(null),
       Escape: () => this.#solo(null),
@@ -216,13 +209,15 @@ export class Viewer {
     if (this.#world) this.#world.kind = kind;
   }
 
-  #setSpace(space) {
-    this.#space = space;
-    for (const [name, button] of Object.entries(this.#parts.spaces)) button.setAttribute("aria-pressed", name === space);
+  /** The world, or what the camera sees. */
+  #toggleSpace() {
+    const inWorld = this.#space !== "world";
+    this.#space = inWorld ? "world" : "camera";
+    this.#parts.world.setAttribute("aria-pressed", String(inWorld));
     if (!this.#world) return;
-    this.#world.space = space;
+    this.#world.space = this.#space;
     this.#showRow();
-    say(space === "world" ? "People are on one floor." : "People are as the camera sees them.");
+    say(inWorld ? "People are on one floor." : "People are as the camera sees them.");
   }
 
   #solo(trackId) {
