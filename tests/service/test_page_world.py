@@ -13,7 +13,9 @@ from page_tools import DESKTOP, PHONE, check_axe, expect, open_clip, viewer_at
 def in_world(fake):
     """The usual clip with a world: everybody where the camera has them, 1.2 m lower; it travels."""
     fake.timeline = copy.deepcopy(fake.timeline)
-    tracks = [{key: t[key] for key in ("track_id", "rest", "kind")} for t in fake.timeline["tracks"]]
+    tracks = [
+        {key: t[key] for key in ("track_id", "rest", "kind")} for t in fake.timeline["tracks"]
+    ]
     way = [[row, 0.01 * row, 1.2, 0.0] for row in range(len(fake.frames))]
     fake.timeline["world"] = {"tracks": tracks, "shots": [0], "camera": way}
     fake.frames = copy.deepcopy(fake.frames)
@@ -34,7 +36,9 @@ def in_world(fake):
 
 def spots(page):
     """Where the labels are: id -> (x, y)."""
-    code = """labels => labels.filter(l => !l.hidden).map(l => [l.textContent, l.style.transform])"""
+    code = (
+        """labels => labels.filter(l => !l.hidden).map(l => [l.textContent, l.style.transform])"""
+    )
     found = page.locator(".label").evaluate_all(code)
     numbers = {text: re.findall(r"-?[\d.]+(?=px)", where)[:2] for text, where in found}
     return {text: tuple(map(float, two)) for text, two in numbers.items()}

@@ -41,9 +41,10 @@ class Amass(MotionExporter):
     If the results say how far joints are to be trusted: ``joint_source`` (T,45) int8 and
     ``joint_confidence`` (T,45) float32, as ``Motion`` has them.
 
-    In the world also ``body_scale`` float64, the body's size, times that of its betas; ``contacts`` (T,4) bool, heel and toe, left and right; ``confidence`` (T,)
-    float32; and of the camera ``camera_rotation`` (T,3,3), world to camera (x right, y down, z
-    away), ``camera_position`` (T,3) and ``camera_focal_px`` (T,), all float32.
+    In the world also ``body_scale`` float64, the body's size, times that of its betas;
+    ``contacts`` (T,4) bool, heel and toe, left and right; ``confidence`` (T,) float32; and of the
+    camera ``camera_rotation`` (T,3,3), world to camera (x right, y down, z away),
+    ``camera_position`` (T,3) and ``camera_focal_px`` (T,), all float32.
 
     Axes as in ``export.motion``: metres, y up, z towards the viewer. AMASS's own files have z up.
     """
