@@ -12,15 +12,16 @@ from humantrack.body.mannequin import load_mannequin
 from humantrack.body.smpl_file import SmplArrays
 from humantrack.geometry.rotations import transpose
 from humantrack.motion.skeleton import PELVIS_ROW, SHOWN_JOINTS, SHOWN_ROWS, skeleton_of
-from humantrack.types.arrays import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray
 
 PARENT_OF_45 = np.array(
     # OpenPose's 25
-    [15, 12, 17, 19, 21, 16, 18, 20, 0, 2, 5, 8, 1, 4, 7, 15, 15, 15, 15]
-    + [10, 10, 7, 11, 11, 8]
-    # the 19
-    + [8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12, 15, 0, 9, 6, 15, 15]
-    + [0]
+    [
+        *(15, 12, 17, 19, 21, 16, 18, 20, 0, 2, 5, 8, 1, 4, 7, 15, 15, 15, 15),
+        *(10, 10, 7, 11, 11, 8),
+        *(8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12, 15, 0, 9, 6, 15, 15),  # the 19
+        0,
+    ]
 )
 """The joint of the skeleton that carries each of PHALP's 45."""
 
@@ -35,8 +36,9 @@ POINT_ROWS = np.concatenate([SHOWN_ROWS, CONTACT_ROWS])
 SOLE_M = 0.02
 """How far inside a shoe the surface's heel and toe lie, where the body does not say."""
 
-STANDING_M = 1.61
-"""Sole to top of the head joint's... only a fallback for bodies without a head; metres."""
+
+_CROWN_M = 0.2
+"""From the head joint to the crown of an adult."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +143,6 @@ def track_body(
     return replace(body, sole=points[:, 1] - low, height_m=float(high - low))
 
 
-_CROWN_M = 0.2
-"""From the head joint to the crown of an adult."""
-
-
 def _shipped_extent(betas: FloatArray) -> tuple[float, float]:
     """The lowest and highest point of the shipped body's surface in the T pose, from the pelvis."""
     from humantrack.types import BodyBatch
@@ -163,8 +161,3 @@ def _shipped_extent(betas: FloatArray) -> tuple[float, float]:
     )
     y = body.vertices(one)[0, :, 1] - body.rest_joints(betas[None])[0, 0, 1]
     return float(y.min()), float(y.max())
-
-
-def sample_rows(count: int, most: int) -> IntArray:
-    """Up to ``most`` of ``count`` rows, evenly."""
-    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)

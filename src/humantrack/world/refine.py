@@ -1,4 +1,4 @@
-"""Makes a stretch of estimated poses a motion: mended, smooth, on the floor, with feet that stand."""
+"""Makes estimated poses a motion: mended, smooth, on the floor, with feet that stand."""
 
 from __future__ import annotations
 
@@ -93,20 +93,7 @@ def refine(
         points_px=points_px,
         error_m=error,
     )
-    none = np.zeros((len(local), 4), bool)
-    path = solve(start, evidence, body, none, np.zeros((len(local), 4, 3)), trust, rounds=2)
-    for _ in range(2):
-        points = _feet(path, body)
-        rays = view.rays(path.pelvis)
-        contacts = find_contacts(points, body.sole, rays, stretch.time_s, has_floor=has_floor)
-        held = anchors(points, contacts, body.sole)
-        if not has_floor:
-            held[..., 1] = points[..., 1]
-        path = solve(path, evidence, body, contacts, held, trust, rounds=2)
-    held = anchors(_feet(path, body), contacts, body.sole)
-    if not has_floor:
-        held[..., 1] = _feet(path, body)[..., 1]
-    path = lock_feet(path, body, contacts, held, stretch.time_s)
+    path, contacts = _on_feet(start, evidence, body, trust, has_floor=has_floor)
     return Refined(
         path=path,
         contacts=contacts,
@@ -114,6 +101,28 @@ def refine(
         flipped=flipped,
         bridged=bridged,
     )
+
+
+def _on_feet(
+    start: Path, evidence: Evidence, body: TrackBody, trust: Trust, *, has_floor: bool
+) -> tuple[Path, BoolArray]:
+    """Solve, look for contacts, solve with them, and hold the feet that stand."""
+    contacts = np.zeros((len(start.pelvis), 4), bool)
+    path = solve(
+        start, evidence, body, contacts, np.zeros((len(start.pelvis), 4, 3)), trust, rounds=2
+    )
+    for _ in range(2):
+        points = _feet(path, body)
+        rays = evidence.view.rays(path.pelvis)
+        contacts = find_contacts(points, body.sole, rays, evidence.time_s, has_floor=has_floor)
+        held = anchors(points, contacts, body.sole)
+        if not has_floor:
+            held[..., 1] = points[..., 1]
+        path = solve(path, evidence, body, contacts, held, trust, rounds=2)
+    held = anchors(_feet(path, body), contacts, body.sole)
+    if not has_floor:
+        held[..., 1] = _feet(path, body)[..., 1]
+    return lock_feet(path, body, contacts, held, evidence.time_s), contacts
 
 
 def _astray(pelvis: FloatArray, view: View, good: BoolArray, time_s: FloatArray) -> BoolArray:

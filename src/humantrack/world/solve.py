@@ -37,7 +37,7 @@ def _moves() -> BoolArray:
     for i, (joint, rides) in enumerate(places):
         link = joint if rides else SMPL_PARENTS[joint]
         while link >= 0:
-            out[i, ACTIVE == link] = True
+            out[i, link == ACTIVE] = True
             link = SMPL_PARENTS[link]
     return out
 
@@ -101,7 +101,7 @@ class Evidence:
     """(T,19)"""
 
 
-def solve(
+def solve(  # noqa: PLR0917
     path: Path,
     evidence: Evidence,
     body: TrackBody,
@@ -131,7 +131,7 @@ def solve(
     return path
 
 
-def _frames(
+def _frames(  # noqa: PLR0917
     path: Path,
     evidence: Evidence,
     body: TrackBody,
