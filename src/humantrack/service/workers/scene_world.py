@@ -5,8 +5,8 @@ the camera's axes, y up and looking along -z, to the world's) and ``focal_px``; 
 with ``track_id``, ``state`` ('observed', or 'predicted' where a gap was bridged), ``pelvis``,
 ``rotations`` and ``contacts`` (four, as ``types.world.CONTACTS``).
 
-``world`` of the time line: ``tracks``, each with ``track_id``, ``rest`` and ``kind``; ``shots``, the
-first rows of all; and ``camera``, the camera's way as rows and places (row, x, y, z), thinned out.
+``world`` of the time line: ``tracks``, each with ``track_id``, ``rest`` and ``kind``; ``shots``,
+the first rows of all; and ``camera``, the camera's way: row, x, y, z, thinned out.
 """
 
 from __future__ import annotations
