@@ -31,12 +31,26 @@ _SAMPLES = 60
 """Frames of a track from which its skeleton is found; at most twice as many are kept."""
 
 
+class _Samples:
+    """Some frames of a track, evenly over its length: rotations, joints, shape of each."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+        self._count, self._every = 0, 1
+
+    def add(self, sample: tuple[FloatArray, FloatArray, FloatArray]) -> None:
+        if self._count % self._every == 0:
+            self.kept.append(sample)
+        if len(self.kept) >= 2 * _SAMPLES:
+            self.kept, self._every = self.kept[::2], 2 * self._every
+        self._count += 1
+
+
 class WorldScene:
     """Takes batch after batch; holds some places of the camera, and some frames per track."""
 
     def __init__(self) -> None:
-        self._samples: dict[int, list[tuple[FloatArray, FloatArray, FloatArray]]] = {}
-        self._seen: dict[int, int] = {}
+        self._samples: dict[int, _Samples] = {}
         self._way: list[list[float]] = []
         self._every = 1
         self._shots: list[int] = []
@@ -52,7 +66,8 @@ class WorldScene:
         places, rotations = plain(people.joints_3d[:, PELVIS_ROW], 4), plain(quaternions, 5)
         for i, row in enumerate(people.frame_row.tolist()):
             track_id = int(people.track_id[i])
-            self._see(track_id, (quaternions[i], people.joints_3d[i], people.betas[i]))
+            sample = quaternions[i], people.joints_3d[i], people.betas[i]
+            self._samples.setdefault(track_id, _Samples()).add(sample)
             out[row]["people"].append(
                 {
                     "track_id": track_id,
@@ -68,7 +83,7 @@ class WorldScene:
         """The ``world`` of the time line."""
         tracks = []
         for track_id in sorted(self._samples):
-            parts = zip(*self._samples[track_id], strict=True)
+            parts = zip(*self._samples[track_id].kept, strict=True)
             quaternions, joints, betas = (np.stack(part) for part in parts)
             skeleton = skeleton_of(quaternion_to_matrix(quaternions), joints, betas, smpl)
             about = {"rest": plain(skeleton.rest, 5), "kind": skeleton.kind}
@@ -90,14 +105,6 @@ class WorldScene:
         turn = matrix_to_quaternion(frame.camera_rotation.T * Y_UP)
         camera = {"position": place, "rotation": plain(turn, 6), "focal_px": frame.focal_px}
         return {"camera": camera, "people": []}
-
-    def _see(self, track_id: int, sample: tuple[FloatArray, FloatArray, FloatArray]) -> None:
-        samples = self._samples.setdefault(track_id, [])
-        count = self._seen[track_id] = self._seen.get(track_id, 0) + 1
-        if (count - 1) % (1 << max(count // (2 * _SAMPLES), 1).bit_length() - 1) == 0:
-            samples.append(sample)
-        if len(samples) >= 2 * _SAMPLES:
-            self._samples[track_id] = samples[::2]
 
 
 def plain(array: FloatArray, digits: int) -> list[Any]:
