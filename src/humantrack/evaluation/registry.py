@@ -15,6 +15,9 @@ from humantrack.plugins import Registry
 
 _OURS = {
     "truth": ("truth", "TruthBenchmark"),
+    "mot": ("mot", "MotBenchmark"),
+    "posetrack18": ("posetrack", "PoseTrack18"),
+    "posetrack21": ("posetrack", "PoseTrack21"),
 }
 """Name -> file below ``benchmarks`` and class in it."""
 

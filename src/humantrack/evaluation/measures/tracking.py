@@ -126,6 +126,18 @@ def accumulated(video: Overlaps, most_distance: float) -> Any:
     return events
 
 
+def unmatched_by_motmetrics(video: Overlaps, most_distance: float) -> list[IntArray]:
+    """Columns of each frame's overlaps that motmetrics matches with nobody."""
+    with _unworried():
+        events = accumulated(video, most_distance).mot_events
+    out: list[IntArray] = []
+    is_stray = events["Type"] == "FP"
+    strays = events[is_stray].reset_index().groupby("FrameId")["HId"].apply(list).to_dict()
+    for t, ids in enumerate(video.ids):
+        out.append(np.flatnonzero(np.isin(ids, strays.get(t, []))))
+    return out
+
+
 def hota(videos: Mapping[str, Overlaps], *, mean_of_videos: bool = False) -> TrackingScores:
     """HOTA and its parts, by TrackEval.
 
