@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from eval_tools import Person
+from official_files import write_smpl
 
 Frames = Sequence[Sequence[Person]]
 
@@ -131,3 +133,72 @@ def jittered(frames: Frames, seed: int = 0) -> list[list[Person]]:
             found.append(Person(90 + t, [10, 10, 60, 90]))
         out.append(found)
     return out
+
+
+def write_emdb(root: Path, name: str, bodies: dict[str, Any], **changes: Any) -> Path:
+    """EMDB: P0/SEQUENCE/P0_SEQUENCE_data.pkl. ``bodies`` is ``smpl_walk()``'s."""
+    count = len(bodies["trans"])
+    content = {
+        "gender": "female",
+        "name": f"P0_{name}",
+        "emdb1": True,
+        "emdb2": True,
+        "n_frames": count,
+        "good_frames_mask": np.ones(count, bool),
+        "camera": {
+            "intrinsics": bodies["K"],
+            "extrinsics": bodies["extrinsics"],
+            "width": bodies["size"][1],
+            "height": bodies["size"][0],
+        },
+        "smpl": {
+            "poses_root": bodies["poses"][:, :3],
+            "poses_body": bodies["poses"][:, 3:],
+            "trans": bodies["trans"],
+            "betas": bodies["betas"],
+        },
+        "kp2d": np.zeros((count, 24, 2)),
+        "bboxes": {"bboxes": bodies["boxes"], "invalid_idxs": np.zeros(0, int)},
+        **changes,
+    }
+    folder = root / "P0" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"P0_{name}_data.pkl").write_bytes(pickle.dumps(content, protocol=4))
+    return root
+
+
+def write_3dpw(root: Path, name: str, bodies: dict[str, Any], **changes: Any) -> Path:
+    """3DPW: sequenceFiles/test/SEQUENCE.pkl, a pickle of Python 2's protocol."""
+    count = len(bodies["trans"])
+    content = {
+        "sequence": name,
+        "genders": ["f"],
+        "poses": [bodies["poses"]],
+        "trans": [bodies["trans"]],
+        "betas": [bodies["betas"]],
+        "betas_clothed": [bodies["betas"]],
+        "cam_poses": bodies["extrinsics"],
+        "cam_intrinsics": bodies["K"],
+        "campose_valid": [np.ones(count, int)],
+        "img_frame_ids": np.arange(count),
+        "poses2d": [np.zeros((count, 3, 18))],
+        "jointPositions": [np.zeros((count, 72))],
+        **changes,
+    }
+    folder = root / "sequenceFiles" / "test"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.pkl").write_bytes(pickle.dumps(content, protocol=2))
+    return root
+
+
+def write_smpl_files(folder: Path) -> None:
+    """SMPL's three models and SMPL_to_J19.pkl, all of the synthetic body."""
+    write_smpl(folder)
+    models = folder / "models" / "smpl"
+    for gender in ("MALE", "FEMALE"):
+        (models / f"SMPL_{gender}.pkl").write_bytes((models / "SMPL_NEUTRAL.pkl").read_bytes())
+    rng = np.random.default_rng(1)
+    regressor = np.zeros((17, 6890))
+    for row in regressor:
+        row[rng.choice(6890, 12, replace=False)] = 1 / 12
+    np.save(folder / "J_regressor_h36m.npy", regressor)

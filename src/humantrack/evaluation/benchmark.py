@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from humantrack.errors import BenchmarkError, ConfigError
 from humantrack.evaluation.scores import Scores
+from humantrack.types.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,9 @@ class BenchmarkOptions:
     body: Path | None = None
     """Folder of SMPL's model files; None looks into ``root`` and the cache."""
 
+    true_boxes: bool = False
+    """Whether a run is to start from the benchmark's boxes."""
+
     given_camera: bool = False
     """Lift motion by the benchmark's own camera even where a world file lies by the results."""
 
@@ -47,8 +51,8 @@ class Video:
     """Video file or folder of images; None where the benchmark has none."""
 
     frame_count: int
-    boxes: Path | None = None
-    """True boxes for protocols that start from them, as ``video.boxes`` takes them."""
+    boxes: Mapping[int, FloatArray] | None = None
+    """Frame -> true boxes (N,4) xyxy, for protocols that start from them."""
 
 
 class Benchmark(ABC):

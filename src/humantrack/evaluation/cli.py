@@ -109,6 +109,7 @@ def _options(arguments: argparse.Namespace) -> BenchmarkOptions:
         split=arguments.split,
         sequences=tuple(name.strip() for name in names if name.strip()),
         body=arguments.body,
+        true_boxes=arguments.true_boxes,
         given_camera=arguments.given_camera,
     )
 

@@ -17,6 +17,8 @@ _OURS = {
     "truth": ("truth", "TruthBenchmark"),
     "mot": ("mot", "MotBenchmark"),
     "posetrack18": ("posetrack", "PoseTrack18"),
+    "3dpw": ("threedpw", "Benchmark3dpw"),
+    "emdb": ("emdb", "EmdbBenchmark"),
     "posetrack21": ("posetrack", "PoseTrack21"),
 }
 """Name -> file below ``benchmarks`` and class in it."""

@@ -1,58 +1,102 @@
-"""Joints of tracks in the world: as the world pass found them, or lifted by a known camera."""
+"""Tracks in the world: as the world pass found them, or lifted by a known camera."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from humantrack.evaluation.lifting import to_real_camera, to_world
+import numpy as np
+
+from humantrack.evaluation.joints import PELVIS_OF_45
+from humantrack.evaluation.lifting import before_real_camera
 from humantrack.evaluation.predictions import Predictions
 from humantrack.types.arrays import FloatArray, IntArray
 
-GIVEN = "given"
-"""Lift by the camera given, whatever else there is."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorldJoints:
-    """P rows of people in the world."""
+class Motion:
+    """P rows of people in some axes, metres."""
 
     frame: IntArray
     track_id: IntArray
-    joints: FloatArray
-    """(P,45,3) metres, PHALP's joints."""
+    pelvis: FloatArray
+    """(P,3)"""
 
-    note: str
+    rotations: FloatArray
+    """(P,24,3,3), the root's from the body's axes to these."""
+
+    betas: FloatArray
+    """(P,10)"""
+
+    joints: FloatArray
+    """(P,45,3) PHALP's joints, in their places."""
+
+    note: str = ""
     """Where they are from."""
 
-    def of(self, track: int) -> tuple[IntArray, FloatArray]:
-        """Frames (F,) rising and joints (F,45,3) of a track."""
-        rows = self.track_id == track
-        return self.frame[rows], self.joints[rows]
+    def of(self, track: int, frames: IntArray) -> tuple[Motion, IntArray]:
+        """A track in some frames (rising), and which of these frames it is in."""
+        mine = np.flatnonzero(self.track_id == track)
+        _, at, which = np.intersect1d(self.frame[mine], frames, return_indices=True)
+        return self.rows(mine[at]), which
+
+    def rows(self, rows: IntArray) -> Motion:
+        """Some of the rows."""
+        return Motion(
+            frame=self.frame[rows],
+            track_id=self.track_id[rows],
+            pelvis=self.pelvis[rows],
+            rotations=self.rotations[rows],
+            betas=self.betas[rows],
+            joints=self.joints[rows],
+            note=self.note,
+        )
 
 
-def world_joints(
+def in_camera(found: Predictions) -> Motion:
+    """People as results hold them: in the axes of PHALP's camera, pelvises where they are."""
+    pelvis = found.joints[:, PELVIS_OF_45] + found.cam_t
+    return Motion(
+        frame=found.frame,
+        track_id=found.track_id,
+        pelvis=pelvis,
+        rotations=found.rotations,
+        betas=found.betas,
+        joints=found.joints + found.cam_t[:, None],
+    )
+
+
+def in_world(
     found: Predictions,
-    how: str | None,
     *,
     intrinsics: FloatArray,
     rotation: FloatArray,
     position: FloatArray,
-) -> WorldJoints:
+    given_camera: bool = False,
+) -> Motion:
     """The people of results in the world.
 
     Args:
         found: the results.
-        how: ``GIVEN``, or None to take the world file where there is one.
         intrinsics: (3,3) or (T,3,3) of the given camera, pixels.
-        rotation: (T,3,3) world to camera.
+        rotation: (T,3,3) world to camera: X_camera = R (X_world - position).
         position: (T,3) of the camera, metres.
+        given_camera: lift by that camera even where a world file lies by the results.
     """
     frame = found.frame
     k = intrinsics if intrinsics.ndim == 2 else intrinsics[frame]
-    seen = to_real_camera(found.joints, found.cam_t, found.size, k)
-    return WorldJoints(
+    seen = in_camera(found)
+    place, turn = before_real_camera(seen.pelvis, found.size, k)
+    to_world = rotation[frame].transpose(0, 2, 1) @ turn
+    pelvis = (place[:, None] @ rotation[frame])[:, 0] + position[frame]
+    bare = seen.joints - seen.pelvis[:, None]
+    rotations = found.rotations.copy()
+    rotations[:, 0] = to_world @ rotations[:, 0]
+    return Motion(
         frame=frame,
         track_id=found.track_id,
-        joints=to_world(seen, rotation[frame], position[frame]),
+        pelvis=pelvis,
+        rotations=rotations,
+        betas=found.betas,
+        joints=bare @ to_world.transpose(0, 2, 1) + pelvis[:, None],
         note="motion in the world is lifted by the true camera",
     )

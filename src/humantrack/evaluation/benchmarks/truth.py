@@ -28,7 +28,7 @@ from humantrack.evaluation.predictions import (
     read_predictions,
 )
 from humantrack.evaluation.scores import Scores, SequenceErrors, scores_of
-from humantrack.evaluation.worlds import GIVEN, world_joints
+from humantrack.evaluation.worlds import in_world
 from humantrack.geometry.boxes import iou
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.motion.camera import ray_rotations
@@ -183,12 +183,12 @@ def _world(
     found: Predictions, truth: DrawnTruth, given_camera: bool
 ) -> tuple[dict[str, FloatArray], list[str]]:
     """Errors of the motion in the world."""
-    lifted = world_joints(
+    lifted = in_world(
         found,
-        GIVEN if given_camera else None,
         intrinsics=truth.intrinsics,
         rotation=truth.rotation,
         position=truth.position,
+        given_camera=given_camera,
     )
     true_world = truth.joints_world()[:, :, _TRUE]
     people = []
@@ -199,12 +199,11 @@ def _world(
         if track is None:
             followed.append(np.zeros(len(frames)))
             continue
-        frame, joints = lifted.of(track)
-        _, mine, which = np.intersect1d(frame, frames, return_indices=True)
-        followed.append(np.isin(frames, frame).astype(float))
-        if len(mine) >= LEAST_FRAMES:
+        motion, which = lifted.of(track, frames)
+        followed.append(np.isin(np.arange(len(frames)), which).astype(float))
+        if len(which) >= LEAST_FRAMES:
             use = frames[which]
-            people.append((use, joints[mine][:, _LIMBS], true_world[use, k]))
+            people.append((use, motion.joints[:, _LIMBS], true_world[use, k]))
     if not people:
         notes = ["nobody is followed for long enough to score motion in the world"]
         return {"Found": np.concatenate(followed)}, notes
