@@ -70,6 +70,9 @@ class Benchmark(ABC):
     had_from: ClassVar[str] = ""
     """Where the data is had, and under which licence, for the line that says what is missing."""
 
+    settings: ClassVar[tuple[str, ...]] = ()
+    """What a run needs for the benchmark's protocol; words of the user's come after."""
+
     def __init__(self, options: BenchmarkOptions) -> None:
         self.options = options
         self.protocol = _one_of("--protocol", options.protocol, self.protocols)

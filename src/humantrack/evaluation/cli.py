@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humantrack.errors import (
@@ -22,7 +23,7 @@ from humantrack.memory import is_lack_of_memory, out_of_memory
 from humantrack.terminal import as_file, forgive_streams, interrupted_by_signals, kind_of
 
 if TYPE_CHECKING:  # --help and --version must not wait for numpy
-    from humantrack.evaluation.benchmark import Benchmark, BenchmarkOptions
+    from humantrack.evaluation.benchmark import Benchmark, BenchmarkOptions, Video
     from humantrack.evaluation.inputs import System
     from humantrack.evaluation.scores import Scores
 
@@ -77,6 +78,8 @@ def _run(arguments: argparse.Namespace) -> None:
     benchmark = find_benchmark(arguments.benchmark)(_options(arguments))
     videos = benchmark.videos()
     places = list(arguments.results)
+    if arguments.run is not None:
+        places.append(_tracked(arguments, benchmark, videos))
     if not places:
         frames = sum(video.frame_count for video in videos)
         print(  # noqa: T201 - the command's own output
@@ -96,6 +99,14 @@ def _run(arguments: argparse.Namespace) -> None:
     ]
     if missed:
         raise LimitError("; ".join(missed))
+
+
+def _tracked(arguments: argparse.Namespace, benchmark: Benchmark, videos: Sequence[Video]) -> Path:
+    """The folder of the results that ``--run`` makes."""
+    from humantrack.evaluation.running import run
+
+    output = arguments.output_dir or Path("outputs", f"eval-{benchmark.name}")
+    return run(benchmark, videos, arguments.run, output, allow_missing=arguments.allow_missing)
 
 
 def _options(arguments: argparse.Namespace) -> BenchmarkOptions:

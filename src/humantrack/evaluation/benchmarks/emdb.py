@@ -87,6 +87,7 @@ class EmdbBenchmark(Benchmark):
     about = "EMDB 1 and 2 (--split): bodies, and motion in the world; protocols wham and gvhmr"
     protocols = ("wham", "gvhmr")
     splits = ("2", "1")
+    settings = ("phalp.n_init=1",)  # every detection is somebody, from the first on
     had_from = (
         "EMDB is had from eth-ait.github.io/emdb after a form is signed, for research only; "
         "unpack P0 to P9 into the folder"

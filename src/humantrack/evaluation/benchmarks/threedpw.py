@@ -89,6 +89,7 @@ class Benchmark3dpw(Benchmark):
     about = "3DPW: bodies; protocols 4dhumans and gvhmr"
     protocols = ("4dhumans", "gvhmr")
     splits = ("test", "validation", "train")
+    settings = ("phalp.n_init=1",)  # every detection is somebody, from the first on
     had_from = (
         "3DPW is had from virtualhumans.mpi-inf.mpg.de/3DPW, for research only; unpack "
         "sequenceFiles and imageFiles into the folder"
