@@ -72,9 +72,12 @@ def _told(error: HumantrackError, arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     from humantrack.evaluation.inputs import find_systems
     from humantrack.evaluation.limits import missed_limits, parse_limits
+    from humantrack.evaluation.plot import check
     from humantrack.evaluation.registry import find_benchmark
 
     limits = parse_limits(arguments.fail_under)
+    if arguments.plot is not None:
+        check(arguments.plot)  # before hours of work
     benchmark = find_benchmark(arguments.benchmark)(_options(arguments))
     videos = benchmark.videos()
     places = list(arguments.results)
@@ -145,6 +148,7 @@ def _show(
     from rich.console import Console
 
     from humantrack.evaluation import output
+    from humantrack.evaluation.plot import write_plot
     from humantrack.evaluation.published import published
     from humantrack.evaluation.table import print_scores
 
@@ -156,6 +160,8 @@ def _show(
         output.write_json(arguments.json, output.document(scores, rows, files))
     if arguments.csv is not None:
         output.write_csv(arguments.csv, scores)
+    if arguments.plot is not None:
+        write_plot(arguments.plot, scores)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def scores_of(
         for name, values in tracking.videos.items():
             each[name] |= values
     order = {name: i for i, name in enumerate(MEASURES)}
-    told = [*notes, *(f"{s.name}: {note}" for s in sequences for note in s.notes)]
+    told = [*notes, *_notes(sequences)]
     return Scores(
         benchmark=benchmark,
         protocol=protocol,
@@ -94,6 +94,18 @@ def scores_of(
         timelines={s.name: s.timeline for s in sequences if s.timeline is not None},
         notes=tuple(dict.fromkeys(told)),
     )
+
+
+def _notes(sequences: Sequence[SequenceErrors]) -> list[str]:
+    """What there is to know of some sequences, or of all of them."""
+    about: dict[str, list[str]] = {}
+    for sequence in sequences:
+        for note in sequence.notes:
+            about.setdefault(note, []).append(sequence.name)
+    return [
+        note if len(names) == len(sequences) else f"{', '.join(names)}: {note}"
+        for note, names in about.items()
+    ]
 
 
 def _values(sequences: Sequence[SequenceErrors]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from humantrack.evaluation.catalogue import MEASURES, theme_of
+from humantrack.evaluation.catalogue import MEASURES, THEMES, theme_of
 from humantrack.evaluation.published import PublishedRow
 from humantrack.evaluation.scores import Scores
 
@@ -51,7 +51,7 @@ def _parts(rows: Sequence[Sequence[str]], columns: Sequence[str], width: int) ->
         columns: their measures.
         width: of the terminal.
     """
-    head = max((len(row[0]) for row in rows), default=0) + 2
+    head = max(map(len, [*THEMES, *(row[0] for row in rows)])) + 2
     parts: list[list[int]] = []
     used = 0
     for i, name in enumerate(columns):
