@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import joblib
 import motmetrics
 import numpy as np
 import pytest
@@ -205,3 +206,39 @@ def test_what_is_missing_is_named_with_where_it_is_had(score, frames, tmp_path, 
     assert (code, "image_info.json" in said) == (30, True)
     assert main(["posetrack18"]) == 2
     assert "--root" in capsys.readouterr().err
+
+
+def test_phalps_own_truth_file(frames, tmp_path, capsys):
+    """The same figures as from PoseTrack's files; frames are met by name."""
+    labelled = range(2, FRAMES, 4)
+    found = jittered(frames, 5)
+    made(tmp_path, frames, found, labelled=labelled)
+    truth = {NAMES[0]: {}}
+    for t in labelled:
+        rows = [np.asarray(p.xyxy) for p in frames[t]]
+        name = f"{t + 1:06d}.jpg"  # as write_results calls them
+        truth[NAMES[0]][name] = [
+            [f"images/{name}"] * len(rows),
+            [100 + p.track_id for p in frames[t]],
+            np.array([[*box[:2], *(box[2:] - box[:2])] for box in rows]),
+            [p.track_id - 1 for p in frames[t]],
+        ]
+    truth[NAMES[0]]["000001.jpg"] = [[], [], [], []]
+    file = tmp_path / "gt_data.pickle"
+    joblib.dump(truth, file)
+    documents = []
+    for place in (["--root", str(tmp_path / "PT")], ["--truth", str(file)]):
+        out = tmp_path / "scores.json"
+        words = ["posetrack18", str(tmp_path / "results"), *place, "--json", str(out)]
+        assert main(words) == 0
+        documents.append(json.loads(out.read_text())["systems"]["results"]["values"])
+    assert documents[0] == pytest.approx(documents[1], abs=1e-9)
+    capsys.readouterr()
+    words = ["posetrack18", str(tmp_path / "results"), "--truth", str(file)]
+    assert main([*words, "--protocol", "official"]) == 2
+    truth[NAMES[0]]["000999.jpg"] = truth[NAMES[0]].pop("000003.jpg")
+    joblib.dump(truth, file)
+    assert main(words) == 31
+    assert "no frame 000999.jpg" in capsys.readouterr().err
+    joblib.dump({"a": {"b": [1]}}, file)
+    assert main(words) == 30

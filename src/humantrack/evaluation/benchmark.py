@@ -67,6 +67,9 @@ class Benchmark(ABC):
 
     splits: ClassVar[tuple[str, ...]] = ()
     needs_root: ClassVar[bool] = True
+    takes_truth: ClassVar[bool] = False
+    """Whether ``--truth`` may take the place of ``--root``."""
+
     had_from: ClassVar[str] = ""
     """Where the data is had, and under which licence, for the line that says what is missing."""
 
@@ -77,7 +80,9 @@ class Benchmark(ABC):
         self.options = options
         self.protocol = _one_of("--protocol", options.protocol, self.protocols)
         self.split = _one_of("--split", options.split, self.splits) if self.splits else ""
-        if self.needs_root and options.root is None:
+        if options.truth and not self.takes_truth:
+            raise ConfigError(f"{self.name} takes --root, not --truth", where="--truth")
+        if self.needs_root and options.root is None and not options.truth:
             raise ConfigError(
                 f"{self.name} needs the folder of its data", where="--root", hint=self.had_from
             )
@@ -108,9 +113,14 @@ class Benchmark(ABC):
         """The folder of the data.
 
         Raises:
+            ConfigError: if it was not named.
             BenchmarkError: if it is not there.
         """
-        root = self.options.root or Path()
+        root = self.options.root
+        if root is None:
+            raise ConfigError(
+                f"{self.name} needs the folder of its data", where="--root", hint=self.had_from
+            )
         if not root.is_dir():
             raise self.lacking(root)
         return root

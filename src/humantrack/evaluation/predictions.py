@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from humantrack.clips.source import ResultsSource
 from humantrack.errors import MismatchError, ResultsError
 from humantrack.geometry.boxes import xywh_to_xyxy
 from humantrack.results import PeopleColumns
+from humantrack.types import FrameKey
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
 _FPS_APART = 0.01
@@ -28,6 +29,9 @@ class Predictions:
     path: Path
     facts: ClipFacts
     frame_count: int
+    frame_names: tuple[str, ...]
+    """File name of each frame, or "" where results do not say one."""
+
     frame: IntArray
     """(P,) number of the frame among those of the file, from 0."""
 
@@ -79,12 +83,14 @@ def read_predictions(path: Path) -> Predictions:
     source = ResultsSource(path, strict=True)
     columns: list[PeopleColumns] = []
     frames: list[IntArray] = []
+    names: list[str] = []
     count = 0
     for batch in source.batches():
         people = batch.people
         columns.append(people)
         frames.append(people.frame_row + count)
         count += len(batch.frames)
+        names += [_file_name(frame.key) for frame in batch.frames]
     if not columns:
         raise ResultsError("the results hold no frame", where=path)
 
@@ -97,6 +103,7 @@ def read_predictions(path: Path) -> Predictions:
         path=path,
         facts=source.facts,
         frame_count=count,
+        frame_names=tuple(names),
         frame=np.concatenate(frames)[seen],
         track_id=all_of("track_id")[seen],
         xyxy_px=xywh_to_xyxy(all_of("xywh_px")[seen].astype(np.float64)),
@@ -110,6 +117,10 @@ def read_predictions(path: Path) -> Predictions:
     _check_numbers(found)
     _check_ids(found)
     return found
+
+
+def _file_name(key: FrameKey) -> str:
+    return PurePosixPath(key.replace("\\", "/")).name if isinstance(key, str) else ""
 
 
 def _check_numbers(found: Predictions) -> None:

@@ -66,7 +66,7 @@ class TrueBoxes:
 NOBODY = TrueFrame(ids=np.zeros(0, np.int64), xyxy_px=np.zeros((0, 4)))
 
 
-def checked_frame(frame: TrueFrame, number: int, path: Path) -> TrueFrame:
+def checked_frame(frame: TrueFrame, number: int | str, path: Path) -> TrueFrame:
     """The frame, if ids are unique and boxes are numbers.
 
     Raises:

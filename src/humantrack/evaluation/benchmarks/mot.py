@@ -49,6 +49,7 @@ class MotBenchmark(Benchmark):
     about = "any MOTChallenge truth: SEQUENCE/gt/gt.txt (--root), or one gt.txt (--truth)"
     protocols = ("auto", "mot15", "mot17", "mot20")
     needs_root = False
+    takes_truth = True
     had_from = (
         "MOTChallenge's sets are had from motchallenge.net (CC BY-NC-SA 3.0); the truth of a "
         "sequence lies in SEQUENCE/gt/gt.txt"

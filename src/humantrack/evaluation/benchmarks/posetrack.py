@@ -4,6 +4,8 @@ PoseTrack18: ``ROOT/annotations/val/*.json``; PoseTrack21: ``ROOT/posetrack_data
 for its official protocol, ``ROOT/posetrack_mot/mot/val/SEQUENCE/`` with ``image_info.json`` and
 ``gt/gt.txt``. Pictures lie in ``ROOT/images/val/SEQUENCE/``.
 
+PHALP's own truth, ``gt_data.pickle`` (--truth), takes the place of ROOT in the protocol ``phalp``.
+
 ``phalp``, as evaluate_PHALP.py (branch initial_release of PHALP) scores: frames with a true box
 only; boxes match from IoU 0.01 on; MOTA, IDF1 and switches are motmetrics' OVERALL; HOTA is
 TrackEval's, the unweighted mean over videos.
@@ -19,15 +21,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from humantrack.errors import BenchmarkError, DependencyError
-from humantrack.evaluation.benchmark import Benchmark, Video
+from humantrack.errors import BenchmarkError, ConfigError, DependencyError
+from humantrack.evaluation.benchmark import Benchmark, BenchmarkOptions, Video
 from humantrack.evaluation.benchmarks.boxes import (
     NOBODY,
     TrueBoxes,
@@ -38,6 +40,7 @@ from humantrack.evaluation.benchmarks.boxes import (
     overlaps_of,
     without,
 )
+from humantrack.evaluation.benchmarks.phalp_truth import Named, numbered, read_phalp_truth
 from humantrack.evaluation.measures.tracking import (
     Overlaps,
     by_motmetrics,
@@ -69,9 +72,20 @@ class PoseTrack18(Benchmark):
         "files belong into annotations/val"
     )
     annotations = "annotations"
+    takes_truth = True
+
+    def __init__(self, options: BenchmarkOptions) -> None:
+        super().__init__(options)
+        if options.truth and (self.protocol != "phalp" or len(options.truth) > 1):
+            raise ConfigError("one gt_data.pickle, of the protocol phalp", where="--truth")
 
     def videos(self) -> Sequence[Video]:
         """The annotated videos."""
+        if self.options.truth:
+            return [
+                Video(name=name, source=None, frame_count=len(frames))
+                for name, frames in self._of_phalp().items()
+            ]
         return [
             Video(name=truth.name, source=truth.source, frame_count=truth.least_count)
             for truth in map(self._read, self._files().values())
@@ -79,12 +93,9 @@ class PoseTrack18(Benchmark):
 
     def score(self, results: Mapping[str, Path]) -> Scores:
         """Score results; see the module."""
-        pairs = []
-        for name, file in self._files().items():
-            if name in results:
-                truth, found = self._read(file), read_predictions(results[name])
-                check_video(found, truth)
-                pairs.append((found, truth))
+        pairs = list(self._pairs(results))
+        for found, truth in pairs:
+            check_video(found, truth)
         if self.protocol == "phalp":
             videos = {t.name: overlaps_of(f, t, annotated_only=True)[0] for f, t in pairs}
             tracking = by_motmetrics(videos, PHALP_DISTANCE) | hota(videos, mean_of_videos=True)
@@ -96,6 +107,22 @@ class PoseTrack18(Benchmark):
             ) | hota({t.name: _without_ignored(f, t, _unmatched) for f, t in pairs})
         sequences = [SequenceErrors(name=t.name, frames=f.frame_count) for f, t in pairs]
         return scores_of(self.name, self.protocol, sequences, tracking=tracking)
+
+    def _pairs(self, results: Mapping[str, Path]) -> Iterator[tuple[Predictions, TrueBoxes]]:
+        """Results with the truth of their video."""
+        if self.options.truth:
+            for name, frames in self._of_phalp().items():
+                if name in results:
+                    found = read_predictions(results[name])
+                    yield found, numbered(name, frames, found, self.options.truth[0])
+            return
+        for name, file in self._files().items():
+            if name in results:
+                yield read_predictions(results[name]), self._read(file)
+
+    def _of_phalp(self) -> dict[str, Named]:
+        videos = read_phalp_truth(self.options.truth[0])
+        return {name: videos[name] for name in self.chosen(list(videos))}
 
     def _files(self) -> dict[str, Path]:
         folder = self.root / self.annotations / self.split

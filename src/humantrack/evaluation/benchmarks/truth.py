@@ -49,6 +49,7 @@ class TruthBenchmark(Benchmark):
     about = "drawn clips with exact truth: NAME_gt.npz (--truth)"
     protocols = ("drawn",)
     needs_root = False
+    takes_truth = True
 
     def videos(self) -> Sequence[Video]:
         """The clips of the truth files."""
