@@ -168,7 +168,6 @@ class Mine(benchmark.Benchmark):
     """A benchmark of another package."""
 
     name = "mine"
-    about = "mine"
     protocols = ("only",)
     needs_root = False
 

@@ -30,16 +30,12 @@ class _Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """The help, with all benchmarks."""
-        from humantrack.errors import HumantrackError
-        from humantrack.evaluation.registry import BENCHMARKS, find_benchmark
+        from humantrack.evaluation.registry import ABOUT, BENCHMARKS
 
-        lines = []
-        for name, package in BENCHMARKS.origins().items():
-            try:
-                about = find_benchmark(name).about
-            except HumantrackError:
-                about = f"of {package}"
-            lines.append(f"  {name:<12} {about}")
+        lines = [
+            f"  {name:<12} {ABOUT.get(name, f'of {package}')}"
+            for name, package in BENCHMARKS.origins().items()
+        ]
         self.epilog = "benchmarks:\n" + "\n".join(lines) + "\n" + _EXAMPLES
         return super().format_help()
 

@@ -59,9 +59,6 @@ class Benchmark(ABC):
     """One benchmark: knows the layout of its data, and scores results by its protocols."""
 
     name: ClassVar[str]
-    about: ClassVar[str]
-    """A line for ``--help``."""
-
     protocols: ClassVar[tuple[str, ...]]
     """The first is taken unless told otherwise."""
 

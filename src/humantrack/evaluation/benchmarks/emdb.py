@@ -84,7 +84,6 @@ class EmdbBenchmark(Benchmark):
     """EMDB."""
 
     name = "emdb"
-    about = "EMDB 1 and 2 (--split): bodies, and motion in the world; protocols wham and gvhmr"
     protocols = ("wham", "gvhmr")
     splits = ("2", "1")
     settings = ("phalp.n_init=1",)  # every detection is somebody, from the first on

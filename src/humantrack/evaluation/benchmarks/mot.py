@@ -46,7 +46,6 @@ class MotBenchmark(Benchmark):
     """MOTChallenge and data sets in its layout."""
 
     name = "mot"
-    about = "any MOTChallenge truth: SEQUENCE/gt/gt.txt (--root), or one gt.txt (--truth)"
     protocols = ("auto", "mot15", "mot17", "mot20")
     needs_root = False
     takes_truth = True

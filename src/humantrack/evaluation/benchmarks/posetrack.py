@@ -64,7 +64,6 @@ class PoseTrack18(Benchmark):
     """PoseTrack 2018."""
 
     name = "posetrack18"
-    about = "PoseTrack18, the boxes: protocols phalp and official"
     protocols = ("phalp", "official")
     splits = ("val", "train", "test")
     had_from = (
@@ -140,7 +139,6 @@ class PoseTrack21(PoseTrack18):
     """PoseTrack 2021."""
 
     name = "posetrack21"
-    about = "PoseTrack21, the boxes: protocols phalp and official"
     had_from = (
         "PoseTrack21 is had with the token that its authors send for a signed form "
         "(github.com/anDoer/PoseTrack21), for research only; its JSON files belong into "

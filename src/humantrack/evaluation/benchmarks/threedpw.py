@@ -86,7 +86,6 @@ class Benchmark3dpw(Benchmark):
     """3DPW."""
 
     name = "3dpw"
-    about = "3DPW: bodies; protocols 4dhumans and gvhmr"
     protocols = ("4dhumans", "gvhmr")
     splits = ("test", "validation", "train")
     settings = ("phalp.n_init=1",)  # every detection is somebody, from the first on

@@ -46,7 +46,6 @@ class TruthBenchmark(Benchmark):
     """Drawn clips."""
 
     name = "truth"
-    about = "drawn clips with exact truth: NAME_gt.npz (--truth)"
     protocols = ("drawn",)
     needs_root = False
     takes_truth = True
