@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from humantrack._version import __version__
-from humantrack.clips.options import GAPS, MADE_UP, ROTATIONS, SMOOTH, ExportOptions
+from humantrack.clips.options import GAPS, MADE_UP, ROTATIONS, SMOOTH, SPACES, ExportOptions
 from humantrack.errors import ConfigError
 from humantrack.export.formats.base import FORMATS, Format
 from humantrack.export.formats.registry import announced, find_format
@@ -16,6 +16,7 @@ from humantrack.export.names import format_named
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
 _HEED_MADE_UP = ("coco", "trc")
+_DEAF_TO_SPACE = ("mot", "coco", "phalp")
 _MINUS = ("--frames", "--tracks")
 """Options whose value may begin with a minus sign, which argparse takes for an option."""
 
@@ -59,6 +60,11 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
             where="--made-up",
             hint=f"it is for {', '.join(_HEED_MADE_UP)}",
         )
+    if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
+        heed = ", ".join(name for name in FORMATS if name not in _DEAF_TO_SPACE)
+        raise ConfigError(
+            "no format asked for heeds this", where="--space world", hint=f"it is for {heed}"
+        )
     tracks, track_ranges = _tracks(arguments.tracks)
     return ExportOptions(
         rotations=arguments.rotations,
@@ -77,6 +83,7 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
         source_fps=arguments.source_fps,
         slow_motion=arguments.slow_motion,
         smpl=arguments.smpl,
+        space=arguments.space,
     )
 
 
@@ -182,6 +189,8 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         "--focal", type=float, metavar="PX", help="the camera's focal length in pixels of the frame"
     )
     add("--source-fps", type=float, metavar="FPS", help="the video's rate, whatever results say")
+    space = "where people are: in the world (motion, if there is one), or before the camera"
+    add("--space", choices=SPACES, help=space)
     made_up = "markers and keypoints of joints that nothing is known of (blank)"
     add("--made-up", choices=MADE_UP, help=made_up)
     slow = "how many times slower than life the video plays: times are divided by it"
