@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from humantrack.types.arrays import FloatArray
 
 DIGITS = 5
 """After the point: a hundredth of a millimetre, a hundred-thousandth of a degree."""
-
-_LINES = 1000
-"""Frames turned to text at a time."""
 
 _CHILDREN = [[c for c, p in enumerate(SMPL_PARENTS) if p == joint] for joint in range(24)]
 _FOOT, _HEAD = (10, 11), 15
@@ -43,21 +40,36 @@ class Bvh(MotionExporter):
         head = "\n".join(_hierarchy(motion.skeleton, options.euler, digits))
         count = len(motion.frame[rows])
         motion_head = f"MOTION\nFrames: {count}\nFrame Time: {1 / motion.fps:.10f}\n"
-        angles = continuous_euler(motion.matrices, options.euler)[:, list(_depth_first())]
-        table = np.concatenate([motion.pelvis, angles.reshape(len(motion), -1)], axis=1)[rows]
+        order = list(_depth_first())
+        before: FloatArray | None = None
         with self.open_track(motion) as file:
             file.write(f"HIERARCHY\n{head}\n{motion_head}".encode("ascii"))
-            for start in range(0, count, _LINES):
-                some = table[start : start + _LINES]
+            # What comes before the rows is looked at too: angles go on from frame to frame.
+            for place, part in _placed(motion.parts(slice(0, rows.stop))):
+                angles = continuous_euler(part.matrices, options.euler, before)
+                before = angles[-1]
+                table = np.concatenate([part.pelvis, angles[:, order].reshape(len(part), -1)], 1)
+                some = table[max((rows.start or 0) - place, 0) :]
                 file.write("".join(f"{_numbers(row, digits)}\n" for row in some).encode("ascii"))
 
 
-def continuous_euler(matrices: FloatArray, order: str) -> FloatArray:
+def _placed(parts: Iterable[Motion]) -> Iterator[tuple[int, Motion]]:
+    """Stretches with the row at which each begins."""
+    start = 0
+    for part in parts:
+        yield start, part
+        start += len(part)
+
+
+def continuous_euler(
+    matrices: FloatArray, order: str, before: FloatArray | None = None
+) -> FloatArray:
     """Euler angles that do not jump, so that programs may interpolate them.
 
     Args:
         matrices: (T,J,3,3) rotations.
         order: three different axes, as :func:`humantrack.geometry.rotations.matrix_to_euler`.
+        before: (J,3) degrees in the frame before, if these go on from one.
 
     Returns:
         (T,J,3) degrees. Of the two triples that are one rotation, and whole turns more or less,
@@ -66,11 +78,13 @@ def continuous_euler(matrices: FloatArray, order: str) -> FloatArray:
     out = matrix_to_euler(matrices, order, degrees=True)
     other = np.array([180.0, 0, 180]) + np.array([1.0, -1, 1]) * out
     other[..., 1] += 180
-    for t in range(1, len(out)):
-        before = out[t - 1]
+    for t in range(len(out)):
+        if before is None:
+            before = out[0]
+            continue
         step, step_other = ((new - before + 180) % 360 - 180 for new in (out[t], other[t]))
         nearer = np.abs(step_other).sum(axis=-1) < np.abs(step).sum(axis=-1) - 1e-9
-        out[t] = before + np.where(nearer[:, None], step_other, step)
+        out[t] = before = before + np.where(nearer[:, None], step_other, step)
     return out
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,6 +23,7 @@ from humantrack.errors import OutputError, ResultsError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.motion import Motion
 from humantrack.motion.skeleton import Skeleton
+from humantrack.motion.spool import Store
 from humantrack.motion.surface import surface_of
 from humantrack.render.palette import identity_colour
 from humantrack.results.table import readable
@@ -123,7 +125,7 @@ class _Scene:
         self._animation = gl.Animation(name="motion")
         self._tracks: list[int] = []
         self._has_smpl = False
-        self._chunks: list[bytes] = []
+        self._data = Store()
         self._size = 0
         self._stored: dict[tuple[Any, ...], int] = {}
         self._materials: dict[int, int] = {}
@@ -148,8 +150,7 @@ class _Scene:
         if not np.isfinite(time_s).all():
             raise ResultsError(f"track {motion.track_id} has times that are no times")
         rows = np.flatnonzero(np.diff(np.maximum.accumulate(time_s), prepend=-1) > 0)
-        turns = _continuous(motion.quaternions)[shown][..., [1, 2, 3, 0]].astype(np.float32)
-        places = motion.pelvis[shown].astype(np.float32)
+        turns, places = _key_frames(motion, shown)
         self._add_tree(motion, turns[0], places[0])
         clock = self._store(time_s[rows], bounds=True)
         for joint in range(len(SMPL_JOINTS)):
@@ -263,7 +264,7 @@ class _Scene:
     ) -> int:
         """The accessor of an array; equal ones are stored once."""
         data = np.ascontiguousarray(array).tobytes()
-        key = (data, array.shape, array.dtype.name, target)
+        key = (sha256(data).digest(), array.shape, array.dtype.name, target)
         if key in self._stored:
             return self._stored[key]
         gltf = self._gltf
@@ -282,7 +283,7 @@ class _Scene:
             )
         )
         padding = b"\0" * (-len(data) % 4)
-        self._chunks += [data, padding]
+        self._data.append(data + padding)
         self._size += len(data) + len(padding)
         self._stored[key] = len(gltf.accessors) - 1
         return self._stored[key]
@@ -314,16 +315,38 @@ class _Scene:
         file.write(struct.pack("<I4s", len(text), b"JSON") + text)
         if self._size:
             file.write(struct.pack("<I4s", self._size, b"BIN\0"))
-            file.writelines(self._chunks)
+            self._data.pour(file)
 
 
-def _continuous(quaternions: FloatArray) -> FloatArray:
-    """(T,24,4) the same rotations with signs such that neighbours in time are near each other."""
-    flips = (quaternions[1:] * quaternions[:-1]).sum(axis=-1) < 0
+def _key_frames(motion: Motion, shown: slice) -> tuple[FloatArray, FloatArray]:
+    """(T,24,4) rotations, w last, and (T,3) places of the pelvis; float32, of the rows shown."""
+    start, stop, _ = shown.indices(len(motion))
+    turns = np.empty((stop - start, len(SMPL_JOINTS), 4), np.float32)
+    places = np.empty((stop - start, 3), np.float32)
+    before: FloatArray | None = None
+    row = 0
+    for part in motion.parts(slice(0, stop)):
+        quaternions = _continuous(part.quaternions, before)
+        before = quaternions[-1]
+        here, there = max(start - row, 0), max(row - start, 0)
+        some = quaternions[here:][..., [1, 2, 3, 0]]
+        turns[there : there + len(some)] = some
+        places[there : there + len(some)] = part.pelvis[here:]
+        row += len(part)
+    return turns, places
+
+
+def _continuous(quaternions: FloatArray, before: FloatArray | None = None) -> FloatArray:
+    """(T,24,4) the same rotations with signs such that neighbours in time are near each other.
+
+    ``before`` (24,4) are those of the frame that they go on from, if there is one.
+    """
+    whole = quaternions if before is None else np.concatenate([before[None], quaternions])
+    flips = (whole[1:] * whole[:-1]).sum(axis=-1) < 0
     signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
-    out = quaternions.copy()
+    out = whole.copy()
     out[1:] *= signs[..., None]
-    return out
+    return out[len(whole) - len(quaternions) :]
 
 
 def _switch(motion: Motion, clip_s: FloatArray, end_s: float) -> tuple[FloatArray, FloatArray]:

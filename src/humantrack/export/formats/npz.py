@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from humantrack.export.formats.base import MotionExporter
+from humantrack.export.formats.npy import Pieces, save
 from humantrack.geometry.rotations import quaternion_to_axis_angle
 from humantrack.motion.motion import Motion
+from humantrack.types.arrays import FloatArray
 
 _HANDS = 90
 """Numbers of SMPL-H's 30 finger joints."""
@@ -42,28 +46,40 @@ class Amass(MotionExporter):
 
     def write_motion(self, motion: Motion, rows: slice = slice(None)) -> None:
         """Write one track at even frames."""
-        turns = quaternion_to_axis_angle(motion.quaternions[rows]).reshape(-1, 72)[:, :_BODY]
-        count = len(turns)
+        count = len(motion.frame[rows])
         rate = np.float64(motion.fps)
         rest = motion.skeleton.rest + motion.rest_pelvis
-        trust: dict[str, Any] = {}
+
+        def pieces(
+            width: int, dtype: npt.DTypeLike, of: Callable[[Motion], npt.NDArray[Any]]
+        ) -> Pieces:
+            return Pieces((count, width), dtype, lambda: map(of, motion.parts(rows)))
+
+        arrays: dict[str, Any] = {
+            "poses": pieces(_BODY + _HANDS, np.float32, _poses),
+            "trans": pieces(3, np.float32, lambda part: part.pelvis - part.rest_pelvis),
+            "betas": np.concatenate([motion.betas, np.zeros(6)]).astype(np.float32),
+            "dmpls": np.zeros((count, 8), np.float32),
+            "gender": np.array("neutral"),
+            "mocap_framerate": rate,
+            "mocap_frame_rate": rate,
+            "frame": motion.frame[rows].astype(np.int64),
+            "observed": motion.observed[rows],
+            "start_time_s": np.float64(motion.time_s[rows][0]),
+            "rest_joints": rest.astype(np.float32),
+            "body": np.array(motion.skeleton.kind),
+        }
         if self.source.is_rated:
-            trust["joint_source"] = motion.joint_source[rows]
-            trust["joint_confidence"] = motion.joint_confidence[rows].astype(np.float32)
-        with self.open_track(motion) as file:
-            np.savez_compressed(
-                file,
-                poses=np.concatenate([turns, np.zeros((count, _HANDS))], axis=1).astype(np.float32),
-                trans=(motion.pelvis[rows] - motion.rest_pelvis).astype(np.float32),
-                betas=np.concatenate([motion.betas, np.zeros(6)]).astype(np.float32),
-                dmpls=np.zeros((count, 8), np.float32),
-                gender=np.array("neutral"),
-                mocap_framerate=rate,
-                mocap_frame_rate=rate,
-                frame=motion.frame[rows].astype(np.int64),
-                observed=motion.observed[rows],
-                start_time_s=np.float64(motion.time_s[rows][0]),
-                rest_joints=rest.astype(np.float32),
-                body=np.array(motion.skeleton.kind),
-                **trust,
+            width = motion.joint_source.shape[1]
+            arrays["joint_source"] = pieces(width, np.int8, lambda part: part.joint_source)
+            arrays["joint_confidence"] = pieces(
+                width, np.float32, lambda part: part.joint_confidence
             )
+        with self.open_track(motion) as file:
+            save(file, arrays)
+
+
+def _poses(part: Motion) -> FloatArray:
+    """(T,156) axis times angle, with fingers at rest."""
+    turns = quaternion_to_axis_angle(part.quaternions).reshape(-1, 72)[:, :_BODY]
+    return np.concatenate([turns, np.zeros((len(turns), _HANDS))], axis=1)

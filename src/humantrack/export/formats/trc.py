@@ -64,16 +64,18 @@ class Trc(MotionExporter):
             "",
         ]
         joints = list(MARKERS.values())
-        points = np.round(motion.joints[rows][:, joints], digits) + 0.0
-        shown = np.ones(points.shape, bool)
-        if self.options.made_up == "blank":
-            shown &= (motion.joint_source[rows][:, joints] != JointSource.MADE_UP)[..., None]
         with self.open_track(motion) as file:
             file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-            for i, row, kept in zip(numbers, points, shown, strict=True):
-                time_s = start_s + i / motion.fps
-                cells = zip(row.ravel().tolist(), kept.ravel().tolist(), strict=True)
-                places = "\t".join(
-                    f"{value:.{digits}f}" if is_shown else "" for value, is_shown in cells
-                )
-                file.write(f"{offset + i}\t{time_s:.6f}\t{places}\n".encode("ascii"))
+            following = iter(numbers)
+            for part in motion.parts(rows):
+                points = np.round(part.joints[:, joints], digits) + 0.0
+                shown = np.ones(points.shape, bool)
+                if self.options.made_up == "blank":
+                    shown &= (part.joint_source[:, joints] != JointSource.MADE_UP)[..., None]
+                for row, kept, i in zip(points, shown, following, strict=False):
+                    time_s = start_s + i / motion.fps
+                    cells = zip(row.ravel().tolist(), kept.ravel().tolist(), strict=True)
+                    places = "\t".join(
+                        f"{value:.{digits}f}" if is_shown else "" for value, is_shown in cells
+                    )
+                    file.write(f"{offset + i}\t{time_s:.6f}\t{places}\n".encode("ascii"))
