@@ -189,7 +189,7 @@ def edit_results() -> Callable[..., Path]:
 @pytest.fixture
 def joints_seen() -> Callable[[Path, int], dict[int, np.ndarray]]:
     """``joints_seen(path, track_id)``: frame -> (45,3) joints as motion has them: y up, metres,
-    at the distance at which a lens as long as the picture's diagonal puts them, turned to its ray."""
+    at the distance at which a lens as long as the picture's diagonal puts them, and turned."""
 
     def seen(path: Path, track_id: int) -> dict[int, np.ndarray]:
         out = {}

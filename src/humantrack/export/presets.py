@@ -123,8 +123,9 @@ and their readers know metres only."""
 
 
 def deaf(option: str, formats: Sequence[Format], known: Sequence[str]) -> tuple[str, ...] | None:
-    """The formats an option is for, if none of those asked for heeds it; formats of other packages
-    may heed anything.
+    """The formats an option is for, if none of those asked for heeds it; else None.
+
+    Formats of other packages may heed anything.
     """
     heed = tuple(name for name in _HEEDED[option] if name in known)
     if any(f.name in heed or f.name not in known for f in formats):

@@ -23,7 +23,7 @@ def rig_of(options: ExportOptions) -> Rig:
 
 
 def scene_rig(options: ExportOptions) -> Rig:
-    """As ``rig_of`` with all joints, for formats that are y up, in metres, by their specification."""
+    """As ``rig_of`` with all joints, for what is y up and in metres by its specification."""
     rig = rig_of(options)
     names = tuple(name or own for name, own in zip(rig.names, SMPL_JOINTS, strict=True))
     return replace(rig, names=names, up="y", unit="m")

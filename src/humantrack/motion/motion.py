@@ -209,8 +209,8 @@ class MotionCollector:
         local = np.concatenate([people.global_orient, people.body_pose], axis=1)
         good = people.missed <= 0  # later copies say nothing; -1 was filled in by PHALP
         good &= long.cam_t[:, 2] > 0
-        for array in (joints, local, people.betas):
-            good &= (np.abs(array) < FARTHEST).all(axis=tuple(range(1, array.ndim)))
+        for values in (joints, local, people.betas):
+            good &= (np.abs(values) < FARTHEST).all(axis=tuple(range(1, values.ndim)))
         for track_id in np.unique(people.track_id[good]).tolist():
             rows = good & (people.track_id == track_id)
             turned = local[rows].astype(np.float64)
@@ -277,7 +277,7 @@ class MotionCollector:
         return cached_smpl() if self._named_smpl is None else self._named_smpl
 
     def _on_clip(self, motion: Motion) -> Motion:
-        """The motion in all frames of the clip: the first pose is held before it, the last after."""
+        """The motion in all frames of the clip; the first pose is held before, the last after."""
         row = np.searchsorted(np.array(self._frame), motion.frame)
         every = np.arange(len(self._frame))
         before = np.clip(np.searchsorted(row, every, side="right") - 1, 0, len(row) - 1)

@@ -72,7 +72,7 @@ class Rig:
     """Pose of zero rotations: 't' or 'a'; bones with axes of their own have none."""
 
     axes: FloatArray | None = None
-    """(24,3,3) axes of each bone in the T pose, in columns; None: those of the file, as it rests."""
+    """(24,3,3) axes of each bone in the T pose, in columns; None: the file's, as it rests."""
 
     up: str = "y"
     unit: str = "m"
