@@ -59,6 +59,11 @@ def formats_of(arguments: argparse.Namespace) -> list[Format]:
     return [find_format("json")]
 
 
+def checked_formats(paths: Sequence[Path]) -> list[Format]:
+    """The formats of files that are to be checked, as far as their names tell."""
+    return [found for path in paths if (found := format_named(path))]
+
+
 def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> ExportOptions:
     """The choices, and an error for those that no format asked for heeds."""
     if not any(f.is_motion for f in formats):
@@ -252,6 +257,8 @@ def _add_look(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--summary", action="store_true", help="print the tracks and their timeline")
     add("--plot", type=Path, metavar="FILE", help="draw the timeline, .png or .svg")
+    check = "read a file that was written back, and tell the largest difference to the results"
+    add("--check", type=Path, action="append", metavar="FILE", help=check)
     add("--schema", action="store_true", help="print the JSON Schema of json and jsonl")
 
 
