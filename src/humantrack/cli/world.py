@@ -80,7 +80,7 @@ def _run(arguments: list[str], console: Console, *, debug: bool) -> list[Humantr
 
         try:
             yield
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told in a line
+        except (Exception, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exception(error)
             errors.append(explain(error))

@@ -68,9 +68,7 @@ def background_points(
 def _points(frames: list[FrameTracks], path: CameraPath) -> tuple[FloatArray, FloatArray]:
     rows = np.searchsorted(path.index, [frame.index for frame in frames])
     scale = np.array([frame.scale for frame in frames])
-    cameras = Cameras(
-        path.rotation[rows], path.position[rows], np.log(path.focal_px[rows] / scale)
-    )
+    cameras = Cameras(path.rotation[rows], path.position[rows], np.log(path.focal_px[rows] / scale))
     counts = [len(frame.ids) for frame in frames]
     middles = np.array([(f.width / 2, f.height / 2) for f in frames]) / scale[:, None]
     xy = np.concatenate([frame.xy for frame in frames]) - np.repeat(middles, counts, axis=0)

@@ -9,7 +9,6 @@ import numpy as np
 from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
 from humantrack.types.arrays import FloatArray
 
-
 CALM = 0.03
 """Weight of accelerations against that of jerks, at the cutoff: it keeps gaps from overshooting."""
 

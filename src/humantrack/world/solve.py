@@ -37,7 +37,7 @@ def _moves() -> BoolArray:
     for i, (joint, rides) in enumerate(places):
         link = joint if rides else SMPL_PARENTS[joint]
         while link >= 0:
-            out[i, ACTIVE == link] = True
+            out[i, link == ACTIVE] = True
             link = SMPL_PARENTS[link]
     return out
 
