@@ -21,6 +21,7 @@
     ├── SweepError             15   not one clip of a sweep succeeded
     │   └── PartialSweepError  14   ... or some did and some did not
     ├── SelectionError         18   tracks or frames to export are not in the results
+    ├── CameraFileError        19   a file that says how the camera moves cannot be used
     ├── BenchmarkError         30   a benchmark's data is missing or damaged
     │   └── MismatchError      31   ... or results are not of its videos
     ├── LimitError             32   a measure is worse than what was asked for
@@ -152,6 +153,12 @@ class SelectionError(HumantrackError):
     """The tracks or frames asked for are not in the results."""
 
     exit_code = 18
+
+
+class CameraFileError(HumantrackError):
+    """A file that says how the camera moves cannot be read, or says nothing of these frames."""
+
+    exit_code = 19
 
 
 class BenchmarkError(HumantrackError):

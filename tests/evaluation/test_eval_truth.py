@@ -8,8 +8,11 @@ import json
 import numpy as np
 import pytest
 from eval_tools import load_truth, people_of, write_results
+from world_tools import lifted
 
 from humantrack.evaluation.cli import main
+from humantrack.results import iter_results
+from humantrack.world.file import WorldWriter
 
 ERRORS = ("PA-MPJPE", "WA-MPJPE", "W-MPJPE", "RTE", "Scene", "Local", "Up", "Accel")
 
@@ -212,3 +215,47 @@ def test_several_results_are_compared_and_written(tmp_path, data, people, truth,
 def test_what_is_there_is_told_without_results(data, capsys):
     assert main(["truth", "--truth", str(data / "demo_small_gt.npz")]) == 0
     assert "1 sequences, 90 frames are there" in capsys.readouterr().out
+
+
+def made_world(results, truth, scale=1.0):
+    """A world file beside results, by the clip's true camera; people are ``scale`` times as far."""
+    rotation, position = truth["camera_rotation"].astype(float), truth["camera_height"]
+    focal = float(truth["K"][0, 0])
+
+    def camera(index):
+        return rotation, np.array([0, float(position), 0]), focal
+
+    with WorldWriter(results) as writer:
+        for key, frame in iter_results(results):
+            size = frame["size"][0] if frame["size"] else (1, 1)
+            ratio = focal / (5000 * max(size) / 256)
+            cameras = [c * np.array([1, 1, ratio]) / 0.02 * scale for c in frame["camera"]]
+            writer.write(lifted(key, {**frame, "camera": cameras}, camera))
+    return writer.path
+
+
+def test_the_world_file_is_taken_where_there_is_one(score, people, truth, tmp_path):
+    results = tmp_path / "demo_small.pkl"
+    score(people)
+    file = made_world(results, truth, scale=1.2)
+    size = tuple(int(n) for n in truth["size"][::-1])
+
+    def again(*options):
+        words = ["truth", str(results), "--truth", str(tmp_path / "demo_small_gt.npz")]
+        out = tmp_path / "again.json"
+        assert main([*words, "--json", str(out), *options]) == 0
+        system = json.loads(out.read_text())["systems"]["demo_small"]
+        return system["values"], system["notes"]
+
+    np.savez(tmp_path / "demo_small_gt.npz", **truth)
+    values, notes = again()
+    assert notes == ["motion in the world is that of demo_small.world.pkl"]
+    # Bodies are not turned by their rays in this file, and all is 1.2 times as far.
+    assert 3 < values["RTE"] < 30
+    values, notes = again("--given-camera")
+    assert values["RTE"] < 0.1
+    assert notes == ["motion in the world is lifted by the true camera"]
+    write_results(results, [*people[:-1], []], size=size, name="demo_small")
+    assert file.exists()
+    words = ["truth", str(results), "--truth", str(tmp_path / "demo_small_gt.npz")]
+    assert main(words) == 9  # the world file belongs to other results

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from humantrack.evaluation.joints import PELVIS_OF_45
 from humantrack.evaluation.lifting import before_real_camera
 from humantrack.evaluation.predictions import Predictions
+from humantrack.results import iter_results
+from humantrack.results.world import iter_world_of, world_path
 from humantrack.types.arrays import FloatArray, IntArray
+from humantrack.types.world import WorldPerson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,34 @@ def in_camera(found: Predictions) -> Motion:
     )
 
 
+def _from_file(found: Predictions, path: Path) -> Motion:
+    """The people of a world file, bridged gaps among them."""
+    rows: list[tuple[int, WorldPerson]] = []
+    shots = set()
+    for number, (_, _, frame) in enumerate(iter_world_of(iter_results(found.path), path)):
+        rows += [(number, person) for person in frame.people]
+        shots.add(frame.shot)
+    people = [person for _, person in rows]
+    count = len(rows)
+
+    def stacked(arrays: list[FloatArray], *shape: int) -> FloatArray:
+        return np.array(arrays, np.float64).reshape(count, *shape)
+
+    root = stacked([p.root_rotation for p in people], 1, 3, 3)
+    note = f"motion in the world is that of {path.name}"
+    if len(shots) > 1:
+        note += f", whose {len(shots)} shots have each a world of their own"
+    return Motion(
+        frame=np.array([number for number, _ in rows], np.int64),
+        track_id=np.array([p.track_id for p in people], np.int64),
+        pelvis=stacked([p.root_position for p in people], 3),
+        rotations=np.concatenate([root, stacked([p.body_pose for p in people], 23, 3, 3)], axis=1),
+        betas=stacked([p.betas for p in people], 10),
+        joints=stacked([p.joints for p in people], 45, 3),
+        note=note,
+    )
+
+
 def in_world(
     found: Predictions,
     *,
@@ -81,7 +113,13 @@ def in_world(
         rotation: (T,3,3) world to camera: X_camera = R (X_world - position).
         position: (T,3) of the camera, metres.
         given_camera: lift by that camera even where a world file lies by the results.
+
+    Raises:
+        ResultsError: if the world file is damaged, or was made of other results.
     """
+    path = world_path(found.path)
+    if not given_camera and path.is_file():
+        return _from_file(found, path)
     frame = found.frame
     k = intrinsics if intrinsics.ndim == 2 else intrinsics[frame]
     seen = in_camera(found)

@@ -24,7 +24,7 @@ EVEN = 0.1
 """Frames are evenly spaced if none is further from its place than this part of a frame: containers
 that count in milliseconds round."""
 
-_SAME = 1e-6
+SAME = 1e-6
 """Times closer than this part of a frame are one."""
 
 MOST_FRAMES = 10**7
@@ -33,13 +33,18 @@ MOST_FRAMES = 10**7
 _CLOCK = ("frame", "time_s", "shot", "observed")
 """Of every frame, always in memory."""
 
+_WORLD = ("contacts", "confidence")
+"""Of every frame in the world, in memory too."""
+
 _CONTENT = ("quaternions", "pelvis", "joints", "joint_source", "joint_confidence")
 """Of every frame, in a spool if there is much of it."""
 
 
 def rows_of(motion: Motion, index: IntArray | slice) -> Motion:
     """The frames picked by an index array or a slice; what is spooled stays unread."""
-    picked = {name: taken(getattr(motion, name), index) for name in (*_CLOCK, *_CONTENT)}
+    of_world = [name for name in _WORLD if getattr(motion, name) is not None]
+    names = (*_CLOCK, *_CONTENT, *of_world)
+    picked = {name: taken(getattr(motion, name), index) for name in names}
     return replace(motion, **picked)
 
 
@@ -142,7 +147,7 @@ def _between(
     def worse(values: FloatArray | IntArray, of_two: Callable[..., Any]) -> Any:
         start, end = values[before], values[after]
         part = share[:, None]
-        return np.where(part <= _SAME, start, np.where(part >= 1 - _SAME, end, of_two(start, end)))
+        return np.where(part <= SAME, start, np.where(part >= 1 - SAME, end, of_two(start, end)))
 
     return replace(
         target,
@@ -173,7 +178,7 @@ def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion
             hint="check --fps, and the times in the results",
         )
     time_s = start_s + np.arange(int(np.floor(length + EVEN)) + 1) / fps
-    before = np.searchsorted(motion.time_s, time_s + _SAME / fps, side="right") - 1
+    before = np.searchsorted(motion.time_s, time_s + SAME / fps, side="right") - 1
     before = np.maximum(before, 0)
     after = np.minimum(before + 1, len(motion) - 1)
     target = replace(rows_of(motion, before), time_s=time_s, fps=fps)
