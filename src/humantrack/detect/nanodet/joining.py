@@ -18,7 +18,7 @@ _BORDER_PX = 3
 _VAGUE_PX = 40
 """Boxes of smaller people, in pixels of the input, may differ by more than duplicates do."""
 
-_SAME_IOU = 0.5
+SAME_IOU = 0.5
 """From this overlap on, boxes of two views show the same person."""
 
 _INSIDE, _LARGER = 0.8, 1.5
@@ -59,7 +59,7 @@ def join(
     best = non_max_suppression(boxes, score, nms_iou)
     if any(seen.view.is_tile for seen in views):
         is_tile = np.array([seen.view.is_tile for seen in views])[view]
-        confirmed = (iou(boxes[best], boxes) > _SAME_IOU)[:, ~is_tile].any(axis=1)
+        confirmed = (iou(boxes[best], boxes) > SAME_IOU)[:, ~is_tile].any(axis=1)
         doubtful = is_tile[best] & ~confirmed
         best = best[~(doubtful & _is_part(boxes[best]))]
     return boxes[best].astype(np.float32), score[best].astype(np.float32)
