@@ -12,7 +12,7 @@ import numpy as np
 
 from humantrack import models
 from humantrack.detect.nanodet import views
-from humantrack.detect.nanodet.joining import SAME_IOU, Seen, join
+from humantrack.detect.nanodet.joining import SAME_IOU, VAGUE_PX, Seen, join
 from humantrack.detect.nanodet.network import candidates
 from humantrack.detect.nanodet.schedule import Schedule
 from humantrack.detect.nanodet.views import View
@@ -23,6 +23,9 @@ from humantrack.types.arrays import FloatArray
 
 MOST_EVERY = 1000
 """Largest number of frames from one look to the next that may be asked for."""
+
+_APART = 0.1
+"""A weak box that overlaps no strong one by this much is not a part of somebody."""
 
 _Candidates = tuple[FloatArray, FloatArray]
 _Running = Sequence[tuple[View, Future[_Candidates]]]
@@ -77,6 +80,7 @@ class NanoDet:
         self._people = np.zeros((0, 4), np.float32)
         self._picture = (0, 0)
         self._enough: int | None = None
+        self._weak = np.zeros((0, 4), np.float32)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the schedule stands, the people of the last look, and what has been tried."""
@@ -85,6 +89,7 @@ class NanoDet:
             "people": self._people,
             "picture": self._picture,
             "enough": self._enough,
+            "weak": self._weak,
             "tiles_seen": self._tiles_seen,
         }
 
@@ -92,7 +97,8 @@ class NanoDet:
         """Restore the state of another one with the same arguments."""
         self._schedule = Schedule.of(state["schedule"])
         self._people, self._picture = state["people"], tuple(state["picture"])
-        self._enough, self._tiles_seen = state["enough"], state["tiles_seen"]
+        self._enough, self._weak = state["enough"], state["weak"]
+        self._tiles_seen = state["tiles_seen"]
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """Boxes of every frame, best first, clipped to the image, ``score`` from ``weak_score``."""
@@ -201,7 +207,7 @@ class NanoDet:
         """What a look has shown; the schedule goes on from there."""
         seen, rest = _seen(look.running), look.rest
         found = self._people_of(frame, seen)
-        if rest and len(self._strong(found)) < self._schedule.strong:
+        if rest and self._is_doubtful(found, seen[0].view.scale):
             seen, rest = seen + _seen(self._begin(frame, rest)), []
             found = self._people_of(frame, seen)
         if frame.is_shot_start:
@@ -210,13 +216,31 @@ class NanoDet:
         self._schedule.looked(frame, len(strong), is_full=not rest, is_wide=look.is_wide)
         self._people, self._picture = strong, (frame.width, frame.height)
         if not rest:
-            self._enough = self._smallest(seen, strong)
+            self._enough, self._weak = self._smallest(seen, strong), self._weak_of(found)
         self._tiles_seen |= any(one.view.is_tile for one in seen)
         return found
+
+    def _is_doubtful(self, found: Detections, scale: float) -> bool:
+        """Whether fewer people show than in the look before, or somebody may have come.
+
+        Then a weak box that is not tiny in the input, which has so many pixels for one of the
+        picture, is neither part of somebody nor known from the last full look.
+        """
+        strong, weak = self._strong(found), self._weak_of(found)
+        if len(strong) < self._schedule.strong:
+            return True
+        size = (weak[:, 2:] - weak[:, :2]).max(axis=1, initial=0) * scale
+        apart = (iou(weak, strong) < _APART).all(axis=1)
+        new = (iou(weak, self._weak) < SAME_IOU).all(axis=1)
+        return bool((apart & new & (size >= VAGUE_PX)).any())
 
     def _strong(self, found: Detections) -> FloatArray:
         """(N,4) boxes that may start a track."""
         return found.xyxy_px[found.score >= self._score]
+
+    def _weak_of(self, found: Detections) -> FloatArray:
+        """(N,4) the other boxes."""
+        return found.xyxy_px[found.score < self._score]
 
     def _smallest(self, seen: Sequence[Seen], people: FloatArray) -> int | None:
         """Longer side of the smallest input that shows everybody by itself; None: none does.

@@ -15,7 +15,7 @@ from humantrack.types.arrays import BoolArray, FloatArray
 _BORDER_PX = 3
 """Pixels of the input from a tile's border within which a box counts as cut off by it."""
 
-_VAGUE_PX = 40
+VAGUE_PX = 40
 """Boxes of smaller people, in pixels of the input, may differ by more than duplicates do."""
 
 SAME_IOU = 0.5
@@ -88,7 +88,7 @@ def _responsible(seen: Seen, width: int, height: int, finest: float) -> BoolArra
     view, boxes = seen.view, seen.boxes
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * view.scale
     if not view.is_tile:
-        return cast("BoolArray", (size >= _VAGUE_PX) | (view.scale == finest))
+        return cast("BoolArray", (size >= VAGUE_PX) | (view.scale == finest))
     margin = _BORDER_PX / view.scale
     cut = np.zeros(len(boxes), bool)
     borders = (view.x0, 0), (view.y0, 0), (view.x1, width), (view.y1, height)
