@@ -11,6 +11,7 @@ ROTATIONS = ("axis_angle", "matrix", "quaternion", "6d")
 GAPS = ("interpolate", "hold", "split")
 SMOOTH = ("one-euro", "savgol")
 MADE_UP = ("blank", "keep")
+TABLES = ("tracks", "frames")
 _EULER = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
 
@@ -72,6 +73,9 @@ class ExportOptions:
     smpl: Path | None = None
     """SMPL model file that gives the rest pose of SMPL bodies; None looks in the cache."""
 
+    tables: tuple[str, ...] = ()
+    """Tables beside the rows of csv and parquet: of the tracks, of the frames."""
+
     def __post_init__(self) -> None:
         for name, value, known in (
             ("rotations", self.rotations, ROTATIONS),
@@ -79,6 +83,7 @@ class ExportOptions:
             ("smooth", self.smooth, (None, *SMOOTH)),
             ("euler", self.euler, _EULER),
             ("made-up", self.made_up, MADE_UP),
+            *(("tables", table, TABLES) for table in self.tables),
         ):
             if value not in known:
                 choices = ", ".join(str(k) for k in known if k)

@@ -15,7 +15,13 @@ from humantrack.export.formats.registry import announced, find_format
 from humantrack.export.names import format_named
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
-_HEED_MADE_UP = ("coco", "trc")
+_HEED_MADE_UP = ("coco", "trc", "c3d")
+_VARIANTS = {
+    ("angles", ".parquet"): "angles-parquet",
+    ("angles", ".mot"): "mot-osim",
+    ("angles", ".sto"): "sto",
+}
+_HEED_TABLES = ("csv", "parquet")
 _MINUS = ("--frames", "--tracks")
 """Options whose value may begin with a minus sign, which argparse takes for an option."""
 
@@ -38,8 +44,14 @@ def formats_of(arguments: argparse.Namespace) -> list[Format]:
         ConfigError: for one that does not exist.
     """
     if arguments.format:
-        return list(dict.fromkeys(find_format(name) for name in arguments.format))
+        names = (_by_suffix(name, arguments.output) for name in arguments.format)
+        return list(dict.fromkeys(find_format(name) for name in names))
     return [format_named(arguments.output) or find_format("json")]
+
+
+def _by_suffix(name: str, output: str | None) -> str:
+    """The variant of a format that the output's suffix asks for."""
+    return _VARIANTS.get((name, Path(output or "").suffix.lower()), name)
 
 
 def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> ExportOptions:
@@ -59,6 +71,12 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
             where="--made-up",
             hint=f"it is for {', '.join(_HEED_MADE_UP)}",
         )
+    if arguments.tables is not None and not any(f.name in _HEED_TABLES for f in formats):
+        raise ConfigError(
+            "no format asked for heeds this",
+            where="--tables",
+            hint=f"it is for {', '.join(_HEED_TABLES)}",
+        )
     tracks, track_ranges = _tracks(arguments.tracks)
     return ExportOptions(
         rotations=arguments.rotations,
@@ -77,6 +95,7 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
         source_fps=arguments.source_fps,
         slow_motion=arguments.slow_motion,
         smpl=arguments.smpl,
+        tables=tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", arguments.tables or "")))),
     )
 
 
@@ -181,6 +200,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     add(
         "--focal", type=float, metavar="PX", help="the camera's focal length in pixels of the frame"
     )
+    add("--tables", metavar="NAMES", help="beside csv and parquet: tracks, frames, or both")
     add("--source-fps", type=float, metavar="FPS", help="the video's rate, whatever results say")
     made_up = "markers and keypoints of joints that nothing is known of (blank)"
     add("--made-up", choices=MADE_UP, help=made_up)

@@ -15,6 +15,9 @@ _RESULTS = ".pkl"
 _ANYBODYS = ".txt"
 """A suffix that says nothing of the format, though one has it."""
 
+_TABLES = {"angles": "csv", "angles-parquet": "parquet"}
+"""Formats whose files may well be called as those of another, being of the same kind."""
+
 
 def outputs_of(
     path: Path,
@@ -81,6 +84,8 @@ def misnamed(output: str | Path | None, formats: Sequence[Format]) -> str | None
     if meant is None or len(formats) > 1 or not formats[0].is_single:
         return None
     own = formats[0]
+    if _TABLES.get(own.name) == meant.name:
+        return None
     if meant is own or str(output).lower().endswith(own.suffix):
         return None
     return f"{output} holds {own.name}, although its name is one of {meant.name}"

@@ -166,6 +166,25 @@ FORMATS = {
             is_motion=True,
             is_single=False,
         ),
+        Format("angles", ".angles.csv", "joint angles, a table", ".angles:Angles", is_motion=True),
+        Format(
+            "angles-parquet",
+            ".angles.parquet",
+            "the same table, typed",
+            ".angles:AnglesParquet",
+            is_motion=True,
+        ),
+        *(
+            Format(
+                name,
+                suffix,
+                "OpenSim joint angles, a file per track",
+                ".osim:Coordinates",
+                is_motion=True,
+                is_single=False,
+            )
+            for name, suffix in (("mot-osim", ".mot"), ("sto", ".sto"))
+        ),
         Format(
             "blender",
             ".blender.pkl",
