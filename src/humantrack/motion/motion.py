@@ -3,7 +3,8 @@
 Axes are the camera's turned half about x: x right, y up, z towards the viewer, origin at the
 camera, metres. Nothing is known of the floor or of how the camera was held. Unless a focal length
 is given, the camera's is taken to be the picture's diagonal: PHALP's long lens puts people a
-hundred metres away, where the noise of their depth is metres too.
+hundred metres away, where the noise of their depth is metres too. Bodies are turned to the rays
+along which a camera of that focal length sees them (``motion.camera``).
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from humantrack.clips.options import ExportOptions
 from humantrack.clips.source import Batch
 from humantrack.errors import HumantrackError
 from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
-from humantrack.motion.camera import camera_with_focal, usual_focal_px
-from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, sample_of, skeleton_of
 from humantrack.motion import spool
+from humantrack.motion.camera import through_lens, usual_focal_px
+from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, sample_of, skeleton_of
 from humantrack.motion.spool import Spool, Spooled, chunks
 from humantrack.motion.stages import (
     EVEN,
@@ -182,19 +183,18 @@ class MotionCollector:
 
     def add(self, batch: Batch) -> None:
         """Take the next frames."""
-        people = batch.people
+        long = batch.people
         start = len(self._frame)
         for frame in batch.frames:
             self._frame.append(frame.index)
             self._time_s.append(frame.time_s)
             self._shot.append((self._shot[-1] if self._shot else 0) + frame.is_shot_start)
-        own_px = people.focal_px()
-        usual_px = own_px if self._long_lens else usual_focal_px(people.size)
-        cam_t = camera_with_focal(people.cam_t, own_px, self._options.focal_px or usual_px)
-        joints = people.joints_3d + cam_t[:, None]
+        usual_px = None if self._long_lens else usual_focal_px(long.size)
+        people = through_lens(long, self._options.focal_px or usual_px)
+        joints = people.joints_3d + people.cam_t[:, None]
         local = np.concatenate([people.global_orient, people.body_pose], axis=1)
         good = people.missed <= 0  # later copies say nothing; -1 was filled in by PHALP
-        good &= people.cam_t[:, 2] > 0
+        good &= long.cam_t[:, 2] > 0
         for array in (joints, local, people.betas):
             good &= (np.abs(array) < FARTHEST).all(axis=tuple(range(1, array.ndim)))
         for track_id in np.unique(people.track_id[good]).tolist():

@@ -13,7 +13,7 @@ from humantrack.clips.source import Batch
 from humantrack.export.formats.base import Exporter
 from humantrack.export.formats.header import header_of
 from humantrack.geometry.notations import rotations_as
-from humantrack.motion.camera import camera_with_focal
+from humantrack.motion.camera import through_lens
 from humantrack.results.table import readable
 from humantrack.types import SOURCE_NAMES, FrameKey, person_confidence, pose_source
 from humantrack.types.arrays import FloatArray
@@ -96,8 +96,8 @@ class _Document(Exporter):
         return documents
 
     def _people(self, batch: Batch) -> list[dict[str, Any]]:
-        people, kind, tidy = batch.people, self.options.rotations, self._rounded
-        camera = camera_with_focal(people.cam_t, people.focal_px(), self.options.focal_px)
+        people = through_lens(batch.people, self.options.focal_px)
+        kind, tidy = self.options.rotations, self._rounded
         columns = zip(
             people.track_id.tolist(),
             people.missed.tolist(),
@@ -105,7 +105,7 @@ class _Document(Exporter):
             tidy(people.score),
             tidy(people.centre_px),
             tidy(people.scale).tolist(),
-            tidy(camera),
+            tidy(people.cam_t),
             tidy(people.cam_crop),
             tidy(rotations_as(people.global_orient, kind)[:, 0]),
             tidy(rotations_as(people.body_pose, kind)),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
 
 from humantrack.clips.options import ExportOptions
 from humantrack.clips.source import Batch
-from humantrack.motion.camera import camera_with_focal
+from humantrack.motion.camera import through_lens
 from humantrack.results.table import people_table
 
 
@@ -23,10 +22,9 @@ def table_of(
     Raises:
         ResultsError: if a frame is malformed.
     """
-    people, frames = batch.people, batch.frames
-    camera = camera_with_focal(people.cam_t, people.focal_px(), options.focal_px)
+    frames = batch.frames
     return people_table(
-        replace(people, cam_t=camera),
+        through_lens(batch.people, options.focal_px),
         index=[frame.index for frame in frames],
         key=[frame.key for frame in frames],
         time_s=[frame.time_s for frame in frames],
