@@ -155,7 +155,7 @@ class _Parser(argparse.ArgumentParser):
         """The help, with all formats."""
         listed = {f.name: f.about for f in FORMATS.values()}
         listed |= {name: f"of {package}" for name, package in announced().items()}
-        listing = "\n".join(f"  {name:<8} {about}" for name, about in listed.items())
+        listing = "\n".join(f"  {name:<14} {about}" for name, about in listed.items())
         self.epilog = f"formats:\n{listing}\n\nMore, with examples: docs/export.md"
         return super().format_help()
 
@@ -179,7 +179,8 @@ def parser_of() -> argparse.ArgumentParser:
     add("--force", action="store_true", help="replace files that are there already")
     _add_what(parser.add_argument_group("what is exported"))
     _add_how(parser.add_argument_group("how"))
-    _add_motion(parser.add_argument_group("motion (npz, bvh, glb, trc, blender)"))
+    motion = ", ".join(f.name for f in FORMATS.values() if f.is_motion)
+    _add_motion(parser.add_argument_group(f"motion ({motion})"))
     _add_look(parser.add_argument_group("a look"))
     _add_safety(parser.add_argument_group("safety"))
     return parser

@@ -166,6 +166,16 @@ FORMATS = {
             is_motion=True,
             is_single=False,
         ),
+        Format(
+            "c3d",
+            ".c3d",
+            "markers for biomechanics, a file per track",
+            ".c3d:C3d",
+            is_motion=True,
+            is_single=False,
+        ),
+        Format("usd", ".usdc", "animated bodies, one stage", ".usd:Usd", is_motion=True),
+        Format("rrd", ".rrd", "a recording for the Rerun viewer", ".rrd:Rrd", is_motion=True),
         Format("angles", ".angles.csv", "joint angles, a table", ".angles:Angles", is_motion=True),
         Format(
             "angles-parquet",

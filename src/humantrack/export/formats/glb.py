@@ -24,6 +24,7 @@ from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.motion import Motion
 from humantrack.motion.skeleton import Skeleton
 from humantrack.motion.spool import Store
+from humantrack.motion.stages import continuous
 from humantrack.motion.surface import surface_of
 from humantrack.render.palette import identity_colour
 from humantrack.results.table import readable
@@ -326,7 +327,7 @@ def _key_frames(motion: Motion, shown: slice) -> tuple[FloatArray, FloatArray]:
     before: FloatArray | None = None
     row = 0
     for part in motion.parts(slice(0, stop)):
-        quaternions = _continuous(part.quaternions, before)
+        quaternions = continuous(part.quaternions, before)
         before = quaternions[-1]
         here, there = max(start - row, 0), max(row - start, 0)
         some = quaternions[here:][..., [1, 2, 3, 0]]
@@ -334,19 +335,6 @@ def _key_frames(motion: Motion, shown: slice) -> tuple[FloatArray, FloatArray]:
         places[there : there + len(some)] = part.pelvis[here:]
         row += len(part)
     return turns, places
-
-
-def _continuous(quaternions: FloatArray, before: FloatArray | None = None) -> FloatArray:
-    """(T,24,4) the same rotations with signs such that neighbours in time are near each other.
-
-    ``before`` (24,4) are those of the frame that they go on from, if there is one.
-    """
-    whole = quaternions if before is None else np.concatenate([before[None], quaternions])
-    flips = (whole[1:] * whole[:-1]).sum(axis=-1) < 0
-    signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
-    out = whole.copy()
-    out[1:] *= signs[..., None]
-    return out[len(whole) - len(quaternions) :]
 
 
 def _switch(motion: Motion, clip_s: FloatArray, end_s: float) -> tuple[FloatArray, FloatArray]:
