@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -111,6 +112,11 @@ class Rrd(MotionExporter):
         for track_id in sorted(self._numbers):
             yield from self._in_picture(track_id, np.concatenate(self._numbers[track_id]))
 
+    @cached_property
+    def _classes(self) -> dict[int, int]:
+        """Rerun's class of each track: 16 bits, which an id may not have."""
+        return {track: i % 2**16 for i, track in enumerate(sorted(self._numbers), start=1)}
+
     def _names(self) -> Any:
         """Names and colours of tracks, names of joints, and which are connected."""
         rr = self._rerun
@@ -118,12 +124,11 @@ class Rrd(MotionExporter):
         limbs = [(a, b) for a, b, _ in LIMBS]
         tracks = [
             rr.ClassDescription(
-                info=rr.AnnotationInfo(id=i, label=f"track {i}", color=identity_colour(i)),
+                info=rr.AnnotationInfo(id=k, label=f"track {i}", color=identity_colour(i)),
                 keypoint_annotations=joints,
                 keypoint_connections=limbs,
             )
-            for i in sorted(self._numbers)
-            if i < 2**16  # the most that Rerun's classes can be
+            for i, k in self._classes.items()
         ]
         return rr.AnnotationContext(tracks)
 
@@ -174,7 +179,7 @@ class Rrd(MotionExporter):
             boxes = rr.Boxes2D(
                 array=seen["box"],
                 array_format=rr.Box2DFormat.XYWH,
-                class_ids=np.full(len(row), track_id),
+                class_ids=np.full(len(row), self._classes[track_id], np.uint16),
             )
             columns = [c.partition([1] * len(row)) for c in _columns_of(rr, boxes)]
             yield self._over_time(f"{name}/box", *when, columns)
@@ -199,7 +204,7 @@ class Rrd(MotionExporter):
         kind = rr.Points3D if axes == 3 else rr.Points2D
         columns = kind.columns(
             positions=points.reshape(-1, axes),
-            class_ids=np.full(count * joints, track_id % 2**16, np.uint16),
+            class_ids=np.full(count * joints, self._classes[track_id], np.uint16),
             keypoint_ids=np.tile(np.arange(joints, dtype=np.uint16), count),
         ).partition([joints] * count)
         return self._over_time(name, frame, time_s, columns)

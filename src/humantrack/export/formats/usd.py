@@ -101,7 +101,8 @@ class _Stage:
 
     def add(self, motion: Motion, rows: slice, start_s: float) -> None:
         """A person, in these rows of a motion; time code 0 is at ``start_s``."""
-        usd, path = self._usd, f"/World/{motion.name}"
+        usd = self._usd
+        path = f"/World/{motion.name.replace('-', '_')}"
         root = usd.UsdSkel.Root.Define(self._stage, path)
         extent = self._animate(motion, rows, start_s, path)
         root.CreateExtentAttr(usd.Vt.Vec3fArrayFromBuffer(extent))
