@@ -293,7 +293,7 @@ def _rerun() -> Any:
         import rerun.chunk
     except ImportError as error:
         raise DependencyError(
-            f"rrd needs rerun-sdk 0.40 or newer, and Python 3.11 ({error})",
+            f"rrd needs rerun-sdk 0.41 or newer, and Python 3.11 ({error})",
             hint="install it: pip install 'humantrack[rrd]'",
         ) from error
     return rerun
