@@ -18,7 +18,8 @@ from humantrack.export.plot import check
 from humantrack.export.run import reading
 from humantrack.export.streams import is_stream
 from humantrack.motion.angles import NAMES, SIDES, joint_angles, trust_of
-from humantrack.motion.motion import Motion, MotionCollector
+from humantrack.motion.motion import Motion
+from humantrack.motion.world import collector_for
 from humantrack.results import DEFAULT_MAX_SIZE
 from humantrack.types.arrays import BoolArray, FloatArray
 
@@ -94,7 +95,7 @@ _Track = tuple[str, FloatArray, FloatArray, BoolArray, BoolArray]
 
 def _tracks(source: ResultsSource) -> Iterator[_Track]:
     """Every track or part of one, thinned out if it is long."""
-    collector = MotionCollector(source.options, source.facts.fps)
+    collector = collector_for(source, source.options)
     for batch in source.batches(context=True):
         collector.add(batch)
     first, stop = source.options.frames

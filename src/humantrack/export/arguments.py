@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from humantrack._version import __version__
-from humantrack.clips.options import GAPS, MADE_UP, ROTATIONS, SMOOTH, ExportOptions
+from humantrack.clips.options import GAPS, MADE_UP, ROTATIONS, SMOOTH, SPACES, ExportOptions
 from humantrack.errors import ConfigError
 from humantrack.export.formats.base import FORMATS, Format
 from humantrack.export.formats.registry import announced, find_format
@@ -22,6 +22,7 @@ _VARIANTS = {
     ("angles", ".sto"): "sto",
 }
 _HEED_TABLES = ("csv", "parquet")
+_DEAF_TO_SPACE = ("mot", "coco", "phalp")
 _MINUS = ("--frames", "--tracks")
 """Options whose value may begin with a minus sign, which argparse takes for an option."""
 
@@ -77,6 +78,11 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
             where="--tables",
             hint=f"it is for {', '.join(_HEED_TABLES)}",
         )
+    if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
+        heed = ", ".join(name for name in FORMATS if name not in _DEAF_TO_SPACE)
+        raise ConfigError(
+            "no format asked for heeds this", where="--space world", hint=f"it is for {heed}"
+        )
     tracks, track_ranges = _tracks(arguments.tracks)
     return ExportOptions(
         rotations=arguments.rotations,
@@ -96,6 +102,7 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
         slow_motion=arguments.slow_motion,
         smpl=arguments.smpl,
         tables=tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", arguments.tables or "")))),
+        space=arguments.space,
     )
 
 
@@ -203,6 +210,8 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     )
     add("--tables", metavar="NAMES", help="beside csv and parquet: tracks, frames, or both")
     add("--source-fps", type=float, metavar="FPS", help="the video's rate, whatever results say")
+    space = "where people are: in the world (motion, if there is one), or before the camera"
+    add("--space", choices=SPACES, help=space)
     made_up = "markers and keypoints of joints that nothing is known of (blank)"
     add("--made-up", choices=MADE_UP, help=made_up)
     slow = "how many times slower than life the video plays: times are divided by it"

@@ -28,4 +28,4 @@ class Csv(Exporter):
         self._beside.close({})
 
     def _table(self, batch: Batch) -> Columns:
-        return table_of(batch, self.options, trust=self.source.is_rated)
+        return table_of(batch, self.options, trust=self.source.is_rated, in_world=self.in_world)

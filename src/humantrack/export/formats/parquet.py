@@ -39,13 +39,18 @@ class Parquet(Exporter):
 
     def finish(self) -> None:
         """Write the last group and the metadata."""
-        header = header_of(self.source, frames=self._frames, non_finite=self._non_finite)
+        header = header_of(
+            self.source,
+            frames=self._frames,
+            non_finite=self._non_finite,
+            in_world=self.in_world,
+        )
         metadata = metadata_of(header)
         self._rows.close(metadata)
         self._beside.close(metadata)
 
     def _table(self, batch: Batch) -> Columns:
-        return table_of(batch, self.options, trust=self.source.is_rated)
+        return table_of(batch, self.options, trust=self.source.is_rated, in_world=self.in_world)
 
 
 def metadata_of(header: dict[str, Any]) -> dict[str, Any]:

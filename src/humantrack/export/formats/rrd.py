@@ -21,6 +21,7 @@ from humantrack.body.joints import OPENPOSE_JOINTS
 from humantrack.clips.source import Batch
 from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
+from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
 from humantrack.motion.spool import Spool, chunks
 from humantrack.render.marks import LIMBS
@@ -58,6 +59,7 @@ class Rrd(MotionExporter):
         self._numbers: dict[int, list[IntArray]] = {}
         self._frame: list[int] = []
         self._time_s: list[float] = []
+        self._way = CameraTrack()
 
     def write(self, batch: Batch) -> None:
         """Gather the people, in 3-D and in the picture."""
@@ -66,6 +68,8 @@ class Rrd(MotionExporter):
         people, start = chosen.people, len(self._frame)
         self._frame += [frame.index for frame in chosen.frames]
         self._time_s += [frame.time_s for frame in chosen.frames]
+        if self.in_world:
+            self._way.add(chosen)
         pixels = people.joints_px()[:, :_JOINTS]
         for track_id in np.unique(people.track_id).tolist():
             rows = (people.track_id == track_id) & (people.missed == 0)
@@ -136,6 +140,9 @@ class Rrd(MotionExporter):
         rr, facts = self._rerun, self.facts
         if facts.width and facts.height:
             focal_px = self.options.focal_px or float(np.hypot(facts.width, facts.height))
+            if len(self._way):
+                focal_px = self._way.focal_px[0]
+                yield self._moves()
             lens = rr.Pinhole(
                 focal_length=focal_px,
                 width=facts.width,
@@ -155,6 +162,14 @@ class Rrd(MotionExporter):
             stamps = np.round(np.array(self._time_s[some]) * 1e9).astype(np.int64)
             columns = rr.VideoFrameReference.columns_nanos(stamps)
             yield self._over_time("world/camera/video", self._frame[some], self._time_s[some], columns)
+
+    def _moves(self) -> Any:
+        """The camera's way through the world."""
+        seconds, places, turns = self._way.key_frames(0.0)
+        time_s = np.array(self._time_s)
+        frame = np.array(self._frame)[np.searchsorted(time_s, seconds + 1e-4, side="right") - 1]
+        columns = self._rerun.Transform3D.columns(translation=places, quaternion=turns)
+        return self._over_time("world/camera", frame, seconds, columns)
 
     def _person(self, motion: Motion, rows: slice) -> Iterator[Any]:
         """A person in 3-D; after the last frame there is nobody."""

@@ -18,6 +18,7 @@ from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
 from humantrack.clips.source import Batch
 from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
+from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
 from humantrack.motion.stages import continuous
 from humantrack.motion.surface import surface_of
@@ -30,6 +31,9 @@ _FILM_MM = 36.0
 
 _NEAR_M, _FAR_M = 0.05, 10000.0
 _TEXT = ".usda"
+
+CAMERA_AXES = "x right, y up, z towards the viewer; the origin is the camera"
+WORLD_AXES = "y up, the floor at 0; the origin is below the first camera, which looks along -z"
 
 
 class Usd(MotionExporter):
@@ -49,11 +53,14 @@ class Usd(MotionExporter):
         super().begin()
         self._file = self.outputs.open(self.suffix)
         self._shown: list[float] = []
+        self._camera = CameraTrack()
 
     def write(self, batch: Batch) -> None:
         """Gather the people, and when the frames were."""
         super().write(batch)
         self._shown += [frame.time_s for frame in batch.frames if frame.is_selected]
+        if self.in_world:
+            self._camera.add(batch.selected)
 
     @property
     def _start_s(self) -> float:
@@ -68,14 +75,18 @@ class Usd(MotionExporter):
         super().finish()
         facts = self.facts
         if facts.width and facts.height:
-            focal_px = self.options.focal_px or float(np.hypot(facts.width, facts.height))
-            self._stage.add_camera(facts.width, facts.height, focal_px)
+            size = facts.width, facts.height
+            if self.in_world and len(self._camera):
+                keys = self._camera.key_frames(self._start_s)
+                self._stage.add_camera(*size, self._camera.focal_px[0], keys)
+            elif not self.in_world:
+                self._stage.add_camera(*size, self.options.focal_px or float(np.hypot(*size)))
         end_s = self._shown[-1] - self._start_s if self._shown else 0.0
         about = {
             "tool": f"humantrack {__version__}",
             "results": readable(self.source.path.name),
             "start_s": self._start_s,
-            "axes": "x right, y up, z towards the viewer; the origin is the camera",
+            "axes": WORLD_AXES if self.in_world else CAMERA_AXES,
         }
         is_text = self.outputs.path(self.suffix).suffix.lower() == _TEXT
         with self._stage.written(end_s, about, is_text=is_text).open("rb") as whole:
@@ -181,13 +192,34 @@ class _Stage:
         visibility.Set(tokens.inherited, max(first, 0.0))
         visibility.Set(tokens.invisible, last + 1)
 
-    def add_camera(self, width: int, height: int, focal_px: float) -> None:
-        """The video's camera, at the origin: through it the bodies cover the people."""
-        camera = self._usd.UsdGeom.Camera.Define(self._stage, "/World/camera")
+    def add_camera(
+        self,
+        width: int,
+        height: int,
+        focal_px: float,
+        keys: tuple[FloatArray, FloatArray, FloatArray] | None = None,
+    ) -> None:
+        """The video's camera: through it the bodies cover the people.
+
+        Args:
+            width: of the frames.
+            height: of the frames.
+            focal_px: of the lens.
+            keys: as ``CameraTrack.key_frames``; None leaves it at the origin.
+        """
+        usd = self._usd
+        camera = usd.UsdGeom.Camera.Define(self._stage, "/World/camera")
         camera.CreateHorizontalApertureAttr(_FILM_MM)
         camera.CreateVerticalApertureAttr(_FILM_MM * height / width)
         camera.CreateFocalLengthAttr(_FILM_MM * focal_px / width)
-        camera.CreateClippingRangeAttr(self._usd.Gf.Vec2f(_NEAR_M, _FAR_M))
+        camera.CreateClippingRangeAttr(usd.Gf.Vec2f(_NEAR_M, _FAR_M))
+        if keys is None:
+            return
+        place, turn = camera.AddTranslateOp(), camera.AddOrientOp()
+        for second, position, (x, y, z, w) in zip(*(k.tolist() for k in keys), strict=True):
+            code = round(second * self._fps, 6)
+            place.Set(usd.Gf.Vec3d(*position), code)
+            turn.Set(usd.Gf.Quatf(w, x, y, z), code)
 
     def written(self, end_s: float, about: dict[str, Any], *, is_text: bool) -> Path:
         """The file of the whole stage."""
