@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -89,3 +91,17 @@ def test_duckdb_reads_them(make_results, tmp_path):
         f"SELECT value FROM parquet_kv_metadata('{tmp_path}/clip.parquet') WHERE key = 'fps'"
     ).fetchall()
     assert float(bytes(found[0])) == 30
+
+
+@pytest.mark.parametrize("library", ["pandas", "duckdb"])
+def test_the_examples_of_the_docs_run(make_results, tmp_path, monkeypatch, capsys, library):
+    pytest.importorskip(library)
+    path = make_results(name="out.pkl")
+    assert main([str(path), "-f", "parquet", "--tables", "tracks,frames", "--quiet"]) == 0
+    monkeypatch.chdir(path.parent)
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
+    [code] = [b for b in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if f"import {library}" in b]
+    names = {}
+    exec(code, names)  # noqa: S102 - it is our own
+    assert names["fps"] == 30
+    assert capsys.readouterr().out
