@@ -52,6 +52,8 @@ def solve(
     kinds = []
     for frames, verdict in zip(_shots(evidence), verdicts, strict=True):
         wanted = verdict.kinds if kind == "auto" else (kind,)
+        if kind == "free" and "turning" in verdict.kinds:
+            wanted = ("free", "turning")  # unless it travels after all
         path = solve_shot(whole.passing(frames), wanted, focal_px, zooms=verdict.zooms)
         whole.take(path, None if verdict.zooms and path.kind == "turning" else focal_px)
         told.shot(path, verdict, kind, wanted, focal_px)

@@ -100,7 +100,7 @@ class Told:
             )
         elif verdict.is_torn and not verdict.is_still and asked == "auto":
             self._say("no motion of the camera explains the background: taken as still")
-        if path.kind not in wanted:
+        if path.kind != asked and (asked != "auto" or path.kind not in wanted):
             self._say(
                 f"a camera that is {_NAMES[wanted[0]]} could not be solved: taken as "
                 f"{_NAMES[path.kind]}"
