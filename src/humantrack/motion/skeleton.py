@@ -11,7 +11,7 @@ from humantrack.body.joints import OPENPOSE_OF_45, SMPL_PARENTS
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.mannequin import load_mannequin
 from humantrack.body.smpl_file import SmplArrays
-from humantrack.types.arrays import FloatArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 FITS_M = 0.001
 """A body is the right one if it puts the joints this close, on average, to where they are."""
@@ -57,28 +57,37 @@ class Skeleton:
         return joints + pelvis[:, None]
 
 
+def sample_of(count: int) -> IntArray:
+    """Which of so many frames show a body's bones well enough."""
+    return np.linspace(0, count - 1, min(_SAMPLES, count)).astype(int)
+
+
 def skeleton_of(
     local: FloatArray,
     joints: FloatArray,
     betas: FloatArray,
     smpl: Callable[[], SmplArrays | None] = lambda: None,
+    mean_betas: FloatArray | None = None,
 ) -> Skeleton:
     """The body whose rotations put the joints where they are.
 
     Args:
-        local: (T,24,3,3) rotations of one person.
+        local: (T,24,3,3) rotations of one person ; ``sample_of`` says of which frames at most.
         joints: (T,45,3) PHALP's joints in the axes that the root's rotation leads to.
-        betas: (T,10) shapes; the skeleton is that of their mean.
+        betas: (T,10) shapes.
         smpl: gives SMPL's model, and is asked if the shipped body does not fit.
+        mean_betas: (10,) the shape that the skeleton has; None takes the mean of ``betas``.
 
     Returns:
         The first that fits within a millimetre, each frame with its own shape: the shipped body,
         SMPL; else bones estimated from the joints themselves. Bones that no joint shows (collars,
         spine, feet, hands) are then those of the shipped body, scaled.
     """
-    some = np.linspace(0, len(local) - 1, min(_SAMPLES, len(local))).astype(int)
+    if mean_betas is None:
+        mean_betas = betas.mean(axis=0)
+    some = sample_of(len(local))
     sample = _Sample(local[some], joints[some][:, SHOWN_ROWS] - joints[some, PELVIS_ROW, None])
-    shapes = np.concatenate([betas[some], betas.mean(axis=0, keepdims=True)]).astype(np.float64)
+    shapes = np.concatenate([betas[some], mean_betas[None]]).astype(np.float64)
     shipped = load_mannequin().rest_joints(shapes)
     if _error_m(shipped[:-1], sample) < FITS_M:
         return _measured("embedded", shipped[-1], sample)

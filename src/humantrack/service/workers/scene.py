@@ -27,7 +27,7 @@ from humantrack.clips.spans import TrackSpans
 from humantrack.errors import ResultsError
 from humantrack.export.formats.glb import write_rest_body
 from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
-from humantrack.motion.camera import camera_with_focal, usual_focal_px
+from humantrack.motion.camera import through_lens, usual_focal_px
 from humantrack.motion.motion import FARTHEST, Y_UP, cached_smpl
 from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, skeleton_of
 from humantrack.render.palette import identity_colour
@@ -273,9 +273,8 @@ class _Rows:
     """A batch's people in the page's axes and notation."""
 
     def __init__(self, people: PeopleColumns) -> None:
-        self.columns = people
-        cam_t = camera_with_focal(people.cam_t, people.focal_px(), usual_focal_px(people.size))
-        joints = people.joints_3d + cam_t[:, None]
+        people = self.columns = through_lens(people, usual_focal_px(people.size))
+        joints = people.joints_3d + people.cam_t[:, None]
         local = np.concatenate([people.global_orient, people.body_pose], axis=1).astype(float)
         self.good: BoolArray = people.cam_t[:, 2] > 0
         """(P,) whether a body can be drawn at all."""
