@@ -24,7 +24,7 @@ EVEN = 0.1
 """Frames are evenly spaced if none is further from its place than this part of a frame: containers
 that count in milliseconds round."""
 
-_SAME = 1e-6
+SAME = 1e-6
 """Times closer than this part of a frame are one."""
 
 MOST_FRAMES = 10**7
@@ -147,7 +147,7 @@ def _between(
     def worse(values: FloatArray | IntArray, of_two: Callable[..., Any]) -> Any:
         start, end = values[before], values[after]
         part = share[:, None]
-        return np.where(part <= _SAME, start, np.where(part >= 1 - _SAME, end, of_two(start, end)))
+        return np.where(part <= SAME, start, np.where(part >= 1 - SAME, end, of_two(start, end)))
 
     return replace(
         target,
@@ -178,7 +178,7 @@ def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion
             hint="check --fps, and the times in the results",
         )
     time_s = start_s + np.arange(int(np.floor(length + EVEN)) + 1) / fps
-    before = np.searchsorted(motion.time_s, time_s + _SAME / fps, side="right") - 1
+    before = np.searchsorted(motion.time_s, time_s + SAME / fps, side="right") - 1
     before = np.maximum(before, 0)
     after = np.minimum(before + 1, len(motion) - 1)
     target = replace(rows_of(motion, before), time_s=time_s, fps=fps)
@@ -204,3 +204,16 @@ def smoothed(motion: Motion, kind: str) -> Motion:
                 yield replace(part, **dict(zip(names, turns_and_points, strict=True)))
 
     return joined(motion, parts())
+
+
+def continuous(quaternions: FloatArray, before: FloatArray | None = None) -> FloatArray:
+    """(T,24,4) the same rotations with signs such that neighbours in time are near each other.
+
+    ``before`` (24,4) are those of the frame that they go on from, if there is one.
+    """
+    whole = quaternions if before is None else np.concatenate([before[None], quaternions])
+    flips = (whole[1:] * whole[:-1]).sum(axis=-1) < 0
+    signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
+    out = whole.copy()
+    out[1:] *= signs[..., None]
+    return out[len(whole) - len(quaternions) :]
