@@ -36,7 +36,9 @@ def test_a_steady_walker(heading):
     assert gait.speed_m_s.value == pytest.approx(1.25, abs=0.01)
     assert 0 < gait.cadence_per_min.sd < 1 and gait.speed_m_s.sd < 0.02
     contacts = [e for e in gait.events if e.kind == "contact"]
-    assert [a.side != b.side for a, b in zip(contacts, contacts[1:], strict=False)].count(False) == 0
+    assert [a.side != b.side for a, b in zip(contacts, contacts[1:], strict=False)].count(
+        False
+    ) == 0
     assert np.allclose(np.diff([e.time_s for e in contacts]), 0.6, atol=1 / FPS)
 
 
@@ -58,7 +60,10 @@ def test_flicker_is_no_step():
     expected = gait_of(time_s, contacts, feet)
     noisy = contacts.copy()
     stands = contacts[:, :2].any(axis=1)
-    middle = [int(np.mean(r)) for r in np.split(np.arange(len(stands)), 1 + np.flatnonzero(np.diff(stands)))]
+    middle = [
+        int(np.mean(r))
+        for r in np.split(np.arange(len(stands)), 1 + np.flatnonzero(np.diff(stands)))
+    ]
     noisy[middle[1:-1], :2] = ~noisy[middle[1:-1], :2]
     assert gait_of(time_s, noisy, feet) == expected
 
@@ -74,9 +79,7 @@ def test_sliding_feet_are_less_certain():
 @pytest.mark.parametrize("count", [0, 1, 2, 50])
 def test_who_stands_or_floats_takes_no_steps(count):
     for stands in (False, True):
-        gait = gait_of(
-            np.arange(count) / FPS, np.full((count, 4), stands), np.zeros((count, 2, 3))
-        )
+        gait = gait_of(np.arange(count) / FPS, np.full((count, 4), stands), np.zeros((count, 2, 3)))
         assert gait.events == gait.strides == ()
         assert np.isnan([gait.stride_length_m.value, gait.speed_m_s.sd]).all()
 
