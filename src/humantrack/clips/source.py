@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from humantrack.clips.facts import ClipFacts, clip_facts
+from humantrack.clips.clock import END_OF_TIME_S, Clock
+from humantrack.clips.facts import clip_facts
 from humantrack.clips.options import ExportOptions
 from humantrack.clips.world import WorldPeople, world_people
 from humantrack.errors import ConfigError, ResultsError, SelectionError
@@ -32,14 +33,8 @@ BATCH_FRAMES = 64
 _LARGE_FRAME = 2**26
 """Bytes of a frame that are always allowed: thousands of people."""
 
-_NEAR_A_FRAME = 0.1
-"""Part of a frame that a clock may be off."""
-
 _SHOWN_IDS = 12
 """Ids that an error names before it only counts."""
-
-_END_OF_TIME_S = 1e12
-"""What claims to be later is not a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +229,7 @@ class ResultsSource:
         """
         first, stop = self.options.frames
         last_s = -math.inf
-        clock = _Clock(self.facts, self.options)
+        clock = Clock(self.facts, self.options)
         for number, (key, raw, there) in enumerate(self._frames(world)):
             try:
                 entry = replace(_entry(key, raw, number, clock, last_s), world=there)
@@ -260,37 +255,8 @@ class ResultsSource:
                 yield key, raw, None
 
 
-class _Clock:
-    """When the frames of a file are: as it says, unless the user says otherwise."""
-
-    def __init__(self, facts: ClipFacts, options: ExportOptions) -> None:
-        self.fps = facts.fps
-        self._is_even = options.source_fps is not None
-        self._slow_motion = options.slow_motion or 1.0
-        self._fps_said = facts.fps_said or options.source_fps
-        self._offset: float | None = None
-
-    def time_s(self, index: int, said: Any) -> float:
-        """When a frame is, ``said`` being the file's time or None."""
-        if self._is_even:
-            return (index + self._before(index, said)) / self.fps
-        if said is None:
-            return index / self.fps
-        return float(said) / self._slow_motion
-
-    def _before(self, index: int, said: Any) -> float:
-        """Frames of the source before the first of the file, which may be a cut from its midst."""
-        if self._offset is None:
-            frames = 0.0 if said is None else float(said) * (self._fps_said or 0.0) - index
-            whole = round(frames) if math.isfinite(frames) else 0
-            self._offset = float(whole) if abs(frames - whole) < _NEAR_A_FRAME else frames
-            if not abs(self._offset) < _END_OF_TIME_S:
-                self._offset = 0.0
-        return self._offset
-
-
 def _entry(
-    key: FrameKey, raw: dict[str, Any], number: int, clock: _Clock, last_s: float
+    key: FrameKey, raw: dict[str, Any], number: int, clock: Clock, last_s: float
 ) -> FrameEntry:
     """A frame, ``last_s`` being the time of the one before."""
     try:
@@ -300,7 +266,7 @@ def _entry(
         if not 0 <= index < 2**53:
             raise ValueError("its 'time' is not a number of a frame")
         time_s = clock.time_s(index, raw.get("time_s"))
-        if not last_s < time_s < _END_OF_TIME_S:
+        if not last_s < time_s < END_OF_TIME_S:
             time_s = index / clock.fps if math.isinf(last_s) else last_s + 1 / clock.fps
         return FrameEntry(
             key=key,

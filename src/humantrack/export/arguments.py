@@ -80,6 +80,39 @@ def _by_suffix(name: str, output: str | None) -> str:
 
 def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> ExportOptions:
     """The choices, and an error for those that no format asked for heeds."""
+    _check_heeded(arguments, formats)
+    tracks, track_ranges = _tracks(arguments.tracks)
+    options = ExportOptions(
+        rotations=arguments.rotations,
+        precision=arguments.precision,
+        masks=arguments.masks,
+        focal_px=arguments.focal,
+        frames=_frames(arguments.frames),
+        tracks=tracks,
+        track_ranges=track_ranges,
+        min_length=arguments.min_length,
+        gaps=arguments.gaps or "interpolate",
+        fps=arguments.fps,
+        smooth=arguments.smooth,
+        euler=arguments.euler and arguments.euler.upper(),
+        up=arguments.up,
+        unit=arguments.unit,
+        rest=arguments.rest,
+        bones=arguments.bones,
+        timeline=arguments.timeline or "track",
+        markers=arguments.markers,
+        made_up=arguments.made_up or "blank",
+        source_fps=arguments.source_fps,
+        slow_motion=arguments.slow_motion,
+        smpl=arguments.smpl,
+        tables=tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", arguments.tables or "")))),
+        space=arguments.space,
+    )
+    return options if arguments.for_ is None else PRESETS[arguments.for_].applied(options)
+
+
+def _check_heeded(arguments: argparse.Namespace, formats: Sequence[Format]) -> None:
+    """Refuse choices that no format asked for heeds."""
     if not any(f.is_motion for f in formats):
         for name in _MOTION_ONLY:
             if getattr(arguments, name) is not None:
@@ -114,34 +147,6 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
                 where=f"--{name}",
                 hint=f"it is for {', '.join(heed)}",
             )
-    tracks, track_ranges = _tracks(arguments.tracks)
-    options = ExportOptions(
-        rotations=arguments.rotations,
-        precision=arguments.precision,
-        masks=arguments.masks,
-        focal_px=arguments.focal,
-        frames=_frames(arguments.frames),
-        tracks=tracks,
-        track_ranges=track_ranges,
-        min_length=arguments.min_length,
-        gaps=arguments.gaps or "interpolate",
-        fps=arguments.fps,
-        smooth=arguments.smooth,
-        euler=arguments.euler and arguments.euler.upper(),
-        up=arguments.up,
-        unit=arguments.unit,
-        rest=arguments.rest,
-        bones=arguments.bones,
-        timeline=arguments.timeline or "track",
-        markers=arguments.markers,
-        made_up=arguments.made_up or "blank",
-        source_fps=arguments.source_fps,
-        slow_motion=arguments.slow_motion,
-        smpl=arguments.smpl,
-        tables=tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", arguments.tables or "")))),
-        space=arguments.space,
-    )
-    return options if arguments.for_ is None else PRESETS[arguments.for_].applied(options)
 
 
 def _frames(text: str | None) -> tuple[int, int | None]:

@@ -21,6 +21,7 @@ from humantrack.body.joints import SMPL_PARENTS
 from humantrack.clips.source import Batch
 from humantrack.errors import OutputError, ResultsError
 from humantrack.export.formats.base import MotionExporter
+from humantrack.export.formats.glb_keys import linear, switch
 from humantrack.export.rigs import scene_rig
 from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.camera_track import CameraTrack
@@ -183,7 +184,7 @@ class _Scene:
         for node, joint in enumerate(self._joints, start=top + 1):
             self._animate(node, "rotation", clock, turns[rows, joint])
         self._animate(top + 1, "translation", clock, places[rows])
-        switch_s, on = _switch(motion, clip_s, end_s)
+        switch_s, on = switch(motion, clip_s, end_s)
         if len(on) > 1:
             scale = np.repeat(on[:, None], 3, axis=1)
             self._animate(top, "scale", self._store(switch_s, bounds=True), scale, "STEP")
@@ -284,7 +285,7 @@ class _Scene:
             srgb = np.array(identity_colour(track_id)) / 255
             self._materials[track_id] = len(self._gltf.materials)
             paint = gl.PbrMetallicRoughness(
-                baseColorFactor=[*_linear(srgb).tolist(), 1.0],
+                baseColorFactor=[*linear(srgb).tolist(), 1.0],
                 metallicFactor=0.0,
                 roughnessFactor=0.7,
             )
@@ -391,21 +392,3 @@ def _key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[FloatArray, Flo
 def _xyzw(quaternions: FloatArray) -> FloatArray:
     """(...,4) w first -> w last, float32."""
     return quaternions[..., [1, 2, 3, 0]].astype(np.float32)
-
-
-def _switch(motion: Motion, clip_s: FloatArray, end_s: float) -> tuple[FloatArray, FloatArray]:
-    """(K,) times and 0 or 1: when the person appears, and is gone, between 0 and ``end_s``."""
-    times, on = [max(float(motion.time_s[0]), 0.0)], [1.0]
-    if times[0] > 0:
-        times, on = [0.0, *times], [0.0, *on]
-    later = clip_s[(clip_s > motion.time_s[-1]) & (clip_s <= end_s)]
-    if len(later):
-        times, on = [*times, float(later.min())], [*on, 0.0]
-    seconds = np.array(times, np.float32)
-    rows = np.flatnonzero(np.diff(seconds, prepend=-1) > 0)
-    return seconds[rows], np.array(on, np.float32)[rows]
-
-
-def _linear(srgb: FloatArray) -> FloatArray:
-    """Colours 0..1 as screens take them -> as light adds up (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
