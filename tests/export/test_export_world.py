@@ -318,3 +318,35 @@ def test_rotations_are_the_ones_of_scipy(results):
     wanted = load_world(results.with_name("clip.world.pkl"))["clip/000004.jpg"].people[0]
     turn = Rotation.from_rotvec(person["smpl"]["global_orient"]).as_matrix()
     assert turn == pytest.approx(wanted.root_rotation, abs=1e-5)
+
+
+def test_bodies_of_another_size_keep_their_surface(make_results, recwarn):
+    path = make_results()
+    small = 0.7
+    with WorldWriter(path) as writer:
+        for frame in lifted_frames(path):
+            people = tuple(
+                replace(
+                    p, joints=p.root_position + small * (p.joints - p.root_position), scale=small
+                )
+                for p in frame.people
+            )
+            writer.write(replace(frame, people=people))
+    world = load_world(path.with_name("clip.world.pkl"))
+    (out,) = exported(path, "glb")
+    scene = Scene(out)
+    first = world["clip/000001.jpg"].people[0]
+    assert scene.joints("track1", 0)[JOINTS] == pytest.approx(first.joints[ROWS], abs=NEAR_M)
+    assert scene.nodes[scene.named["track1"]]["extras"]["skeleton"] == "embedded"
+    full = make_results(name="clip_full.pkl")
+    make_world(full)
+    (other,) = exported(full, "glb")
+    sizes = [np.ptp(s.mesh("track1")[0]["POSITION"], axis=0) for s in (scene, Scene(other))]
+    assert sizes[0] == pytest.approx(small * sizes[1], abs=1e-5)
+    for npz in exported(path, "npz"):
+        with np.load(npz) as file:
+            assert file["body_scale"] == pytest.approx(small, abs=1e-5)
+    (document,) = exported(path, "json", "--space", "world")
+    person = strict(document.read_text())["frames"][0]["people"][0]
+    assert person["smpl"]["scale"] == small
+    assert not [w for w in recwarn if "estimated" in str(w.message)]
