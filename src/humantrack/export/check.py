@@ -14,7 +14,7 @@ from humantrack.clips.options import ExportOptions
 from humantrack.clips.source import ResultsSource
 from humantrack.errors import ConfigError, OutputError
 from humantrack.export import readback
-from humantrack.export.formats.base import FORMATS, MotionExporter
+from humantrack.export.formats.base import FORMATS, Format, MotionExporter
 from humantrack.export.formats.trc import MARKERS
 from humantrack.export.names import format_named
 from humantrack.export.output import OutputFiles
@@ -64,10 +64,9 @@ def results_of(path: Path) -> Path:
     """The results that lie beside a file under its name.
 
     Raises:
-        ConfigError: if there are none.
+        ConfigError: if there are none, or nothing reads files of this kind back.
     """
-    found = format_named(path)
-    stem = path.name.removesuffix(found.suffix if found else path.suffix)
+    stem = path.name.removesuffix(_format_of(path).suffix)
     beside = path.with_name(re.sub(r"_track\d+(_part\d+)?$", "", stem) + ".pkl")
     if not beside.exists():
         hint = f"write humantrack-export RESULTS.pkl --check {path}"
@@ -90,13 +89,7 @@ def check(results: str | Path, path: str | Path, options: ExportOptions | None =
         ResultsError: if the results cannot be read.
     """
     path, options = Path(path), options or ExportOptions()
-    found = format_named(path)
-    if found is None or found.name not in READABLE:
-        raise ConfigError(
-            "nothing reads this kind of file back",
-            where=f"--check {path}",
-            hint=f"there are readers of {', '.join(READABLE)}",
-        )
+    found = _format_of(path)
     source = ResultsSource(results, options)
     try:
         if found.name in _MOTION:
@@ -112,6 +105,17 @@ def check(results: str | Path, path: str | Path, options: ExportOptions | None =
         what = f"it differs from the results by {done.largest_mm:.3f} mm ({done.where})"
         raise OutputError(what, where=path, hint=_SAME_OPTIONS)
     return done
+
+
+def _format_of(path: Path) -> Format:
+    found = format_named(path)
+    if found is None or found.name not in READABLE:
+        raise ConfigError(
+            "nothing reads this kind of file back",
+            where=f"--check {path}",
+            hint=f"there are readers of {', '.join(READABLE)}",
+        )
+    return found
 
 
 _SAME_OPTIONS = "check with the options it was written with (--focal, --for, --up, --smooth, ...)"
