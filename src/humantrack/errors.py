@@ -21,6 +21,7 @@
     ├── SweepError             15   not one clip of a sweep succeeded
     │   └── PartialSweepError  14   ... or some did and some did not
     ├── SelectionError         18   tracks or frames to export are not in the results
+    ├── CameraFileError        19   a file that says how the camera moves cannot be used
     └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
         ├── HangupError       129   ... by SIGHUP: the terminal was closed
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
@@ -149,6 +150,12 @@ class SelectionError(HumantrackError):
     """The tracks or frames asked for are not in the results."""
 
     exit_code = 18
+
+
+class CameraFileError(HumantrackError):
+    """A file that says how the camera moves cannot be read, or says nothing of these frames."""
+
+    exit_code = 19
 
 
 class DependencyError(HumantrackError):

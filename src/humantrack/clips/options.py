@@ -11,6 +11,7 @@ ROTATIONS = ("axis_angle", "matrix", "quaternion", "6d")
 GAPS = ("interpolate", "hold", "split")
 SMOOTH = ("one-euro", "savgol")
 MADE_UP = ("blank", "keep")
+SPACES = ("world", "camera")
 UPS = ("y", "z")
 UNITS = ("m", "cm", "mm")
 RESTS = ("t", "a")
@@ -98,6 +99,9 @@ class ExportOptions:
     """How many times slower than life the video plays: times are divided by it, and the frame
     rate is multiplied by it. 8 for what was recorded at 240 frames per second and plays at 30."""
 
+    space: str | None = None
+    """Where people are: 'world' or 'camera'; None takes the world for motion, if there is one."""
+
     smpl: Path | None = None
     """SMPL model file that gives the rest pose of SMPL bodies; None looks in the cache."""
 
@@ -114,6 +118,7 @@ class ExportOptions:
             ("timeline", self.timeline, TIMELINES),
             ("markers", self.markers, (None, *MARKERS)),
             ("made-up", self.made_up, MADE_UP),
+            ("space", self.space, (None, *SPACES)),
         ):
             if value not in known:
                 choices = ", ".join(str(k) for k in known if k)
@@ -130,5 +135,11 @@ class ExportOptions:
         ):
             if number is not None and not 0 < number < 1e9:
                 raise ConfigError("must be above 0", where=f"--{name} {number}")
+        if self.space == "world" and self.focal_px is not None:
+            raise ConfigError(
+                "the world has the focal length of its own camera",
+                where=f"--focal {self.focal_px:g}",
+                hint="humantrack-world RESULTS world.focal_px=PX makes another world",
+            )
         if self.precision is not None and not 0 <= self.precision <= 17:
             raise ConfigError("must be 0 to 17", where=f"--precision {self.precision}")

@@ -16,6 +16,7 @@ from humantrack.clips.options import (
     RESTS,
     ROTATIONS,
     SMOOTH,
+    SPACES,
     TIMELINES,
     UNITS,
     UPS,
@@ -29,6 +30,7 @@ from humantrack.export.presets import PRESETS, deaf
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
 _HEED_MADE_UP = ("coco", "trc")
+_DEAF_TO_SPACE = ("mot", "coco", "phalp")
 _MINUS = ("--frames", "--tracks")
 """Options whose value may begin with a minus sign, which argparse takes for an option."""
 
@@ -81,6 +83,11 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
             where="--made-up",
             hint=f"it is for {', '.join(_HEED_MADE_UP)}",
         )
+    if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
+        heed = ", ".join(name for name in FORMATS if name not in _DEAF_TO_SPACE)
+        raise ConfigError(
+            "no format asked for heeds this", where="--space world", hint=f"it is for {heed}"
+        )
     for name in ("up", "unit", "rest", "bones", "timeline", "markers"):
         heed = deaf(name, formats, FORMATS)
         if getattr(arguments, name) is not None and heed is not None:
@@ -113,6 +120,7 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
         source_fps=arguments.source_fps,
         slow_motion=arguments.slow_motion,
         smpl=arguments.smpl,
+        space=arguments.space,
     )
     return options if arguments.for_ is None else PRESETS[arguments.for_].applied(options)
 
@@ -223,6 +231,8 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         "--focal", type=float, metavar="PX", help="the camera's focal length in pixels of the frame"
     )
     add("--source-fps", type=float, metavar="FPS", help="the video's rate, whatever results say")
+    space = "where people are: in the world (motion, if there is one), or before the camera"
+    add("--space", choices=SPACES, help=space)
     made_up = "markers and keypoints of joints that nothing is known of (blank)"
     add("--made-up", choices=MADE_UP, help=made_up)
     slow = "how many times slower than life the video plays: times are divided by it"

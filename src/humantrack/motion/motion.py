@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +111,12 @@ class Motion:
     rest_pelvis: FloatArray
     """(3,) the root joint in the body's own axes, which its rotation leaves in place."""
 
+    contacts: BoolArray | None = None
+    """(T,4) whether heel and toe stand, in the order of ``types.world.CONTACTS``; None: unknown."""
+
+    confidence: FloatArray | None = None
+    """(T,) 0..1, of place and pose in the world; None where people are not in the world."""
+
     presence_s: tuple[float, float] = (-math.inf, math.inf)
     """Times of the first and last frame in which the person is there; before and after that the
     pose is held (``ExportOptions.timeline``)."""
@@ -192,17 +198,14 @@ class MotionCollector:
         self._named_smpl = None if options.smpl is None else read_smpl(options.smpl)
         self._frame, self._time_s, self._shot = array("q"), array("d"), array("q")
         self._spool = Spool(_RECORD)
-        self._rows: dict[int, list[tuple[IntArray, IntArray]]] = {}
-        """Frame and record of each track's people."""
+        self._rows: dict[int, list[tuple[Any, ...]]] = {}
+        """Frame and record of each track's people; in the world ``observed``, ``contacts`` and
+        ``confidence`` of a ``Motion`` as well."""
 
     def add(self, batch: Batch) -> None:
         """Take the next frames."""
         long = batch.people
-        start = len(self._frame)
-        for frame in batch.frames:
-            self._frame.append(frame.index)
-            self._time_s.append(frame.time_s)
-            self._shot.append((self._shot[-1] if self._shot else 0) + frame.is_shot_start)
+        start = self._add_frames(batch)
         usual_px = None if self._long_lens else usual_focal_px(long.size)
         people = through_lens(long, self._options.focal_px or usual_px)
         joints = people.joints_3d + people.cam_t[:, None]
@@ -227,13 +230,28 @@ class MotionCollector:
             )
             self._rows.setdefault(track_id, []).append((start + people.frame_row[rows], numbers))
 
+    def _add_frames(self, batch: Batch) -> int:
+        """Note when the next frames are, and tell how many came before."""
+        start = len(self._frame)
+        for frame in batch.frames:
+            self._frame.append(frame.index)
+            self._time_s.append(frame.time_s)
+            self._shot.append((self._shot[-1] if self._shot else 0) + frame.is_shot_start)
+        return start
+
     def motions(self) -> Iterator[Motion]:
         """Every track's motion, by track id, prepared as the options say."""
         options = self._options
         for track_id in sorted(self._rows):
-            rows, numbers = (np.concatenate(p) for p in zip(*self._rows[track_id], strict=True))
+            parts = zip(*self._rows[track_id], strict=True)
+            rows, numbers, *world = (np.concatenate(part) for part in parts)
             row, first = np.unique(rows, return_index=True)  # PHALP can list a track twice
             seen = self._seen(track_id, row, numbers[first])
+            if world:
+                names = ("observed", "contacts", "confidence")
+                columns: dict[str, Any] = {}
+                columns |= zip(names, (column[first] for column in world), strict=True)
+                seen = replace(seen, **columns)
             for motion in self._without_gaps(seen, row):
                 out = motion if options.smooth is None else smoothed(motion, options.smooth)
                 if options.timeline == "clip":
@@ -303,7 +321,7 @@ class MotionCollector:
             ]
         every = np.arange(row[0], row[-1] + 1)
         if len(every) == len(row):
-            return [seen]
+            return [seen if seen.observed.all() else joined(seen, map(marked, seen.parts()))]
         before = np.searchsorted(row, every, side="right") - 1
         filled = rows_of(seen, before)
         filled = replace(
@@ -311,7 +329,7 @@ class MotionCollector:
             frame=np.array(self._frame)[every],
             time_s=np.array(self._time_s)[every],
             shot=np.array(self._shot)[every],
-            observed=np.isin(every, row),
+            observed=filled.observed & np.isin(every, row),
         )
         after = np.minimum(before + 1, len(row) - 1)
         is_held = self._options.gaps == "hold"

@@ -33,13 +33,18 @@ MOST_FRAMES = 10**7
 _CLOCK = ("frame", "time_s", "shot", "observed")
 """Of every frame, always in memory."""
 
+_WORLD = ("contacts", "confidence")
+"""Of every frame in the world, in memory too."""
+
 _CONTENT = ("quaternions", "pelvis", "joints", "joint_source", "joint_confidence")
 """Of every frame, in a spool if there is much of it."""
 
 
 def rows_of(motion: Motion, index: IntArray | slice) -> Motion:
     """The frames picked by an index array or a slice; what is spooled stays unread."""
-    picked = {name: taken(getattr(motion, name), index) for name in (*_CLOCK, *_CONTENT)}
+    of_world = [name for name in _WORLD if getattr(motion, name) is not None]
+    names = (*_CLOCK, *_CONTENT, *of_world)
+    picked = {name: taken(getattr(motion, name), index) for name in names}
     return replace(motion, **picked)
 
 

@@ -167,6 +167,7 @@ class NanoDet:
             boxes, score = future.result()
             seen.append(Seen(view, boxes + np.array([view.x0, view.y0] * 2, np.float32), score))
         boxes, score = join(seen, frame.width, frame.height, self._nms_iou)
+        boxes, score = boxes[score >= self._weak_score], score[score >= self._weak_score]
         return Detections(xyxy_px=boxes, score=score, class_id=np.zeros(len(boxes), np.int64))
 
     # -- the schedule -----------------------------------------------------------------------------

@@ -40,6 +40,15 @@ class Exporter(ABC):
         self.source, self.outputs, self.suffix = source, outputs, suffix
         self.options, self.facts = source.options, source.facts
 
+    @property
+    def in_world(self) -> bool:
+        """Whether people are to be written where they are in the world, not before the camera.
+
+        Raises:
+            ConfigError: if the world was asked for and there is none.
+        """
+        return self.source.is_in_world(is_motion=self.is_motion)
+
     @abstractmethod
     def begin(self) -> None:
         """Called once before the first batch."""
@@ -70,10 +79,10 @@ class MotionExporter(Exporter):
 
     def begin(self) -> None:
         """Nothing is written before all frames are known."""
-        from humantrack.motion.motion import MotionCollector
+        from humantrack.motion.world import collector_for
 
         options = replace(self.options, timeline="track") if self.is_timed else self.options
-        self._collector = MotionCollector(options, self.facts.fps)
+        self._collector = collector_for(self.source, options)
 
     def write(self, batch: Batch) -> None:
         """Gather the people."""

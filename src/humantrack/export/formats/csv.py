@@ -33,7 +33,7 @@ class Csv(Exporter):
         """The last row is the end."""
 
     def _table(self, batch: Batch) -> dict[str, npt.NDArray[Any]]:
-        return table_of(batch, self.options, trust=self.source.is_rated)
+        return table_of(batch, self.options, trust=self.source.is_rated, in_world=self.in_world)
 
     def _cells(self, name: str, column: npt.NDArray[Any]) -> list[str]:
         """The texts of a column."""

@@ -23,6 +23,7 @@ from humantrack.errors import OutputError, ResultsError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.export.rigs import scene_rig
 from humantrack.geometry.rotations import matrix_to_quaternion
+from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
 from humantrack.motion.rig import Rig
 from humantrack.motion.skeleton import Skeleton
@@ -37,6 +38,8 @@ _NEAR_M = 0.05
 
 _COMPONENT = {"uint8": 5121, "uint16": 5123, "float32": 5126}
 _TYPE = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+_CAMERA_AXES = "x right, y up, z towards the viewer; the origin is the camera"
+_WORLD_AXES = "y up, the floor at 0; the origin is below the first camera, which looks along -z"
 _CORRECTIVES = "SMPL's surface is skinned only; its pose correctives are left out"
 
 
@@ -55,6 +58,7 @@ class Glb(MotionExporter):
         self._file = self.outputs.open(self.suffix)
         self._times: list[float] = []
         self._shown: list[float] = []
+        self._camera = CameraTrack()
         rests = self.options.rest is not None or self.options.bones == "lafan"
         self._scene = _Scene(scene_rig(self.options), rests=rests)
 
@@ -63,6 +67,8 @@ class Glb(MotionExporter):
         super().write(batch)
         self._times += [frame.time_s for frame in batch.frames]
         self._shown += [frame.time_s for frame in batch.frames if frame.is_selected]
+        if self.in_world:
+            self._camera.add(batch.selected)
 
     @property
     def _start_s(self) -> float:
@@ -80,7 +86,10 @@ class Glb(MotionExporter):
         """Put the scene together and write it."""
         super().finish()
         facts = self.facts
-        if facts.width and facts.height:
+        if facts.width and facts.height and self.in_world:
+            size = facts.width, facts.height
+            self._scene.add_moving_camera(*size, self._camera, self._start_s)
+        elif facts.width and facts.height:
             focal_px = self.options.focal_px or float(np.hypot(facts.width, facts.height))
             self._scene.add_camera(facts.width, facts.height, focal_px)
         self._scene.write(
@@ -92,7 +101,7 @@ class Glb(MotionExporter):
                 "fps": facts.fps,
                 "start_s": self._start_s,
                 "units": "metres, seconds, radians",
-                "axes": "x right, y up, z towards the viewer; the origin is the camera",
+                "axes": _WORLD_AXES if self.in_world else _CAMERA_AXES,
             },
         )
 
@@ -197,6 +206,24 @@ class _Scene:
         )
         self._gltf.cameras.append(gl.Camera(type="perspective", perspective=lens))
         self._add_root(gl.Node(name="camera", camera=0))
+
+    def add_moving_camera(
+        self, width: int, height: int, camera: CameraTrack, start_s: float
+    ) -> None:
+        """The video's camera on its way through the world."""
+        if not camera.time_s:
+            return
+        node = len(self._gltf.nodes)
+        self.add_camera(width, height, camera.focal_px[0])
+        time_s, places, turns = camera.key_frames(start_s)
+        top = self._gltf.nodes[node]
+        top.translation, top.rotation = places[0].tolist(), turns[0].tolist()
+        top.extras = {"principal_point_px": camera.centre_px[0].tolist()}
+        if np.ptp(camera.focal_px) > 0:  # the core of glTF cannot animate a lens
+            top.extras["focal_length_px"] = camera.focal_px
+        clock = self._store(time_s, bounds=True)
+        self._animate(node, "translation", clock, places)
+        self._animate(node, "rotation", clock, turns)
 
     def _add_root(self, node: gl.Node) -> None:
         self._gltf.scenes[0].nodes.append(len(self._gltf.nodes))

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from humantrack.clips.source import Batch
 from humantrack.export.formats.base import MotionExporter
 from humantrack.export.formats.npy import Pieces, save
 from humantrack.geometry.rotations import quaternion_to_axis_angle
+from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
+from humantrack.motion.rig import UP as AXES_UP
 from humantrack.motion.rig import in_axes
 from humantrack.types.arrays import FloatArray
 
@@ -47,12 +50,27 @@ class Amass(MotionExporter):
     If the results say how far joints are to be trusted: ``joint_source`` (T,45) int8 and
     ``joint_confidence`` (T,45) float32, as ``Motion`` has them.
 
+    In the world also ``contacts`` (T,4) bool, heel and toe, left and right; ``confidence`` (T,)
+    float32; and of the camera ``camera_rotation`` (T,3,3), world to camera (x right, y down, z
+    away), ``camera_position`` (T,3) and ``camera_focal_px`` (T,), all float32.
+
     Axes: metres, z up as in AMASS's own files, x to the right of the picture, y away from the
     viewer. With y up they are those of ``export.motion``. The body's own axes, in which
     ``rest_joints`` are, have y up always, as SMPL's have.
     """
 
     is_even = True
+
+    def begin(self) -> None:
+        """Nothing is written before all frames are known."""
+        super().begin()
+        self._camera = CameraTrack()
+
+    def write(self, batch: Batch) -> None:
+        """Gather the people and the camera."""
+        super().write(batch)
+        if self.in_world:
+            self._camera.add(batch)
 
     def write_motion(self, motion: Motion, rows: slice = slice(None)) -> None:
         """Write one track at even frames."""
@@ -97,7 +115,22 @@ class Amass(MotionExporter):
                 width, np.float32, lambda part: part.joint_confidence
             )
         with self.open_track(motion) as file:
-            save(file, arrays)
+            save(file, arrays | self._world(motion, rows))
+
+    def _world(self, motion: Motion, rows: slice) -> dict[str, Any]:
+        """What only the world tells of these rows."""
+        if motion.contacts is None or motion.confidence is None:
+            return {}
+        poses = [self._camera.at(when_s) for when_s in motion.time_s[rows].tolist()]
+        rotation, position, focal_px = zip(*poses, strict=True)
+        turn = AXES_UP[self.options.up or UP]
+        return {
+            "contacts": motion.contacts[rows],
+            "confidence": motion.confidence[rows].astype(np.float32),
+            "camera_rotation": (np.array(rotation) @ turn.T).astype(np.float32),
+            "camera_position": (np.array(position) @ turn.T).astype(np.float32),
+            "camera_focal_px": np.array(focal_px, np.float32),
+        }
 
     def _betas(self, motion: Motion) -> dict[str, FloatArray]:
         """Shapes under the names by which programs take them."""

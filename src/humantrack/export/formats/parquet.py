@@ -52,12 +52,17 @@ class Parquet(Exporter):
     def finish(self) -> None:
         """Write the last group and the metadata."""
         self._write_group()
-        header = header_of(self.source, frames=self._frames, non_finite=self._non_finite)
+        header = header_of(
+            self.source,
+            frames=self._frames,
+            non_finite=self._non_finite,
+            in_world=self.in_world,
+        )
         self._writer.add_key_value_metadata({METADATA_KEY: orjson.dumps(header)})
         self._writer.close()
 
     def _rows(self, batch: Batch) -> Any:
-        columns = table_of(batch, self.options, trust=self.source.is_rated)
+        columns = table_of(batch, self.options, trust=self.source.is_rated, in_world=self.in_world)
         return self._arrow.table({name: self._column(c) for name, c in columns.items()})
 
     def _column(self, column: npt.NDArray[Any]) -> Any:
