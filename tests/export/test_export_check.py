@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from world_tools import make_world
 
 from humantrack.errors import OutputError
 from humantrack.export.check import check
@@ -27,6 +28,20 @@ def test_what_was_written_is_what_was_meant(kind, words, make_results, attempt):
         assert outcome.code == 0, outcome.lines
         assert f"{file}: " in outcome.lines[-1] and "largest difference 0.0" in outcome.lines[-1]
         assert outcome.new == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_people_in_the_world_are_read_back_too(kind, make_results, attempt):
+    path = make_results()
+    make_world(path)
+    words = ["--space", "world"]
+    assert main([str(path), "-f", kind, "--quiet", *words]) == 0
+    file = min(
+        p for p in path.parent.iterdir() if p.suffix == f".{kind}" and ".meta" not in p.suffixes
+    )
+    outcome = attempt(path, "--check", file, *words)
+    assert outcome.code == 0, outcome.lines
+    assert attempt(path, "--check", file, "--space", "camera").code == OutputError.exit_code
 
 
 def test_other_options_and_changed_files_are_told(make_results, attempt):

@@ -164,7 +164,7 @@ def _motions(source: ResultsSource, name: str) -> list[_Found]:
     for trait in ("is_even", "is_timed"):
         setattr(gather, trait, getattr(kind, trait))
     gather.begin()
-    for batch in source.batches(context=True):
+    for batch in source.batches(context=True, world=gather.in_world):
         gather.write(batch)
     gather.finish()
     return gather.found
@@ -236,14 +236,20 @@ def _joints(name: str, names: list[str]) -> tuple[list[str], list[int]]:
 
 def _table(source: ResultsSource, rows: Iterator[Row]) -> Checked:
     there: dict[tuple[int, int], FloatArray] = {}
-    for batch in source.batches():
-        people = through_lens(batch.people, source.options.focal_px)
-        joints = people.joints_3d.astype(float) + people.cam_t[:, None]
+    in_world = source.is_in_world(is_motion=False)
+    for batch in source.batches(world=in_world):
+        if in_world:  # joints are where they are
+            people, moved = batch.world.people, np.zeros(3)
+        else:
+            people = through_lens(batch.people, source.options.focal_px)
+            moved = people.cam_t[:, None]
+        joints = people.joints_3d.astype(float) + moved
         frames = [batch.frames[row].index for row in people.frame_row.tolist()]
         there |= zip(zip(frames, people.track_id.tolist(), strict=True), joints, strict=True)
     largest = _Largest()
     names = [*OPENPOSE_JOINTS, *(f"joint {i}" for i in range(len(OPENPOSE_JOINTS), 45))]
-    for frame, track_id, joints in rows:
+    for frame, track_id, own, camera in rows:
+        joints = own if in_world else own + camera
         meant = there.pop((frame, track_id), None)
         if meant is None:
             raise ValueError(f"track {track_id} is not in frame {frame} of the results")

@@ -179,12 +179,12 @@ def track_of(path: Path) -> str:
     return found[0] if found else ""
 
 
-Row = tuple[int, int, FloatArray]
-"""Frame, track, and (J,D) places."""
+Row = tuple[int, int, FloatArray, FloatArray]
+"""Frame, track, (45,3) joints and (3,) what moves them to where they are before the camera."""
 
 
 def read_json(path: Path) -> Iterator[Row]:
-    """(45,3) joints with the camera, of documents with all frames and of those line by line."""
+    """Joints and cameras, of documents with all frames and of those line by line."""
     text = path.read_text(encoding="utf-8")
     try:
         frames = json.loads(text)["frames"]
@@ -192,12 +192,12 @@ def read_json(path: Path) -> Iterator[Row]:
         frames = [json.loads(line) for line in text.splitlines()[1:] if line.strip()]
     for frame in frames:
         for person in frame["people"]:
-            joints = np.array(person["joints_3d"], float) + np.array(person["camera"], float)
-            yield frame["index"], person["track_id"], joints
+            joints, camera = (np.array(person[key], float) for key in ("joints_3d", "camera"))
+            yield frame["index"], person["track_id"], joints, camera
 
 
 def read_csv(path: Path) -> Iterator[Row]:
-    """(45,3) joints with the camera, of the rows of a table."""
+    """Joints and cameras, of the rows of a table."""
     with path.open(newline="", encoding="utf-8") as file:
         yield from _rows(csv.DictReader(file))
 
@@ -219,5 +219,5 @@ def _rows(rows: Iterator[dict[str, Any]] | csv.DictReader[str]) -> Iterator[Row]
             cells = [row[f"{name}_{axis}"] for axis in "xyz"]
             return [np.nan if cell in (None, "") else float(cell) for cell in cells]
 
-        joints = np.array([place(name) for name in PHALP_JOINTS]) + place("camera")
-        yield int(row["frame"]), int(row["track_id"]), joints
+        joints = np.array([place(name) for name in PHALP_JOINTS])
+        yield int(row["frame"]), int(row["track_id"]), joints, np.array(place("camera"))
