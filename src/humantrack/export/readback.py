@@ -145,7 +145,7 @@ def read_glb(path: Path) -> Iterator[ReadMotion]:
             offset = moved.get((joint, "translation"), (clock, None))[1]
             if offset is None:
                 offset = np.array(nodes[joint].get("translation", (0, 0, 0)), float)
-            above = parent.get(joint)
+            above = parent.get(joint, -1)
             is_root = above not in turned
             turned[joint] = own if is_root else turned[above] * own
             places[joint] = offset if is_root else places[above] + turned[above].apply(offset)
