@@ -8,6 +8,7 @@ from humantrack.body.joints import SMPL_PARENTS
 from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.motion import Motion
 from humantrack.motion.rig import Rig
+from humantrack.motion.stages import continuous
 from humantrack.types.arrays import FloatArray
 
 
@@ -34,19 +35,6 @@ def key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[FloatArray, Floa
 def xyzw(quaternions: FloatArray) -> FloatArray:
     """(...,4) w first -> w last, float32."""
     return quaternions[..., [1, 2, 3, 0]].astype(np.float32)
-
-
-def continuous(quaternions: FloatArray, before: FloatArray | None = None) -> FloatArray:
-    """(T,24,4) the same rotations with signs such that neighbours in time are near each other.
-
-    ``before`` (24,4) are those of the frame that they go on from, if there is one.
-    """
-    whole = quaternions if before is None else np.concatenate([before[None], quaternions])
-    flips = (whole[1:] * whole[:-1]).sum(axis=-1) < 0
-    signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
-    out = whole.copy()
-    out[1:] *= signs[..., None]
-    return out[len(whole) - len(quaternions) :]
 
 
 def switch(motion: Motion, clip_s: FloatArray, end_s: float) -> tuple[FloatArray, FloatArray]:
