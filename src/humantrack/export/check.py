@@ -33,6 +33,7 @@ _MOTION: dict[str, Callable[[Path], Iterator[ReadMotion]]] = {
     "bvh": readback.read_bvh,
     "npz": readback.read_npz,
     "trc": readback.read_trc,
+    "c3d": readback.read_c3d,
     "glb": readback.read_glb,
 }
 _TABLES: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -41,6 +42,7 @@ _TABLES: dict[str, Callable[[Path], Iterator[Row]]] = {
     "csv": readback.read_csv,
     "parquet": readback.read_parquet,
 }
+_MARKERS = ("trc", "c3d")
 READABLE = (*_MOTION, *_TABLES)
 """The formats that can be checked."""
 
@@ -201,11 +203,13 @@ def _compare(
     rig = rig_of(options)
     if name == "glb":
         rig = replace(rig, up="y", unit="m")
+    if name == "c3d":
+        rig = replace(rig, unit=options.unit or "mm")
     if name == "npz":
         rig = replace(rig, up=options.up or "z", unit="m")
     start = 0
     for part in motion.parts(rows):
-        if name == "trc":
+        if name in _MARKERS:
             there = part.joints[:, picked].copy()
             blank = (
                 part.joint_source[:, picked] == JointSource.MADE_UP
@@ -223,7 +227,7 @@ def _compare(
 
 def _joints(name: str, names: list[str]) -> tuple[list[str], list[int]]:
     """The names a file has, and which joints of ours they are."""
-    if name == "trc":
+    if name in _MARKERS:
         return names, [MARKERS[marker] for marker in names]
     for scheme in BONES.values():
         known = {

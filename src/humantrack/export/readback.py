@@ -114,6 +114,16 @@ def read_trc(path: Path) -> Iterator[ReadMotion]:
     yield ReadMotion(name=track_of(path), time_s=numbers[:, 1], places=places)
 
 
+def read_c3d(path: Path) -> Iterator[ReadMotion]:
+    """Markers of a C3D, as ezc3d reads them."""
+    import ezc3d
+
+    file = ezc3d.c3d(str(path))
+    points = file["data"]["points"][:3].transpose(2, 1, 0)
+    places = {n: points[:, i] for i, n in enumerate(file["parameters"]["POINT"]["LABELS"]["value"])}
+    yield ReadMotion(name=track_of(path), time_s=None, places=places)
+
+
 def read_glb(path: Path) -> Iterator[ReadMotion]:
     """The animated nodes of each skin of a scene, by their names, at their own key frames."""
     from scipy.spatial.transform import Rotation
