@@ -98,7 +98,7 @@ def check(results: str | Path, path: str | Path, options: ExportOptions | None =
             done = _motion(source, found.name, path)
         else:
             done = _table(source, _TABLES[found.name](path))
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ImportError, ValueError, KeyError, IndexError, TypeError) as error:
         what = f"it cannot be read back ({type(error).__name__}: {error})"
         raise OutputError(what, where=path) from error
     if done.people == 0:
