@@ -50,6 +50,8 @@ class Rrd(MotionExporter):
         DependencyError: on ``begin``, if rerun-sdk is missing or too old.
     """
 
+    is_timed = True
+
     def begin(self) -> None:
         """See that the library is there."""
         self._rerun = _rerun()
