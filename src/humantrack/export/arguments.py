@@ -230,7 +230,12 @@ def _add_motion(group: argparse._ArgumentGroup) -> None:
 def _add_look(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--summary", action="store_true", help="print the tracks and their timeline")
-    add("--plot", type=Path, metavar="FILE", help="draw the timeline, or with -f angles the angles; .png or .svg")
+    add(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw the timeline, or with -f angles the angles; .png or .svg",
+    )
     add("--schema", action="store_true", help="print the JSON Schema of json and jsonl")
 
 

@@ -61,9 +61,7 @@ class Angles(MotionExporter):
         if self._steps and not self.outputs.is_stream:
             about = {"unit": "m, s", "people": self._steps}
             self.outputs.open_beside(".gait.json").write(orjson.dumps(about, option=_READABLE))
-        header = header_of(
-            self.source, frames=self._frames, non_finite=0, in_world=self.in_world
-        )
+        header = header_of(self.source, frames=self._frames, non_finite=0, in_world=self.in_world)
         self._rows.close({**metadata_of(header), "unit": "degrees"})
 
     def _begun(self, columns: Columns) -> Tabular:

@@ -29,7 +29,7 @@ MOST_FRAMES = 65535
 _MM = 1000.0
 _BLOCK = 512
 _FIRST, _LAST, _DATA = 6, 8, 16
-"""Places in the header: numbers of the first and last frame, and of the block where frames begin."""
+"""Places in the header: of the first frame, the last one, and the block where frames begin."""
 
 
 class C3d(MotionExporter):

@@ -16,7 +16,9 @@ class Csv(Exporter):
         """Write the names."""
         file = self.outputs.open(self.suffix)
         self._rows = CsvFile(file, self._table(Batch([])), self.options.precision)
-        self._beside = Beside(self, lambda file, empty: CsvFile(file, empty, self.options.precision))
+        self._beside = Beside(
+            self, lambda file, empty: CsvFile(file, empty, self.options.precision)
+        )
 
     def write(self, batch: Batch) -> None:
         """Append rows."""

@@ -161,7 +161,9 @@ class Rrd(MotionExporter):
         for some in chunks(0, len(self._frame)):
             stamps = np.round(np.array(self._time_s[some]) * 1e9).astype(np.int64)
             columns = rr.VideoFrameReference.columns_nanos(stamps)
-            yield self._over_time("world/camera/video", self._frame[some], self._time_s[some], columns)
+            yield self._over_time(
+                "world/camera/video", self._frame[some], self._time_s[some], columns
+            )
 
     def _moves(self) -> Any:
         """The camera's way through the world."""
@@ -211,9 +213,7 @@ class Rrd(MotionExporter):
 
     # -- chunks -------------------------------------------------------------------------------
 
-    def _points(
-        self, name: str, track_id: int, frame: Any, time_s: Any, points: FloatArray
-    ) -> Any:
+    def _points(self, name: str, track_id: int, frame: Any, time_s: Any, points: FloatArray) -> Any:
         rr = self._rerun
         count, joints, axes = points.shape
         kind = rr.Points3D if axes == 3 else rr.Points2D
@@ -241,7 +241,8 @@ class Rrd(MotionExporter):
 def _columns_of(rr: Any, content: Any) -> list[Any]:
     """An archetype's components as columns of one row."""
     return [
-        rr.ComponentColumn(batch.component_descriptor(), batch) for batch in content.as_component_batches()
+        rr.ComponentColumn(batch.component_descriptor(), batch)
+        for batch in content.as_component_batches()
     ]
 
 
