@@ -9,7 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from humantrack.export.formats.base import FORMATS
+from formats_here import FORMATS_HERE as FORMATS
 from humantrack.results import ResultsWriter, load_results
 
 ALL = [word for name in FORMATS for word in ("-f", name)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from humantrack.export.formats.base import FORMATS
+from formats_here import FORMATS_HERE as FORMATS
 from humantrack.export.names import outputs_of
 from humantrack.export.output import StreamOutput
 

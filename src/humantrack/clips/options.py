@@ -11,6 +11,7 @@ ROTATIONS = ("axis_angle", "matrix", "quaternion", "6d")
 GAPS = ("interpolate", "hold", "split")
 SMOOTH = ("one-euro", "savgol")
 MADE_UP = ("blank", "keep")
+TABLES = ("tracks", "frames")
 SPACES = ("world", "camera")
 UPS = ("y", "z")
 UNITS = ("m", "cm", "mm")
@@ -105,6 +106,9 @@ class ExportOptions:
     smpl: Path | None = None
     """SMPL model file that gives the rest pose of SMPL bodies; None looks in the cache."""
 
+    tables: tuple[str, ...] = ()
+    """Tables beside the rows of csv and parquet: of the tracks, of the frames."""
+
     def __post_init__(self) -> None:
         for name, value, known in (
             ("rotations", self.rotations, ROTATIONS),
@@ -118,6 +122,7 @@ class ExportOptions:
             ("timeline", self.timeline, TIMELINES),
             ("markers", self.markers, (None, *MARKERS)),
             ("made-up", self.made_up, MADE_UP),
+            *(("tables", table, TABLES) for table in self.tables),
             ("space", self.space, (None, *SPACES)),
         ):
             if value not in known:

@@ -29,7 +29,13 @@ from humantrack.export.names import format_named
 from humantrack.export.presets import PRESETS, deaf
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
-_HEED_MADE_UP = ("coco", "trc")
+_HEED_MADE_UP = ("coco", "trc", "c3d")
+_VARIANTS = {
+    ("angles", ".parquet"): "angles-parquet",
+    ("angles", ".mot"): "mot-osim",
+    ("angles", ".sto"): "sto",
+}
+_HEED_TABLES = ("csv", "parquet")
 _DEAF_TO_SPACE = ("mot", "coco", "phalp")
 _MINUS = ("--frames", "--tracks")
 """Options whose value may begin with a minus sign, which argparse takes for an option."""
@@ -53,7 +59,8 @@ def formats_of(arguments: argparse.Namespace) -> list[Format]:
         ConfigError: for one that does not exist.
     """
     if arguments.format:
-        return list(dict.fromkeys(find_format(name) for name in arguments.format))
+        names = (_by_suffix(name, arguments.output) for name in arguments.format)
+        return list(dict.fromkeys(find_format(name) for name in names))
     if named := format_named(arguments.output):
         return [named]
     if arguments.for_ is not None:
@@ -64,6 +71,11 @@ def formats_of(arguments: argparse.Namespace) -> list[Format]:
 def checked_formats(paths: Sequence[Path]) -> list[Format]:
     """The formats of files that are to be checked, as far as their names tell."""
     return [found for path in paths if (found := format_named(path))]
+
+
+def _by_suffix(name: str, output: str | None) -> str:
+    """The variant of a format that the output's suffix asks for."""
+    return _VARIANTS.get((name, Path(output or "").suffix.lower()), name)
 
 
 def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> ExportOptions:
@@ -82,6 +94,12 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
             "no format asked for heeds this",
             where="--made-up",
             hint=f"it is for {', '.join(_HEED_MADE_UP)}",
+        )
+    if arguments.tables is not None and not any(f.name in _HEED_TABLES for f in formats):
+        raise ConfigError(
+            "no format asked for heeds this",
+            where="--tables",
+            hint=f"it is for {', '.join(_HEED_TABLES)}",
         )
     if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
         heed = ", ".join(name for name in FORMATS if name not in _DEAF_TO_SPACE)
@@ -120,6 +138,7 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
         source_fps=arguments.source_fps,
         slow_motion=arguments.slow_motion,
         smpl=arguments.smpl,
+        tables=tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", arguments.tables or "")))),
         space=arguments.space,
     )
     return options if arguments.for_ is None else PRESETS[arguments.for_].applied(options)
@@ -181,8 +200,8 @@ class _Parser(argparse.ArgumentParser):
         """The help, with all formats."""
         listed = {f.name: f.about for f in FORMATS.values()}
         listed |= {name: f"of {package}" for name, package in announced().items()}
-        listing = "\n".join(f"  {name:<8} {about}" for name, about in listed.items())
-        presets = "\n".join(f"  {name:<8} {preset.about}" for name, preset in PRESETS.items())
+        listing = "\n".join(f"  {name:<14} {about}" for name, about in listed.items())
+        presets = "\n".join(f"  {name:<14} {preset.about}" for name, preset in PRESETS.items())
         self.epilog = (
             f"formats:\n{listing}\n\n--for:\n{presets}\n\nMore, with examples: docs/export.md"
         )
@@ -208,7 +227,8 @@ def parser_of() -> argparse.ArgumentParser:
     add("--force", action="store_true", help="replace files that are there already")
     _add_what(parser.add_argument_group("what is exported"))
     _add_how(parser.add_argument_group("how"))
-    _add_motion(parser.add_argument_group("motion (npz, bvh, glb, trc, blender)"))
+    motion = ", ".join(f.name for f in FORMATS.values() if f.is_motion)
+    _add_motion(parser.add_argument_group(f"motion ({motion})"))
     _add_reader(parser.add_argument_group("who reads it"))
     _add_look(parser.add_argument_group("a look"))
     _add_safety(parser.add_argument_group("safety"))
@@ -230,6 +250,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     add(
         "--focal", type=float, metavar="PX", help="the camera's focal length in pixels of the frame"
     )
+    add("--tables", metavar="NAMES", help="beside csv and parquet: tracks, frames, or both")
     add("--source-fps", type=float, metavar="FPS", help="the video's rate, whatever results say")
     space = "where people are: in the world (motion, if there is one), or before the camera"
     add("--space", choices=SPACES, help=space)
@@ -266,7 +287,8 @@ def _add_reader(group: argparse._ArgumentGroup) -> None:
 def _add_look(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--summary", action="store_true", help="print the tracks and their timeline")
-    add("--plot", type=Path, metavar="FILE", help="draw the timeline, .png or .svg")
+    plot = "draw the timeline, or with -f angles the angles; .png or .svg"
+    add("--plot", type=Path, metavar="FILE", help=plot)
     check = "read a file that was written back, and tell the largest difference to the results"
     add("--check", type=Path, action="append", metavar="FILE", help=check)
     add("--schema", action="store_true", help="print the JSON Schema of json and jsonl")

@@ -35,6 +35,10 @@ if TYPE_CHECKING:  # --help and --version must not wait for numpy
     from humantrack.export.inputs import Input
 
 
+_ANGLES = ("angles", "angles-parquet", "mot-osim", "sto")
+"""Formats with which --plot draws joint angles."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -100,9 +104,12 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
             raise ConfigError(
                 "several results need a folder", where=f"-o {arguments.output}", hint=hint
             )
-        if arguments.summary or arguments.plot:
+        draws_angles = arguments.plot and any(f.name in _ANGLES for f in formats)
+        if (arguments.summary or arguments.plot) and not draws_angles:
             return _show(arguments, options, inputs, max_size, console)
         errors: list[HumantrackError] = []
+        if draws_angles:
+            _draw_angles(arguments, options, inputs, max_size, console)
         keep = {item.path for item in inputs}
         for item in inputs:
             try:
@@ -152,6 +159,35 @@ def _check(
         said += f"largest difference {done.largest_mm:.4f} mm ({done.where})"
         console.print(printable(said))
     return errors
+
+
+def _draw_angles(
+    arguments: argparse.Namespace,
+    options: ExportOptions,
+    inputs: Sequence[Input],
+    max_size: int,
+    console: Console,
+) -> None:
+    """The picture of joint angles, of one file."""
+    from humantrack.export.angle_plot import plot_angles
+
+    if len(inputs) > 1:
+        raise ConfigError("angles are drawn of one file", where=f"--plot {arguments.plot}")
+    [item] = inputs
+    try:
+        plot_angles(
+            item.path,
+            options,
+            arguments.plot,
+            force=arguments.force,
+            strict=arguments.strict,
+            max_size=max_size,
+            note=lambda line: console.print(f"note: {printable(item.text(line))}"),
+        )
+    except HumantrackError as error:
+        raise item.told(error) from error
+    if not arguments.quiet:
+        console.print(printable(str(arguments.plot)))
 
 
 def _output(output: str | None, item: Input) -> str | None:

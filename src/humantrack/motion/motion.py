@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from array import array
+from array import array as numbers_of
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -196,7 +196,7 @@ class MotionCollector:
     def __init__(self, options: ExportOptions, fps: float, *, long_lens: bool = False) -> None:
         self._options, self._fps, self._long_lens = options, fps, long_lens
         self._named_smpl = None if options.smpl is None else read_smpl(options.smpl)
-        self._frame, self._time_s, self._shot = array("q"), array("d"), array("q")
+        self._frame, self._time_s, self._shot = numbers_of("q"), numbers_of("d"), numbers_of("q")
         self._spool = Spool(_RECORD)
         self._rows: dict[int, list[tuple[Any, ...]]] = {}
         """Frame and record of each track's people; in the world ``observed``, ``contacts`` and

@@ -204,3 +204,16 @@ def smoothed(motion: Motion, kind: str) -> Motion:
                 yield replace(part, **dict(zip(names, turns_and_points, strict=True)))
 
     return joined(motion, parts())
+
+
+def continuous(quaternions: FloatArray, before: FloatArray | None = None) -> FloatArray:
+    """(T,24,4) the same rotations with signs such that neighbours in time are near each other.
+
+    ``before`` (24,4) are those of the frame that they go on from, if there is one.
+    """
+    whole = quaternions if before is None else np.concatenate([before[None], quaternions])
+    flips = (whole[1:] * whole[:-1]).sum(axis=-1) < 0
+    signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
+    out = whole.copy()
+    out[1:] *= signs[..., None]
+    return out[len(whole) - len(quaternions) :]

@@ -76,8 +76,9 @@ def _held(values: FloatArray, weight: FloatArray) -> FloatArray:
 def smooth_rotations(
     local: FloatArray, weight: FloatArray, time_s: FloatArray, cutoff_hz: float
 ) -> FloatArray:
-    """Rotations (T,J,3,3), smoothed as quaternions of one sign, which is as on the manifold for
-    turns that are small from frame to frame.
+    """Rotations (T,J,3,3), smoothed as quaternions of one sign.
+
+    That is as on the manifold, for turns that are small from frame to frame.
     """
     q = matrix_to_quaternion(local)
     good = np.flatnonzero(weight > 0)

@@ -180,6 +180,35 @@ FORMATS = {
             is_single=False,
         ),
         Format(
+            "c3d",
+            ".c3d",
+            "markers for biomechanics, a file per track",
+            ".c3d:C3d",
+            is_motion=True,
+            is_single=False,
+        ),
+        Format("usd", ".usdc", "animated bodies, one stage", ".usd:Usd", is_motion=True),
+        Format("rrd", ".rrd", "a recording for the Rerun viewer", ".rrd:Rrd", is_motion=True),
+        Format("angles", ".angles.csv", "joint angles, a table", ".angles:Angles", is_motion=True),
+        Format(
+            "angles-parquet",
+            ".angles.parquet",
+            "the same table, typed",
+            ".angles:AnglesParquet",
+            is_motion=True,
+        ),
+        *(
+            Format(
+                name,
+                suffix,
+                "OpenSim joint angles, a file per track",
+                ".osim:Coordinates",
+                is_motion=True,
+                is_single=False,
+            )
+            for name, suffix in (("mot-osim", ".mot"), ("sto", ".sto"))
+        ),
+        Format(
             "blender",
             ".blender.pkl",
             "for the CEB 4D-Humans add-on, a file per track",

@@ -28,6 +28,7 @@ from humantrack.motion.motion import Motion
 from humantrack.motion.rig import Rig
 from humantrack.motion.skeleton import Skeleton
 from humantrack.motion.spool import Store
+from humantrack.motion.stages import continuous
 from humantrack.motion.surface import surface_of
 from humantrack.render.palette import identity_colour
 from humantrack.results.table import readable
@@ -377,7 +378,7 @@ def _key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[FloatArray, Flo
     row = 0
     for part in motion.parts(slice(0, stop)):
         local = matrix_to_quaternion(rig.local(part.matrices)) if is_turned else part.quaternions
-        quaternions = _continuous(local, before)
+        quaternions = continuous(local, before)
         before = quaternions[-1]
         here, there = max(start - row, 0), max(row - start, 0)
         some = _xyzw(quaternions[here:])
@@ -390,19 +391,6 @@ def _key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[FloatArray, Flo
 def _xyzw(quaternions: FloatArray) -> FloatArray:
     """(...,4) w first -> w last, float32."""
     return quaternions[..., [1, 2, 3, 0]].astype(np.float32)
-
-
-def _continuous(quaternions: FloatArray, before: FloatArray | None = None) -> FloatArray:
-    """(T,24,4) the same rotations with signs such that neighbours in time are near each other.
-
-    ``before`` (24,4) are those of the frame that they go on from, if there is one.
-    """
-    whole = quaternions if before is None else np.concatenate([before[None], quaternions])
-    flips = (whole[1:] * whole[:-1]).sum(axis=-1) < 0
-    signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
-    out = whole.copy()
-    out[1:] *= signs[..., None]
-    return out[len(whole) - len(quaternions) :]
 
 
 def _switch(motion: Motion, clip_s: FloatArray, end_s: float) -> tuple[FloatArray, FloatArray]:
