@@ -13,6 +13,7 @@ from lens_results import DATA, LIMBS, true_person, truth_of, unpack
 from motion_tools import errors_m, motions
 from pyarrow import parquet
 from scipy.spatial.transform import Rotation
+from viewing_ray import ray_turn
 
 from humantrack.export.cli import main
 from humantrack.motion.camera import ray_rotations
@@ -40,13 +41,6 @@ def clip(request, tmp_path_factory):
     name, version = request.param
     path = tmp_path_factory.mktemp("lens") / f"{name}.pkl"
     return name, version, unpack(DATA / "lens" / f"{name}_{version}.npz", path)
-
-
-def spherical(point):
-    """The shortest turn from straight ahead to a point, by scipy."""
-    axis = np.cross([0, 0, 1], point)
-    angle = np.arctan2(np.linalg.norm(axis), point[2])
-    return Rotation.from_rotvec(angle * axis / np.linalg.norm(axis)).as_matrix()
 
 
 def degrees(a, b):
@@ -106,7 +100,7 @@ def test_motion_is_as_near_to_the_truth_as_turning_makes_it(clip):
                 continue
             root = AXES[:, None] * motion.matrices[i, 0]
             turned.add(index, k, places[i], root)
-            back = spherical(places[i, 0])
+            back = ray_turn(places[i, 0])
             straight = (places[i] - places[i, 0]) @ back + places[i, 0]
             before.add(index, k, straight, back.T @ root)
     for errors, expected in zip((before, turned), FIGURES[name, version], strict=True):
@@ -139,7 +133,7 @@ def test_the_document_turns_as_the_truth_says_and_agrees_with_itself(clip, tmp_p
                 box = np.ptp(truth["box_full"][frame["index"], k][[1, 3]])
             off_box[k is not None].append(off.mean() / box)
             assert joints[-1].tolist() == [0, 0, 0]
-            turn = spherical(joints[8] + camera)
+            turn = ray_turn(joints[8] + camera)
             straight = np.array(was["joints_3d"])
             assert np.abs(turn @ (straight - straight[8]).T - (joints - joints[8]).T).max() < 1e-4
             root, old_root = (np.array(p["smpl"]["global_orient"]) for p in (person, was))

@@ -170,6 +170,7 @@ HEAVY = {
 }
 COMMANDS = (
     ("humantrack", "cli.main"),
+    ("humantrack-eval", "evaluation.cli"),
     ("humantrack-export", "export.cli"),
     ("humantrack-serve", "service.cli"),
     ("humantrack-weights", "weights.cli"),

@@ -30,7 +30,7 @@ humantrack-world {version}: people and camera in one world, from results that ar
   humantrack-world demo_clip.pkl world.camera=solved.json world.camera_height_m=1.5
 
 RESULTS.pkl ...              results of humantrack; the world is written beside each of them
-world.camera=auto            still, turning, free, auto, or a file (JSON, COLMAP's text model, .chan)
+world.camera=auto            still, turning, free, auto, or a file (JSON, COLMAP, .chan)
 world.focal_px, world.fov_deg   the lens, if it is known
 world.person_height_m        1.8 for everybody, or 1:1.8,2:1.2 by track id
 world.camera_height_m        of the camera above the floor
@@ -80,7 +80,7 @@ def _run(arguments: list[str], console: Console, *, debug: bool) -> list[Humantr
 
         try:
             yield
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told in a line
+        except (Exception, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exception(error)
             errors.append(explain(error))

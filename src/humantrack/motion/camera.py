@@ -25,18 +25,21 @@ def through_lens(people: PeopleColumns, to_px: FloatArray | float | None) -> Peo
     if to_px is None:
         return people
     rest = people.joints_3d[:, PELVIS_ROW].astype(np.float64)
-    place = camera_with_focal(people.cam_t + rest, people.focal_px(), to_px)
+    with np.errstate(invalid="ignore", over="ignore"):
+        place = camera_with_focal(people.cam_t + rest, people.focal_px(), to_px)
     turn = np.tile(np.eye(3), (len(people), 1, 1))
     there = np.isfinite(place).all(axis=1) & (place[:, 2] > 0)
     turn[there] = ray_rotations(place[there])
-    joints = rest[:, None] + (people.joints_3d - rest[:, None]) @ turn.transpose(0, 2, 1)
-    joints[:, -1] = people.joints_3d[:, -1]
-    return replace(
-        people,
-        cam_t=(place - rest).astype(people.cam_t.dtype),
-        global_orient=(turn[:, None] @ people.global_orient).astype(people.global_orient.dtype),
-        joints_3d=joints.astype(people.joints_3d.dtype),
-    )
+    with np.errstate(invalid="ignore", over="ignore"):  # what is no number stays none
+        joints = rest[:, None] + (people.joints_3d - rest[:, None]) @ turn.transpose(0, 2, 1)
+        joints[:, -1] = people.joints_3d[:, -1]
+        orient = turn[:, None] @ people.global_orient
+        return replace(
+            people,
+            cam_t=(place - rest).astype(people.cam_t.dtype),
+            global_orient=orient.astype(people.global_orient.dtype),
+            joints_3d=joints.astype(people.joints_3d.dtype),
+        )
 
 
 def camera_with_focal(

@@ -10,6 +10,7 @@ along which a camera of that focal length sees them (``motion.camera``).
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from array import array as numbers_of
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, sample_of, skeleton
 from humantrack.motion.spool import Spool, Spooled, chunks
 from humantrack.motion.stages import (
     EVEN,
+    SAME,
     between,
     in_memory,
     joined,
@@ -115,8 +117,19 @@ class Motion:
     confidence: FloatArray | None = None
     """(T,) 0..1, of place and pose in the world; None where people are not in the world."""
 
+    presence_s: tuple[float, float] = (-math.inf, math.inf)
+    """Times of the first and last frame in which the person is there; before and after that the
+    pose is held (``ExportOptions.timeline``)."""
+
     def __len__(self) -> int:
         return len(self.time_s)
+
+    @property
+    def is_present(self) -> BoolArray:
+        """(T,) whether the person is there, seen or in a gap between two sights."""
+        first_s, last_s = self.presence_s
+        near_s = SAME / self.fps
+        return np.asarray((self.time_s >= first_s - near_s) & (self.time_s <= last_s + near_s))
 
     @property
     def name(self) -> str:
@@ -199,8 +212,8 @@ class MotionCollector:
         local = np.concatenate([people.global_orient, people.body_pose], axis=1)
         good = people.missed <= 0  # later copies say nothing; -1 was filled in by PHALP
         good &= long.cam_t[:, 2] > 0
-        for array in (joints, local, people.betas):
-            good &= (np.abs(array) < FARTHEST).all(axis=tuple(range(1, array.ndim)))
+        for values in (joints, local, people.betas):
+            good &= (np.abs(values) < FARTHEST).all(axis=tuple(range(1, values.ndim)))
         for track_id in np.unique(people.track_id[good]).tolist():
             rows = good & (people.track_id == track_id)
             turned = local[rows].astype(np.float64)
@@ -241,13 +254,15 @@ class MotionCollector:
                 seen = replace(seen, **columns)
             for motion in self._without_gaps(seen, row):
                 out = motion if options.smooth is None else smoothed(motion, options.smooth)
+                if options.timeline == "clip":
+                    out = self._on_clip(out)
                 yield out if options.fps is None else resample(out, options.fps)
 
     def _seen(self, track_id: int, row: IntArray, numbers: IntArray) -> Motion:
         """A track in the frames in which it was seen, with the bones found from them."""
 
-        def spooled(field: str, dtype: npt.DTypeLike = None) -> FloatArray:
-            return cast("FloatArray", Spooled(self._spool, field, numbers, dtype))
+        def spooled(field: str, dtype: npt.DTypeLike | None = None) -> Any:
+            return cast("Any", Spooled(self._spool, field, numbers, dtype))
 
         betas, rest_pelvis = _means(self._spool, numbers, "betas", "rest_pelvis")
         some = self._spool.read(numbers[sample_of(len(numbers))])
@@ -278,6 +293,22 @@ class MotionCollector:
     def _smpl(self) -> SmplArrays | None:
         """SMPL's model: the one named, or the cache's if there is a good one."""
         return cached_smpl() if self._named_smpl is None else self._named_smpl
+
+    def _on_clip(self, motion: Motion) -> Motion:
+        """The motion in all frames of the clip; the first pose is held before, the last after."""
+        row = np.searchsorted(np.array(self._frame), motion.frame)
+        every = np.arange(len(self._frame))
+        before = np.clip(np.searchsorted(row, every, side="right") - 1, 0, len(row) - 1)
+        first, last = float(motion.time_s[0]), float(motion.time_s[-1])
+        whole = replace(
+            rows_of(motion, before),
+            frame=np.array(self._frame),
+            time_s=np.array(self._time_s),
+            shot=np.array(self._shot),
+            observed=motion.observed[before] & np.isin(every, row),
+            presence_s=(first, last),
+        )
+        return joined(whole, (marked(part) for part in whole.parts()))
 
     def _without_gaps(self, seen: Motion, row: IntArray) -> list[Motion]:
         """The track in one piece with its gaps filled, or in the pieces between them."""

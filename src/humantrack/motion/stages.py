@@ -24,7 +24,7 @@ EVEN = 0.1
 """Frames are evenly spaced if none is further from its place than this part of a frame: containers
 that count in milliseconds round."""
 
-_SAME = 1e-6
+SAME = 1e-6
 """Times closer than this part of a frame are one."""
 
 MOST_FRAMES = 10**7
@@ -50,7 +50,8 @@ def rows_of(motion: Motion, index: IntArray | slice) -> Motion:
 
 def in_memory(motion: Motion) -> Motion:
     """The motion with all of its arrays read."""
-    return replace(motion, **{name: np.asarray(getattr(motion, name)) for name in _CONTENT})
+    read: dict[str, Any] = {name: np.asarray(getattr(motion, name)) for name in _CONTENT}
+    return replace(motion, **read)
 
 
 def parts_of(motion: Motion, rows: slice = slice(None)) -> Iterator[Motion]:
@@ -74,7 +75,7 @@ def joined(like: Motion, parts: Iterable[Motion]) -> Motion:
         numbers += [store.append(**{n: getattr(p, n) for n in _CONTENT}) for p in kept]
         kept.clear()
     if store is None:
-        of_all = {n: np.concatenate([getattr(p, n) for p in kept]) for n in _CONTENT}
+        of_all: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in kept]) for n in _CONTENT}
         return replace(like, **of_all)
     every = np.concatenate(numbers)
     return replace(like, **{n: cast("Any", Spooled(store, n, every)) for n in _CONTENT})
@@ -147,7 +148,7 @@ def _between(
     def worse(values: FloatArray | IntArray, of_two: Callable[..., Any]) -> Any:
         start, end = values[before], values[after]
         part = share[:, None]
-        return np.where(part <= _SAME, start, np.where(part >= 1 - _SAME, end, of_two(start, end)))
+        return np.where(part <= SAME, start, np.where(part >= 1 - SAME, end, of_two(start, end)))
 
     return replace(
         target,
@@ -178,7 +179,7 @@ def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion
             hint="check --fps, and the times in the results",
         )
     time_s = start_s + np.arange(int(np.floor(length + EVEN)) + 1) / fps
-    before = np.searchsorted(motion.time_s, time_s + _SAME / fps, side="right") - 1
+    before = np.searchsorted(motion.time_s, time_s + SAME / fps, side="right") - 1
     before = np.maximum(before, 0)
     after = np.minimum(before + 1, len(motion) - 1)
     target = replace(rows_of(motion, before), time_s=time_s, fps=fps)
@@ -201,7 +202,8 @@ def smoothed(motion: Motion, kind: str) -> Motion:
             for some, turns_and_points in zip(chunks(0, len(shot)), filtered, strict=True):
                 names = ("quaternions", "pelvis", "joints")
                 part = in_memory(rows_of(shot, some))
-                yield replace(part, **dict(zip(names, turns_and_points, strict=True)))
+                columns: dict[str, Any] = dict(zip(names, turns_and_points, strict=True))
+                yield replace(part, **columns)
 
     return joined(motion, parts())
 

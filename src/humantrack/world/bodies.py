@@ -9,18 +9,20 @@ import numpy as np
 
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.mannequin import load_mannequin
+from humantrack.body.shape import LIMIT, SIZE
 from humantrack.body.smpl_file import SmplArrays
 from humantrack.geometry.rotations import transpose
 from humantrack.motion.skeleton import PELVIS_ROW, SHOWN_JOINTS, SHOWN_ROWS, skeleton_of
-from humantrack.types.arrays import FloatArray, IntArray
+from humantrack.types.arrays import FloatArray
 
 PARENT_OF_45 = np.array(
     # OpenPose's 25
-    [15, 12, 17, 19, 21, 16, 18, 20, 0, 2, 5, 8, 1, 4, 7, 15, 15, 15, 15]
-    + [10, 10, 7, 11, 11, 8]
-    # the 19
-    + [8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12, 15, 0, 9, 6, 15, 15]
-    + [0]
+    [
+        *(15, 12, 17, 19, 21, 16, 18, 20, 0, 2, 5, 8, 1, 4, 7, 15, 15, 15, 15),
+        *(10, 10, 7, 11, 11, 8),
+        *(8, 5, 2, 1, 4, 7, 21, 19, 17, 16, 18, 20, 12, 15, 0, 9, 6, 15, 15),  # the 19
+        0,
+    ]
 )
 """The joint of the skeleton that carries each of PHALP's 45."""
 
@@ -35,8 +37,12 @@ POINT_ROWS = np.concatenate([SHOWN_ROWS, CONTACT_ROWS])
 SOLE_M = 0.02
 """How far inside a shoe the surface's heel and toe lie, where the body does not say."""
 
-STANDING_M = 1.61
-"""Sole to top of the head joint's... only a fallback for bodies without a head; metres."""
+
+_SAME_SIZE = 2e-3
+"""Relative difference that no one sees."""
+
+_CROWN_M = 0.2
+"""From the head joint to the crown of an adult."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,20 @@ class TrackBody:
     """Times the body of these betas."""
 
     def scaled(self, factor: float) -> TrackBody:
-        """The same body, larger."""
+        """The same person, larger.
+
+        The shipped body's shape number for size takes what it can, so that the body of the betas
+        is the one whose joints are given; ``scale`` is what is left, as of children.
+        """
+        if self.is_shipped and factor != 1.0:
+            betas = _larger(self.betas, factor)
+            body = _shipped(betas, self.offsets)
+            return body._times(factor * self.height_m / body.height_m)
+        return self._times(factor)
+
+    def _times(self, factor: float) -> TrackBody:
+        if abs(factor - 1) < _SAME_SIZE:
+            return self
         return replace(
             self,
             rest=self.rest * factor,
@@ -112,37 +131,67 @@ def track_body(
         betas: (T,10) shapes.
         smpl: gives SMPL's model, if it is there.
     """
-    shape = np.median(betas, axis=0)
+    shape = np.median(betas, axis=0).astype(np.float32)
     skeleton = skeleton_of(local, joints, betas, smpl)
     shipped = skeleton.kind == "embedded"
     rest = skeleton.rest
     if shipped:
-        rest = load_mannequin().rest_joints(shape[None])[0]
-        rest = rest - rest[0]
+        rest = _shipped_rest(shape)
     turned, bones = forward_kinematics(local, rest)
     seen = joints - joints[:, PELVIS_ROW, None]
     apart = seen - bones[:, PARENT_OF_45]
     offsets = np.median((transpose(turned[:, PARENT_OF_45]) @ apart[..., None])[..., 0], axis=0)
-    still = np.eye(3)[None].repeat(24, axis=0)[None]
-    body = TrackBody(
+    if shipped:
+        return _shipped(shape, offsets)
+    heels_and_toes = rest[CONTACT_PARENTS, 1] + offsets[CONTACT_ROWS, 1]
+    low = heels_and_toes.min() - SOLE_M
+    return TrackBody(
         betas=shape,
         rest=rest,
         offsets=offsets,
-        sole=np.full(4, SOLE_M),
-        height_m=0.0,
+        sole=heels_and_toes - low,
+        height_m=float(rest[15, 1] + _CROWN_M - low),
         origin=offsets[44],
-        is_shipped=shipped,
+        is_shipped=False,
     )
-    points = body.points(still[0][None], rest[None])[0, -4:]
-    if shipped:
-        low, high = _shipped_extent(shape)
-    else:
-        low, high = points[:, 1].min() - SOLE_M, rest[15, 1] + _CROWN_M
-    return replace(body, sole=points[:, 1] - low, height_m=float(high - low))
 
 
-_CROWN_M = 0.2
-"""From the head joint to the crown of an adult."""
+def _shipped_rest(betas: FloatArray) -> FloatArray:
+    rest = load_mannequin().rest_joints(betas[None])[0]
+    return np.asarray(rest - rest[0])
+
+
+def _shipped(betas: FloatArray, offsets: FloatArray) -> TrackBody:
+    """The shipped body; ``offsets`` (45,3) are roughly those of its joints."""
+    rest = _shipped_rest(betas)
+    eye = np.tile(np.eye(3), (1, 24, 1, 1))
+    every = load_mannequin().phalp_joints(eye, rest[None], betas[None])[0].astype(np.float64)
+    every[44] = offsets[44]
+    offsets = every - rest[PARENT_OF_45]
+    low, high = _shipped_extent(betas)
+    return TrackBody(
+        betas=betas,
+        rest=rest,
+        offsets=offsets,
+        sole=every[CONTACT_ROWS, 1] - low,
+        height_m=float(high - low),
+        origin=offsets[44],
+        is_shipped=True,
+    )
+
+
+def _larger(betas: FloatArray, factor: float) -> FloatArray:
+    """Shape numbers of a body so many times as tall, as far as they may go."""
+    out = betas.copy()
+    low, high = _shipped_extent(betas)
+    wanted = (high - low) * factor
+    more = betas.copy()
+    more[SIZE] += 1
+    one = np.diff(_shipped_extent(more))[0] - (high - low)
+    for _ in range(2):
+        low, high = _shipped_extent(out)
+        out[SIZE] = np.clip(out[SIZE] + (wanted - (high - low)) / one, -LIMIT, LIMIT)
+    return out
 
 
 def _shipped_extent(betas: FloatArray) -> tuple[float, float]:
@@ -163,8 +212,3 @@ def _shipped_extent(betas: FloatArray) -> tuple[float, float]:
     )
     y = body.vertices(one)[0, :, 1] - body.rest_joints(betas[None])[0, 0, 1]
     return float(y.min()), float(y.max())
-
-
-def sample_rows(count: int, most: int) -> IntArray:
-    """Up to ``most`` of ``count`` rows, evenly."""
-    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)

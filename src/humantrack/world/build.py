@@ -1,4 +1,4 @@
-"""The world pass: two walks through finished results, and a world frame for each of their frames."""
+"""The world pass: two walks through finished results, a world frame for each of their frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from humantrack.types.arrays import FloatArray, IntArray
 from humantrack.world.axes import Axes, world_axes
 from humantrack.world.bodies import TrackBody
 from humantrack.world.camera.evidence import FrameTracks
-from humantrack.world.evidence import looks, path_rows
+from humantrack.world.evidence import FootRows, looks, path_rows
 from humantrack.world.ground import Ground, Known, find_ground
 from humantrack.world.lens import Lens, choose_lens
 from humantrack.world.options import WorldOptions
@@ -31,6 +31,9 @@ before each, and the time of the first."""
 
 Advance = Callable[[str, int], None]
 """Told what is being done, and how many frames more are done with."""
+
+
+_LENS_SHOTS = 4
 
 
 @dataclass
@@ -105,8 +108,7 @@ class WorldBuilder:
             size,
             self.lens_px,
             lambda px: self.solve_camera(px, index, cuts, first_s),
-            survey,
-            spans,
+            lambda path: self._still_people(survey, spans, path),
         )
         given = {
             track_id: height / body.height_m
@@ -136,6 +138,18 @@ class WorldBuilder:
         windows = Windows(self._refined, core_s=self.core_s)
         for window in windows.of(self.source.batches(self._told("refining"))):
             yield from self._of_window(window)
+
+    def _still_people(
+        self, survey: Survey, spans: dict[int, float], path: CameraPath
+    ) -> list[tuple[FootRows, dict[int, float], Known]]:
+        """What people tell of the lens, in the longest shots whose camera stands still."""
+        self.path = path
+        shots = [
+            (rows, spans, self._known(number, {}))
+            for number, shot in enumerate(survey.shots)
+            if number < len(path.kinds) and path.kinds[number] == "still" and (rows := shot.rows())
+        ]
+        return sorted(shots, key=lambda one: -len(one[0]))[:_LENS_SHOTS]
 
     def _planes(
         self, survey: Survey, spans: dict[int, float], given: dict[int, float]

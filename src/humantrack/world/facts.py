@@ -26,20 +26,6 @@ def facts_of(builder: WorldBuilder, lens_mm: float | None) -> tuple[dict[str, An
     """
     path, lens, options = builder.path, builder.lens, builder.options
     kinds = list(path.kinds) or ["still"]
-    shots = [
-        {
-            "shot": number,
-            "camera": path.kinds[number] if number < len(path.kinds) else "still",
-            "up_from": ground.how,
-            "up_error_deg": _rounded(ground.up_error_deg),
-            "floor_known": ground.has_floor,
-            "floor_error_m": _rounded(ground.floor_error_m),
-            "floor_residual_m": _rounded(ground.residual_m),
-            "unit_m": _rounded(ground.unit_m),
-            "unit_error": _rounded(ground.unit_error),
-        }
-        for number, ground in enumerate(builder.grounds)
-    ]
     given = {t: options.height_m(t) for t in builder.bodies if options.height_m(t) is not None}
     scale = (
         "person_height_m"
@@ -65,7 +51,7 @@ def facts_of(builder: WorldBuilder, lens_mm: float | None) -> tuple[dict[str, An
             "file_35mm": lens_mm,
         },
         "scale": {"from": scale},
-        "shots": shots,
+        "shots": _shots(builder),
         "people": {
             str(track_id): {
                 "height_m": _rounded(body.height_m),
@@ -85,6 +71,25 @@ def facts_of(builder: WorldBuilder, lens_mm: float | None) -> tuple[dict[str, An
     notes = _notes(builder, scale)
     facts["notes"] = list(notes)
     return facts, notes, _line(builder, scale)
+
+
+def _shots(builder: WorldBuilder) -> list[dict[str, Any]]:
+    """What was found out of each shot."""
+    path = builder.path
+    return [
+        {
+            "shot": number,
+            "camera": path.kinds[number] if number < len(path.kinds) else "still",
+            "up_from": ground.how,
+            "up_error_deg": _rounded(ground.up_error_deg),
+            "floor_known": ground.has_floor,
+            "floor_error_m": _rounded(ground.floor_error_m),
+            "floor_residual_m": _rounded(ground.residual_m),
+            "unit_m": _rounded(ground.unit_m),
+            "unit_error": _rounded(ground.unit_error),
+        }
+        for number, ground in enumerate(builder.grounds)
+    ]
 
 
 def _line(builder: WorldBuilder, scale: str) -> str:

@@ -66,16 +66,16 @@ def _eased(shift: FloatArray, stands: BoolArray, time_s: FloatArray) -> FloatArr
     for a, b in runs:
         for edge, rows in ((a, np.arange(0, a)), (b - 1, np.arange(b, len(shift)))):
             away = np.abs(time_s[rows] - time_s[edge]) / EASE_S
-            rows, away = rows[away < 1], away[away < 1]
+            near, away = rows[away < 1], away[away < 1]
             part = (1 - away) ** 2 * (1 + 2 * away)
-            carried[rows] += part[:, None] * shift[edge]
-            total[rows] += part
+            carried[near] += part[:, None] * shift[edge]
+            total[near] += part
     free = ~stands
     out[free] = carried[free] / np.maximum(total[free], 1.0)[:, None]
     return out
 
 
-def _bend(
+def _bend(  # noqa: PLR0917
     local: FloatArray,
     turned: FloatArray,
     joints: FloatArray,

@@ -78,7 +78,7 @@ class WorldOptions:
 
 
 def parse_heights(text: str | float | None) -> tuple[float | None, dict[int, float]]:
-    """``world.person_height_m``: "1.8" for all, or "1:1.8,2:1.2" by track id (or both: "1.7,2:1.2").
+    """``world.person_height_m``: "1.8" for all, "1:1.8,2:1.2" by track id, or "1.7,2:1.2".
 
     Raises:
         ConfigError: if it is neither.

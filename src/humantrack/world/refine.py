@@ -1,4 +1,4 @@
-"""Makes a stretch of estimated poses a motion: mended, smooth, on the floor, with feet that stand."""
+"""Makes estimated poses a motion: mended, smooth, on the floor, with feet that stand."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ TRUST = Trust()
 ASTRAY = 0.2
 """Relative jump of a person's distance that is a mistake."""
 
+UNSTEADY = 0.03
+"""Relative distance from the smooth path at which a frame counts half."""
+
 _AROUND_S = 0.4
 _GOING_HZ = 0.8
 """Cutoff of the path that tells which way a person goes."""
 
-_REST_HZ = 4.5
+_REST_HZ = 4.0
 """Cutoff for joints that the solver leaves alone."""
 
 
@@ -68,7 +71,8 @@ def refine(
     good = stretch.observed & known
     believed = _belief(error) * good
     astray = _astray(pelvis, view, good, stretch.time_s)
-    going = smooth_values(pelvis, believed * ~astray, stretch.time_s, _GOING_HZ)
+    going, steady = _steady(pelvis, view, believed * ~astray, stretch.time_s)
+    believed = believed * steady
     local, flipped = unflipped(local, body.rest, going, stretch.time_s, np.maximum(believed, 0.02))
     bridged = ~good | astray | frames_off(local, body.rest, stretch.time_s)
     if bridged.all():
@@ -89,20 +93,7 @@ def refine(
         points_px=points_px,
         error_m=error,
     )
-    none = np.zeros((len(local), 4), bool)
-    path = solve(start, evidence, body, none, np.zeros((len(local), 4, 3)), trust, rounds=2)
-    for _ in range(2):
-        points = _feet(path, body)
-        rays = view.rays(path.pelvis)
-        contacts = find_contacts(points, body.sole, rays, stretch.time_s, has_floor=has_floor)
-        held = anchors(points, contacts, body.sole)
-        if not has_floor:
-            held[..., 1] = points[..., 1]
-        path = solve(path, evidence, body, contacts, held, trust, rounds=2)
-    held = anchors(_feet(path, body), contacts, body.sole)
-    if not has_floor:
-        held[..., 1] = _feet(path, body)[..., 1]
-    path = lock_feet(path, body, contacts, held, stretch.time_s)
+    path, contacts = _on_feet(start, evidence, body, trust, has_floor=has_floor)
     return Refined(
         path=path,
         contacts=contacts,
@@ -110,6 +101,28 @@ def refine(
         flipped=flipped,
         bridged=bridged,
     )
+
+
+def _on_feet(
+    start: Path, evidence: Evidence, body: TrackBody, trust: Trust, *, has_floor: bool
+) -> tuple[Path, BoolArray]:
+    """Solve, look for contacts, solve with them, and hold the feet that stand."""
+    contacts = np.zeros((len(start.pelvis), 4), bool)
+    path = solve(
+        start, evidence, body, contacts, np.zeros((len(start.pelvis), 4, 3)), trust, rounds=2
+    )
+    for _ in range(2):
+        points = _feet(path, body)
+        rays = evidence.view.rays(path.pelvis)
+        contacts = find_contacts(points, body.sole, rays, evidence.time_s, has_floor=has_floor)
+        held = anchors(points, contacts, body.sole)
+        if not has_floor:
+            held[..., 1] = points[..., 1]
+        path = solve(path, evidence, body, contacts, held, trust, rounds=2)
+    held = anchors(_feet(path, body), contacts, body.sole)
+    if not has_floor:
+        held[..., 1] = _feet(path, body)[..., 1]
+    return lock_feet(path, body, contacts, held, evidence.time_s), contacts
 
 
 def _astray(pelvis: FloatArray, view: View, good: BoolArray, time_s: FloatArray) -> BoolArray:
@@ -123,6 +136,23 @@ def _astray(pelvis: FloatArray, view: View, good: BoolArray, time_s: FloatArray)
     usual = median_filter(far, size=min(max(width, 5), len(some)), mode="reflect")
     out[some] = np.abs(far - usual) > ASTRAY
     return out
+
+
+def _steady(
+    pelvis: FloatArray, view: View, weight: FloatArray, time_s: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The smooth path of a person, and (T,) how far each frame agrees with it, 0..1.
+
+    Distances of people who are half hidden, and next to frames in which they are, are off.
+    """
+    trust = np.ones(len(pelvis))
+    going = pelvis
+    for _ in range(3):
+        going = smooth_values(pelvis, weight * trust, time_s, _GOING_HZ)
+        far, usual = (np.linalg.norm(at - view.position, axis=1) for at in (pelvis, going))
+        off = np.log(np.maximum(far, 1e-3) / np.maximum(usual, 1e-3))
+        trust = 1 / (1 + (off / UNSTEADY) ** 2)
+    return going, trust
 
 
 def _feet(path: Path, body: TrackBody) -> FloatArray:

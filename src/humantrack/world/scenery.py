@@ -24,7 +24,7 @@ MOST_FRAMES = 120
 
 MOST_POINTS = 4000
 _TRIES = 400
-_TILT_DEG = 10.0
+_TILT_DEG = 6.0
 """How far the floor may lie from what people say."""
 
 _SOFT = 0.012
@@ -32,6 +32,9 @@ _SOFT = 0.012
 
 _ANGLE_DEG = 0.8
 """Least angle between the rays to a point."""
+
+_LEAST_OVER = 0.03
+"""Height of every camera above the floor, as a part of the points' distance."""
 
 _FEWEST = 25
 _BELOW_SHARE = 0.15
@@ -68,9 +71,7 @@ def background_points(
 def _points(frames: list[FrameTracks], path: CameraPath) -> tuple[FloatArray, FloatArray]:
     rows = np.searchsorted(path.index, [frame.index for frame in frames])
     scale = np.array([frame.scale for frame in frames])
-    cameras = Cameras(
-        path.rotation[rows], path.position[rows], np.log(path.focal_px[rows] / scale)
-    )
+    cameras = Cameras(path.rotation[rows], path.position[rows], np.log(path.focal_px[rows] / scale))
     counts = [len(frame.ids) for frame in frames]
     middles = np.array([(f.width / 2, f.height / 2) for f in frames]) / scale[:, None]
     xy = np.concatenate([frame.xy for frame in frames]) - np.repeat(middles, counts, axis=0)
@@ -107,6 +108,11 @@ def find_floor(points: FloatArray, cameras: FloatArray, up: FloatArray) -> Floor
     normal, height = normal[flat], (normal * three[:, 0]).sum(axis=1)[flat]
     if not len(normal):
         return None
+    least = _LEAST_OVER * float(np.median(np.linalg.norm(below - middle, axis=1)))
+    above = (cameras @ normal.T).min(axis=0) - height > least
+    normal, height = normal[above], height[above]
+    if not len(normal):
+        return None
     away = (below @ normal.T - height) / soft[:, None]
     near = (np.abs(away) < 1).sum(axis=0)
     lower = ((away < -3) & (away > -60)).sum(axis=0)
@@ -114,7 +120,10 @@ def find_floor(points: FloatArray, cameras: FloatArray, up: FloatArray) -> Floor
     best = int(score.argmax())
     if score[best] < max(_FEWEST, 0.05 * len(below)):
         return None
-    return _fitted(below, soft, normal[best], float(height[best]))
+    found = _fitted(below, soft, normal[best], float(height[best]))
+    if found is None or found.normal @ up < np.cos(np.radians(_TILT_DEG)):
+        return None
+    return found if (cameras @ found.normal).min() - found.height > least else None
 
 
 def _fitted(

@@ -9,7 +9,6 @@ import numpy as np
 from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
 from humantrack.types.arrays import FloatArray
 
-
 CALM = 0.03
 """Weight of accelerations against that of jerks, at the cutoff: it keeps gaps from overshooting."""
 
@@ -77,8 +76,9 @@ def _held(values: FloatArray, weight: FloatArray) -> FloatArray:
 def smooth_rotations(
     local: FloatArray, weight: FloatArray, time_s: FloatArray, cutoff_hz: float
 ) -> FloatArray:
-    """Rotations (T,J,3,3), smoothed as quaternions of one sign, which is as on the manifold for
-    turns that are small from frame to frame.
+    """Rotations (T,J,3,3), smoothed as quaternions of one sign.
+
+    That is as on the manifold, for turns that are small from frame to frame.
     """
     q = matrix_to_quaternion(local)
     good = np.flatnonzero(weight > 0)

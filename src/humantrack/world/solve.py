@@ -37,7 +37,7 @@ def _moves() -> BoolArray:
     for i, (joint, rides) in enumerate(places):
         link = joint if rides else SMPL_PARENTS[joint]
         while link >= 0:
-            out[i, ACTIVE == link] = True
+            out[i, link == ACTIVE] = True
             link = SMPL_PARENTS[link]
     return out
 
@@ -56,10 +56,10 @@ class Trust:
     scale: float = 0.04
     """Of a person's apparent size, in a frame."""
 
-    limb_hz: float = 5.0
+    limb_hz: float = 4.0
     """Swings of limbs below half of this frequency are kept."""
 
-    root_hz: float = 3.0
+    root_hz: float = 2.5
     move_m_s3: float = 40.0
     """Jerk of the pelvis across the line of sight."""
 
@@ -73,7 +73,7 @@ class Trust:
     astray_m: float = 0.3
     """How far a person goes from the smooth path while nothing is seen."""
 
-    still_m: float = 0.02
+    still_m: float = 0.03
     floor_m: float = 0.015
     outlier: float = 3.0
     """Points farther off than so many times their error count less (Cauchy)."""
@@ -101,7 +101,7 @@ class Evidence:
     """(T,19)"""
 
 
-def solve(
+def solve(  # noqa: PLR0917
     path: Path,
     evidence: Evidence,
     body: TrackBody,
@@ -131,7 +131,7 @@ def solve(
     return path
 
 
-def _frames(
+def _frames(  # noqa: PLR0917
     path: Path,
     evidence: Evidence,
     body: TrackBody,

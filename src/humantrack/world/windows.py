@@ -1,8 +1,8 @@
-"""The second walk: each track in windows of some seconds, refined, and joined where they overlap."""
+"""The second walk: tracks in windows of some seconds, refined, and joined where they overlap."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from humantrack.geometry.rotations import slerp
 from humantrack.motion.camera import ray_rotations
 from humantrack.motion.skeleton import PELVIS_ROW
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
-from humantrack.world.bodies import TrackBody
 from humantrack.world.refine import Refined
 from humantrack.world.stretch import Path, Stretch, View
 from humantrack.world.survey import joint_errors, usable
@@ -193,8 +192,8 @@ class Windows:
         later: dict[int, list[Moving]] = {}
         stop = every[end] if end < len(every) else np.inf
         for track_id, rows in sorted(shot.tracks.items()):
-            rows = rows.picked(rows.frame <= every[last - 1])
-            for stretch in _stretches(track_id, rows, every[:last], np.array(shot.time_s[:last])):
+            mine = rows.picked(rows.frame <= every[last - 1])
+            for stretch in _stretches(track_id, mine, every[:last], np.array(shot.time_s[:last])):
                 moving = Moving(
                     track_id=track_id,
                     frame=stretch.frame,
@@ -329,6 +328,3 @@ def _joined(earlier: Moving, later: Moving) -> Moving:
     contacts[b] = np.where(share[:, None] < 0.5, one.contacts[a], two.contacts[b])
     refined = replace(two, path=Path(local=local, pelvis=pelvis), contacts=contacts)
     return replace(later, refined=refined)
-
-
-Bodies = Mapping[int, TrackBody]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 if TYPE_CHECKING:  # the list of formats is read for --help, which must not wait for numpy
@@ -74,11 +74,15 @@ class MotionExporter(Exporter):
     is_even: ClassVar[bool] = False
     """True if its frames must be evenly spaced."""
 
+    is_timed: ClassVar[bool] = False
+    """True if its people move on the clip's own time line whatever the options say."""
+
     def begin(self) -> None:
         """Nothing is written before all frames are known."""
         from humantrack.motion.world import collector_for
 
-        self._collector = collector_for(self.source, self.options)
+        options = replace(self.options, timeline="track") if self.is_timed else self.options
+        self._collector = collector_for(self.source, options)
 
     def write(self, batch: Batch) -> None:
         """Gather the people."""

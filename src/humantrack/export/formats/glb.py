@@ -17,12 +17,15 @@ import numpy as np
 import pygltflib as gl
 
 from humantrack._version import __version__
-from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
+from humantrack.body.joints import SMPL_PARENTS
 from humantrack.clips.source import Batch
 from humantrack.errors import OutputError, ResultsError
 from humantrack.export.formats.base import MotionExporter
+from humantrack.export.rigs import scene_rig
+from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
+from humantrack.motion.rig import Rig
 from humantrack.motion.skeleton import Skeleton
 from humantrack.motion.spool import Store
 from humantrack.motion.stages import continuous
@@ -42,7 +45,13 @@ _CORRECTIVES = "SMPL's surface is skinned only; its pose correctives are left ou
 
 
 class Glb(MotionExporter):
-    """All tracks in one file, whatever their number."""
+    """All tracks in one file, whatever their number.
+
+    Where no rest pose is asked for, nodes stand in the first pose, and the surface is bound as it
+    was made. With one, both nodes and surface rest in it, as BVH does.
+    """
+
+    is_timed = True
 
     def begin(self) -> None:
         """Open the file; it is written at the end."""
@@ -51,7 +60,8 @@ class Glb(MotionExporter):
         self._times: list[float] = []
         self._shown: list[float] = []
         self._camera = CameraTrack()
-        self._scene = _Scene()
+        rests = self.options.rest is not None or self.options.bones == "lafan"
+        self._scene = _Scene(scene_rig(self.options), rests=rests)
 
     def write(self, batch: Batch) -> None:
         """Gather the people, and when the frames were."""
@@ -112,7 +122,7 @@ def write_rest_body(file: BinaryIO, skeleton: Skeleton) -> None:
         time_s=np.zeros(1),
         shot=np.zeros(1, np.int64),
         observed=np.ones(1, bool),
-        quaternions=np.tile([1.0, 0.0, 0.0, 0.0], (1, len(SMPL_JOINTS), 1)),
+        quaternions=np.tile([1.0, 0.0, 0.0, 0.0], (1, len(SMPL_PARENTS), 1)),
         pelvis=np.zeros((1, 3)),
         joints=np.zeros((1, 45, 3)),
         betas=np.zeros(10),
@@ -128,9 +138,16 @@ def write_rest_body(file: BinaryIO, skeleton: Skeleton) -> None:
 
 
 class _Scene:
-    """A glTF document that grows, and the bytes it speaks of."""
+    """A glTF document that grows, and the bytes it speaks of.
 
-    def __init__(self) -> None:
+    Args:
+        rig: names of the nodes, their axes and their rest pose.
+        rests: whether nodes and surface stand in that rest pose.
+    """
+
+    def __init__(self, rig: Rig | None = None, *, rests: bool = False) -> None:
+        self._rig, self._rests = rig or Rig(), rests
+        self._joints = self._rig.joints
         self._gltf = gl.GLTF2(scene=0, scenes=[gl.Scene(nodes=[])])
         self._animation = gl.Animation(name="motion")
         self._tracks: list[int] = []
@@ -160,11 +177,11 @@ class _Scene:
         if not np.isfinite(time_s).all():
             raise ResultsError(f"track {motion.track_id} has times that are no times")
         rows = np.flatnonzero(np.diff(np.maximum.accumulate(time_s), prepend=-1) > 0)
-        turns, places = _key_frames(motion, shown)
+        turns, places = _key_frames(self._rig, motion, shown)
         self._add_tree(motion, turns[0], places[0])
         clock = self._store(time_s[rows], bounds=True)
-        for joint in range(len(SMPL_JOINTS)):
-            self._animate(top + 1 + joint, "rotation", clock, turns[rows, joint])
+        for node, joint in enumerate(self._joints, start=top + 1):
+            self._animate(node, "rotation", clock, turns[rows, joint])
         self._animate(top + 1, "translation", clock, places[rows])
         switch_s, on = _switch(motion, clip_s, end_s)
         if len(on) > 1:
@@ -215,17 +232,21 @@ class _Scene:
 
     def _add_tree(self, motion: Motion, turns: FloatArray, place: FloatArray) -> None:
         """The top node and, below it, the joints in their first pose."""
-        nodes, skeleton = self._gltf.nodes, motion.skeleton
+        nodes, skeleton, rig = self._gltf.nodes, motion.skeleton, self._rig
         top = len(nodes)
+        if self._rests:
+            turns = _xyzw(matrix_to_quaternion(rig.at_rest()))
+        node_of = {joint: top + 1 + i for i, joint in enumerate(self._joints)}
+        offsets = rig.offsets(skeleton)
         about = {"track_id": motion.track_id, "part": motion.part, "skeleton": skeleton.kind}
         about["betas"] = motion.betas.tolist()
         self._add_root(gl.Node(name=motion.name, children=[top + 1], extras=about))
-        for joint, name in enumerate(SMPL_JOINTS):
-            offset = place if joint == 0 else skeleton.offsets[joint]
-            children = [top + 1 + c for c, parent in enumerate(SMPL_PARENTS) if parent == joint]
+        for joint in self._joints:
+            offset = place if joint == 0 else offsets[joint]
+            children = [node_of[c] for c in self._joints if SMPL_PARENTS[c] == joint]
             nodes.append(
                 gl.Node(
-                    name=name,
+                    name=rig.names[joint],
                     translation=offset.tolist(),
                     rotation=turns[joint].tolist(),
                     children=children,
@@ -234,7 +255,7 @@ class _Scene:
 
     def _add_surface(self, motion: Motion, top: int) -> None:
         """The mesh, its skin and the node that shows it; skinned nodes belong to the root."""
-        surface = surface_of(motion.skeleton, motion.betas)
+        surface = surface_of(motion.skeleton, motion.betas, self._rig if self._rests else None)
         self._has_smpl |= motion.skeleton.smpl is not None
         vertices = {"target": gl.ARRAY_BUFFER}
         gltf = self._gltf
@@ -249,8 +270,9 @@ class _Scene:
             indices=self._store(surface.faces.ravel(), target=gl.ELEMENT_ARRAY_BUFFER),
             material=self._material(motion.track_id),
         )
-        columns = np.ascontiguousarray(surface.inverse_bind.transpose(0, 2, 1))
-        joints = list(range(top + 1, top + 1 + len(SMPL_JOINTS)))
+        inverse = surface.inverse_bind[self._joints]
+        columns = np.ascontiguousarray(inverse.transpose(0, 2, 1))
+        joints = list(range(top + 1, top + 1 + len(self._joints)))
         skin = gl.Skin(inverseBindMatrices=self._store(columns), joints=joints, skeleton=top)
         name = f"{motion.name}_body"
         self._add_root(gl.Node(name=name, mesh=len(gltf.meshes), skin=len(gltf.skins)))
@@ -346,22 +368,29 @@ class _Scene:
             self._data.pour(file)
 
 
-def _key_frames(motion: Motion, shown: slice) -> tuple[FloatArray, FloatArray]:
+def _key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[FloatArray, FloatArray]:
     """(T,24,4) rotations, w last, and (T,3) places of the pelvis; float32, of the rows shown."""
     start, stop, _ = shown.indices(len(motion))
-    turns = np.empty((stop - start, len(SMPL_JOINTS), 4), np.float32)
+    turns = np.empty((stop - start, len(SMPL_PARENTS), 4), np.float32)
     places = np.empty((stop - start, 3), np.float32)
+    is_turned = not np.array_equal(rig.frames, np.tile(np.eye(3), (len(rig.frames), 1, 1)))
     before: FloatArray | None = None
     row = 0
     for part in motion.parts(slice(0, stop)):
-        quaternions = continuous(part.quaternions, before)
+        local = matrix_to_quaternion(rig.local(part.matrices)) if is_turned else part.quaternions
+        quaternions = continuous(local, before)
         before = quaternions[-1]
         here, there = max(start - row, 0), max(row - start, 0)
-        some = quaternions[here:][..., [1, 2, 3, 0]]
+        some = _xyzw(quaternions[here:])
         turns[there : there + len(some)] = some
         places[there : there + len(some)] = part.pelvis[here:]
         row += len(part)
     return turns, places
+
+
+def _xyzw(quaternions: FloatArray) -> FloatArray:
+    """(...,4) w first -> w last, float32."""
+    return quaternions[..., [1, 2, 3, 0]].astype(np.float32)
 
 
 def _switch(motion: Motion, clip_s: FloatArray, end_s: float) -> tuple[FloatArray, FloatArray]:
