@@ -75,7 +75,9 @@ def joined(like: Motion, parts: Iterable[Motion]) -> Motion:
         numbers += [store.append(**{n: getattr(p, n) for n in _CONTENT}) for p in kept]
         kept.clear()
     if store is None:
-        of_all: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in kept]) for n in _CONTENT}
+        of_all: dict[str, Any] = {
+            n: np.concatenate([getattr(p, n) for p in kept]) for n in _CONTENT
+        }
         return replace(like, **of_all)
     every = np.concatenate(numbers)
     return replace(like, **{n: cast("Any", Spooled(store, n, every)) for n in _CONTENT})
