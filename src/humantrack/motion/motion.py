@@ -261,8 +261,8 @@ class MotionCollector:
     def _seen(self, track_id: int, row: IntArray, numbers: IntArray) -> Motion:
         """A track in the frames in which it was seen, with the bones found from them."""
 
-        def spooled(field: str, dtype: npt.DTypeLike = None) -> FloatArray:
-            return cast("FloatArray", Spooled(self._spool, field, numbers, dtype))
+        def spooled(field: str, dtype: npt.DTypeLike | None = None) -> Any:
+            return cast("Any", Spooled(self._spool, field, numbers, dtype))
 
         betas, rest_pelvis = _means(self._spool, numbers, "betas", "rest_pelvis")
         some = self._spool.read(numbers[sample_of(len(numbers))])
