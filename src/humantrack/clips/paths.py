@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def clip_paths(source: ResultsSource) -> ClipPaths:
     Raises:
         ResultsError: if the results or the world cannot be read, or are not each other's.
     """
-    rows: dict[int, list[tuple[FloatArray, ...]]] = {}
+    rows: dict[int, list[tuple[Any, ...]]] = {}
     camera: list[FloatArray] = []
     shots: list[int] = []
     for batch in source.batches(world=True):

@@ -107,12 +107,12 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
             "no format asked for heeds this", where="--space world", hint=f"it is for {heed}"
         )
     for name in ("up", "unit", "rest", "bones", "timeline", "markers"):
-        heed = deaf(name, formats, FORMATS)
-        if getattr(arguments, name) is not None and heed is not None:
+        heeding = deaf(name, formats, tuple(FORMATS))
+        if getattr(arguments, name) is not None and heeding is not None:
             raise ConfigError(
                 "no format asked for heeds this",
                 where=f"--{name}",
-                hint=f"it is for {', '.join(heed)}",
+                hint=f"it is for {', '.join(heeding)}",
             )
     tracks, track_ranges = _tracks(arguments.tracks)
     options = ExportOptions(

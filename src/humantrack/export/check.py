@@ -243,7 +243,8 @@ def _table(source: ResultsSource, rows: Iterator[Row]) -> Checked:
     in_world = source.is_in_world(is_motion=False)
     for batch in source.batches(world=in_world):
         if in_world:  # joints are where they are
-            people, moved = batch.world.people, np.zeros(3)
+            people = batch.world.people
+            moved: FloatArray = np.zeros(3)
         else:
             people = through_lens(batch.people, source.options.focal_px)
             moved = people.cam_t[:, None]

@@ -124,7 +124,7 @@ class Rig:
         turns = rest_turns(self.rest if self.axes is None else "t")
         above = turns[np.maximum(PARENTS, 0)].transpose(0, 2, 1).copy()
         above[0] = np.eye(3)
-        return self.local((above @ turns)[None])[0]
+        return np.asarray(self.local((above @ turns)[None])[0])
 
     def place(self, points: FloatArray) -> FloatArray:
         """(...,3) metres in the motion's axes -> in the file's axes and unit."""
