@@ -57,7 +57,7 @@ BY_HAND = [
 
 @pytest.mark.parametrize(("joint", "axis", "turn", "name", "expected"), BY_HAND)
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_legs_bend_by_what_they_are_bent(side, joint, axis, turn, name, expected):
+def test_legs_bend_by_what_they_are_bent(side, *, joint, axis, turn, name, expected):
     angles = angles_of(**{f"{side}_{joint}": (axis, turn)})
     assert angles[f"{side}_{name}"] == pytest.approx(expected)
     others_are_zero(angles, f"{side}_{name}")
@@ -113,9 +113,7 @@ def test_arms(side):
 
 ROTATIONS = st.integers(0, 2**32 - 1)
 PAIRS = [
-    SMPL_JOINTS.index(
-        n.replace("left", "right") if "left" in n else n.replace("right", "left")
-    )
+    SMPL_JOINTS.index(n.replace("left", "right") if "left" in n else n.replace("right", "left"))
     for n in SMPL_JOINTS
 ]
 
@@ -188,7 +186,12 @@ def test_table(make_results, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "made"),
-    [("a.csv", "a.csv"), ("a.parquet", "a.parquet"), ("a.mot", "a_track1.mot"), ("a.sto", "a_track1.sto")],
+    [
+        ("a.csv", "a.csv"),
+        ("a.parquet", "a.parquet"),
+        ("a.mot", "a_track1.mot"),
+        ("a.sto", "a_track1.sto"),
+    ],
 )
 def test_the_outputs_suffix_chooses(make_results, tmp_path, capsys, name, made):
     path = make_results()

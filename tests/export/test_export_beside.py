@@ -50,7 +50,10 @@ def test_frames_without_anybody_are_there(make_results, tmp_path):
 def test_only_what_is_asked_for(make_results, tmp_path, capsys):
     path = make_results()
     assert main([str(path), "-f", "parquet", "-o", f"{tmp_path}/a/", "--tables", "tracks"]) == 0
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["clip.parquet", "clip.tracks.parquet"]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
+        "clip.parquet",
+        "clip.tracks.parquet",
+    ]
     capsys.readouterr()
     assert main([str(path), "-f", "json", "--tables", "tracks"]) == 2
     assert "--tables" in capsys.readouterr().err
@@ -75,7 +78,9 @@ def test_parquet_says_what_it_holds(make_results, tmp_path):
 def test_duckdb_reads_them(make_results, tmp_path):
     duckdb = pytest.importorskip("duckdb")
     path = make_results()
-    assert main([str(path), "-f", "parquet", "-o", f"{tmp_path}/", "--tables", "tracks,frames"]) == 0
+    assert (
+        main([str(path), "-f", "parquet", "-o", f"{tmp_path}/", "--tables", "tracks,frames"]) == 0
+    )
     rows = duckdb.sql(
         f"""
         SELECT t.track_id, t.observed_frames, count(*) AS rows, max(f.time_s) AS until
@@ -100,8 +105,10 @@ def test_the_examples_of_the_docs_run(make_results, tmp_path, monkeypatch, capsy
     assert main([str(path), "-f", "parquet", "--tables", "tracks,frames", "--quiet"]) == 0
     monkeypatch.chdir(path.parent)
     page = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
-    [code] = [b for b in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if f"import {library}" in b]
+    [code] = [
+        b for b in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if f"import {library}" in b
+    ]
     names = {}
-    exec(code, names)  # noqa: S102 - it is our own
+    exec(code, names)
     assert names["fps"] == 30
     assert capsys.readouterr().out

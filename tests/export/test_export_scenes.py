@@ -27,7 +27,7 @@ def exported(path, tmp_path, kind, *more):
 
 @pytest.mark.parametrize(("kind", "module"), [("c3d", "ezc3d"), ("usd", "pxr"), ("rrd", "rerun")])
 def test_a_missing_library_is_one_line_that_names_the_extra(
-    make_results, tmp_path, monkeypatch, capsys, kind, module
+    make_results, tmp_path, monkeypatch, capsys, *, kind, module
 ):
     monkeypatch.setitem(sys.modules, module, None)
     path = make_results()
@@ -78,7 +78,9 @@ def test_c3d_is_what_ezc3d_would_write(make_results, tmp_path):
     file = ezc3d.c3d(str(path))
     file.write(str(tmp_path / "again.c3d"))
     again = ezc3d.c3d(str(tmp_path / "again.c3d"))
-    assert again["header"] == file["header"] or again["header"]["points"] == file["header"]["points"]
+    assert (
+        again["header"] == file["header"] or again["header"]["points"] == file["header"]["points"]
+    )
     assert np.array_equal(again["data"]["points"], file["data"]["points"])
     assert path.stat().st_size % 512 == 0
 
@@ -146,9 +148,7 @@ def test_recording(make_results, tmp_path):
     path = make_results()
     recording = exported(path, tmp_path, "rrd") / "clip.rrd"
     for motion in motions(path):
-        found = positions_of_recording(
-            recording, f"/world/{motion.name}", "Points3D:positions"
-        )
+        found = positions_of_recording(recording, f"/world/{motion.name}", "Points3D:positions")
         *frames, end = sorted(found)
         assert frames == motion.frame.tolist() and end == frames[-1] + 1 and not len(found[end])
         places = np.stack([found[i] for i in frames])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from humantrack.motion.gait import gait_of
 FPS = 50
 
 
-def walker(seconds=8.0, stride_s=1.2, stride_m=1.5, stance=0.6, heading=0.0, fps=FPS):
+def walker(seconds=8.0, stride_s=1.2, stride_m=1.5, stance=0.6, *, heading=0.0, fps=FPS):
     """time (T,), contacts (T,4), feet (T,2,3): left and right half a stride apart."""
     time_s = np.arange(round(seconds * fps)) / fps
     contacts, feet = np.zeros((len(time_s), 4), bool), np.zeros((len(time_s), 2, 3))
@@ -36,7 +38,7 @@ def test_a_steady_walker(heading):
     assert gait.speed_m_s.value == pytest.approx(1.25, abs=0.01)
     assert 0 < gait.cadence_per_min.sd < 1 and gait.speed_m_s.sd < 0.02
     contacts = [e for e in gait.events if e.kind == "contact"]
-    assert [a.side != b.side for a, b in zip(contacts, contacts[1:], strict=False)].count(False) == 0
+    assert [a.side != b.side for a, b in itertools.pairwise(contacts)].count(False) == 0
     assert np.allclose(np.diff([e.time_s for e in contacts]), 0.6, atol=1 / FPS)
 
 
@@ -58,7 +60,10 @@ def test_flicker_is_no_step():
     expected = gait_of(time_s, contacts, feet)
     noisy = contacts.copy()
     stands = contacts[:, :2].any(axis=1)
-    middle = [int(np.mean(r)) for r in np.split(np.arange(len(stands)), 1 + np.flatnonzero(np.diff(stands)))]
+    middle = [
+        int(np.mean(r))
+        for r in np.split(np.arange(len(stands)), 1 + np.flatnonzero(np.diff(stands)))
+    ]
     noisy[middle[1:-1], :2] = ~noisy[middle[1:-1], :2]
     assert gait_of(time_s, noisy, feet) == expected
 
@@ -74,15 +79,13 @@ def test_sliding_feet_are_less_certain():
 @pytest.mark.parametrize("count", [0, 1, 2, 50])
 def test_who_stands_or_floats_takes_no_steps(count):
     for stands in (False, True):
-        gait = gait_of(
-            np.arange(count) / FPS, np.full((count, 4), stands), np.zeros((count, 2, 3))
-        )
+        gait = gait_of(np.arange(count) / FPS, np.full((count, 4), stands), np.zeros((count, 2, 3)))
         assert gait.events == gait.strides == ()
         assert np.isnan([gait.stride_length_m.value, gait.speed_m_s.sd]).all()
 
 
 def test_a_rest_is_no_stride():
-    time_s, contacts, feet = walker(4.8)
+    _, contacts, feet = walker(4.8)
     again = np.concatenate([contacts, np.ones((200, 4), bool), contacts])
     places = np.concatenate([feet, np.repeat(feet[-1:], 200, axis=0), feet + feet[-1] - feet[0]])
     gait = gait_of(np.arange(len(again)) / FPS, again, places)

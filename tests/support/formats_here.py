@@ -16,7 +16,5 @@ def _is_here(module: str) -> bool:
 
 
 FORMATS_HERE = {
-    name: kind
-    for name, kind in FORMATS.items()
-    if name not in NEEDS or _is_here(NEEDS[name])
+    name: kind for name, kind in FORMATS.items() if name not in NEEDS or _is_here(NEEDS[name])
 }

@@ -274,14 +274,14 @@ def _add_reader(group: argparse._ArgumentGroup) -> None:
     program = "names, axes, unit and rest pose that a program wants; see below"
     add("--for", dest="for_", choices=list(PRESETS), metavar="PROGRAM", help=program)
     add("--up", choices=UPS, help="the axis that is up (y; z in npz)")
-    add("--unit", choices=UNITS, help="of lengths in bvh and trc (m)")
+    add("--unit", choices=UNITS, help="of lengths in bvh, trc (m) and c3d (mm)")
     add("--rest", choices=RESTS, help="rest pose that bvh and glb share: t, or a (arms half down)")
     add("--bones", choices=BONES, help="whose names bones have in bvh and glb (smpl)")
     timeline = (
         "where the files of single people begin: with the person, or all with the clip (track)"
     )
     add("--timeline", choices=TIMELINES, help=timeline)
-    add("--markers", choices=MARKERS, help="of trc: the set that a reader knows (all)")
+    add("--markers", choices=MARKERS, help="of trc and c3d: the set that a reader knows (all)")
 
 
 def _add_look(group: argparse._ArgumentGroup) -> None:

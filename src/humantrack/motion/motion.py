@@ -342,5 +342,5 @@ def _means(store: Spool, numbers: IntArray, *fields: str) -> list[FloatArray]:
     for some in chunks(0, len(numbers)):
         records = store.read(numbers[some])
         for total, field in zip(sums, fields, strict=True):
-            total += records[field].sum(axis=0, dtype=np.float64)
+            np.add(total, records[field].sum(axis=0, dtype=np.float64), out=total)
     return [(total / len(numbers)).astype(np.float32) for total in sums]

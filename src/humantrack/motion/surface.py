@@ -91,22 +91,22 @@ def _rested(made: Surface, skeleton: Skeleton, rig: Rig) -> Surface:
 def _as_made(skeleton: Skeleton, betas: FloatArray) -> Surface:
     """The surface in the pose in which it and its skeleton were joined."""
     if skeleton.kind == "embedded":
-        return _shipped(betas)
+        return _shipped(betas, skeleton.scale)
     if skeleton.smpl is not None:
         smpl = skeleton.smpl
         vertices = smpl.v_template + smpl.shapedirs @ betas
-        vertices = vertices - smpl.j_regressor[0] @ vertices
+        vertices = (vertices - smpl.j_regressor[0] @ vertices) * skeleton.scale
         return _skinned(vertices, smpl.faces, smpl.weights, _moved(skeleton.rest))
     return _bones(skeleton.rest)
 
 
-def _shipped(betas: FloatArray) -> Surface:
+def _shipped(betas: FloatArray, scale: float = 1.0) -> Surface:
     body = load_mannequin()
     vertices, joints, rotations = body.bind(betas)
     inverse = np.tile(np.eye(4), (len(joints), 1, 1))
     inverse[:, :3, :3] = rotations
-    inverse[:, :3, 3] = -(rotations @ joints[..., None])[..., 0]
-    return _skinned(vertices, body.faces, body.weights, inverse)
+    inverse[:, :3, 3] = -(rotations @ joints[..., None])[..., 0] * scale
+    return _skinned(vertices * scale, body.faces, body.weights, inverse)
 
 
 def _bones(rest: FloatArray) -> Surface:

@@ -25,11 +25,6 @@ LONGEST_PX = 960
 """Longer side of each half."""
 
 
-def world_video_path(overlay: Path) -> Path:
-    """``<stem>.world.mp4`` beside an overlay video."""
-    return overlay.with_name(f"{overlay.stem}.world.mp4")
-
-
 def draw_world_video(
     frames: Iterable[Frame],
     world: Path,

@@ -115,10 +115,11 @@ class _Document(Exporter):
             tidy(world.root_position.astype(np.float32)),
             world.contacts.tolist(),
             tidy(world.confidence).tolist(),
+            tidy(world.scale).tolist(),
             strict=True,
         )
-        for person, place, contacts, confidence in rows:
-            person["smpl"]["root_position"] = place
+        for person, place, contacts, confidence, scale in rows:
+            person["smpl"] |= {"root_position": place, "scale": scale}
             person["contacts"] = dict(zip(CONTACTS, contacts, strict=True))
             person["confidence"] = confidence
 

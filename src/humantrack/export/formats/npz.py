@@ -50,9 +50,10 @@ class Amass(MotionExporter):
     If the results say how far joints are to be trusted: ``joint_source`` (T,45) int8 and
     ``joint_confidence`` (T,45) float32, as ``Motion`` has them.
 
-    In the world also ``contacts`` (T,4) bool, heel and toe, left and right; ``confidence`` (T,)
-    float32; and of the camera ``camera_rotation`` (T,3,3), world to camera (x right, y down, z
-    away), ``camera_position`` (T,3) and ``camera_focal_px`` (T,), all float32.
+    In the world also ``body_scale`` float64, the body's size, times that of its betas;
+    ``contacts`` (T,4) bool, heel and toe, left and right; ``confidence`` (T,) float32; and of the
+    camera ``camera_rotation`` (T,3,3), world to camera (x right, y down, z away),
+    ``camera_position`` (T,3) and ``camera_focal_px`` (T,), all float32.
 
     Axes: metres, z up as in AMASS's own files, x to the right of the picture, y away from the
     viewer. With y up they are those of ``export.motion``. The body's own axes, in which
@@ -125,6 +126,7 @@ class Amass(MotionExporter):
         rotation, position, focal_px = zip(*poses, strict=True)
         turn = AXES_UP[self.options.up or UP]
         return {
+            "body_scale": np.float64(motion.skeleton.scale),
             "contacts": motion.contacts[rows],
             "confidence": motion.confidence[rows].astype(np.float32),
             "camera_rotation": (np.array(rotation) @ turn.T).astype(np.float32),

@@ -49,6 +49,7 @@ def _world(batch: Batch) -> dict[str, npt.NDArray[Any]]:
     focal_px = np.array([c.focal_px for c in cameras], np.float64)[rows]
     return {
         **{f"root_position_{a}": world.root_position[:, i].copy() for i, a in enumerate("xyz")},
+        "body_scale": world.scale,
         "confidence": world.confidence,
         **{f"contact_{name}": world.contacts[:, i].copy() for i, name in enumerate(CONTACTS)},
         **{f"camera_rotation_{i // 3}{i % 3}": rotation[:, i].copy() for i in range(9)},

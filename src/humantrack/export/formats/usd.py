@@ -47,6 +47,8 @@ class Usd(MotionExporter):
         DependencyError: on ``begin``, if usd-core is missing.
     """
 
+    is_timed = True
+
     def begin(self) -> None:
         """Begin the stage, in a file of its own: USD writes no streams."""
         self._stage = _Stage(self.facts.fps)
