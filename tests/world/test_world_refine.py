@@ -57,7 +57,7 @@ def test_standing_feet_do_not_slide_and_touch_the_floor():
         for a, b in runs_of(refined.contacts[:, k]):
             inner = feet[a:b, k]
             slides += np.linalg.norm(np.diff(inner, axis=0), axis=-1).tolist()
-            assert abs(inner[:, 1].mean() - PERSON.sole[k]) < 0.04
+            assert abs(inner[:, 1].mean() - PERSON.sole[k]) < 0.06
     assert np.mean(slides) < 0.004
 
 
@@ -67,7 +67,7 @@ def test_contacts_do_not_depend_on_the_frame_rate(fps):
     feet = points_of(local, pelvis, PERSON)[:, -4:]
     rays = level_view(len(time_s)).rays(pelvis)
     share = find_contacts(feet, PERSON.sole, rays, time_s).any(axis=1).mean()
-    assert share == pytest.approx(0.6, abs=0.1)
+    assert share == pytest.approx(0.5, abs=0.12)
 
 
 def test_arms_and_legs_swing_as_far_as_before():

@@ -13,7 +13,7 @@ ENTER_M_S, LEAVE_M_S = 0.40, 0.80
 ENTER_M, LEAVE_M = 0.08, 0.13
 """The same for its height above the floor."""
 
-DRIFT_M = 0.07
+DRIFT_M = 0.055
 """A standing point stays this near to where it is when it is slowest."""
 
 SHORTEST_S = 0.07

@@ -21,11 +21,11 @@ from humantrack.world.evidence import LAG_S, FootRows, ShotEvidence
 FARTHEST = 1e6
 """What is larger, or no number, is not believed."""
 
-UNRATED_M = 0.03
+UNRATED_M = 0.04
 """Error of a joint, sideways, where the results do not say."""
 
 _LEAST_ERROR_M = 0.015
-_SIDEWAYS = 0.7
+_SIDEWAYS = 1.0
 """Part of a joint's median error that is sideways; the rest is towards the camera."""
 
 _MOST_SAMPLES = 160
