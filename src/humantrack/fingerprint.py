@@ -80,10 +80,11 @@ def clip_name(path: str | os.PathLike[str]) -> str:
 def shortened(name: str) -> str:
     """A clip's name as it goes into file names.
 
-    A long one is cut, with 8 hex digits of it all; so is one that ends as unfinished results do.
+    A long one is cut, with 8 hex digits of it all; so is one that ends as unfinished results, or
+    a world file, do.
     """
     data = os.fsencode(name)
-    if len(data) <= LONGEST_NAME and not name.lower().endswith(".partial"):
+    if len(data) <= LONGEST_NAME and not name.lower().endswith((".partial", ".world")):
         return name
     kept = data[: LONGEST_NAME - 9].decode("utf-8", "ignore")
     return f"{kept}~{hashlib.sha256(data).hexdigest()[:8]}"

@@ -13,16 +13,20 @@ from typing import Any
 
 from humantrack.clips.facts import ClipFacts, clip_facts
 from humantrack.clips.options import ExportOptions
-from humantrack.errors import ResultsError, SelectionError
+from humantrack.clips.world import WorldPeople, world_people
+from humantrack.errors import ConfigError, ResultsError, SelectionError
 from humantrack.results import (
     DEFAULT_MAX_SIZE,
     PEOPLE_KEYS,
     TRUST_KEYS,
     PeopleColumns,
     ResultsFile,
+    iter_world_of,
     people_columns,
+    world_path,
 )
 from humantrack.types import FrameKey
+from humantrack.types.world import WorldFrame
 
 BATCH_FRAMES = 64
 _LARGE_FRAME = 2**26
@@ -53,6 +57,9 @@ class FrameEntry:
     raw: dict[str, Any]
     """The frame under PHALP's keys."""
 
+    world: WorldFrame | None = None
+    """The frame in the world, if that was asked for."""
+
     is_selected: bool = True
     """False if it is only there as context of the frames that were asked for."""
 
@@ -71,6 +78,15 @@ class Batch:
             ResultsError: if a frame is malformed.
         """
         return people_columns([(frame.key, frame.raw) for frame in self.frames])
+
+    @cached_property
+    def world(self) -> WorldPeople:
+        """Their people in the world; only if frames have it (``ResultsSource.batches``).
+
+        Raises:
+            ResultsError: if a frame is malformed.
+        """
+        return world_people(self.people, [_world_of(frame) for frame in self.frames])
 
     @cached_property
     def selected(self) -> Batch:
@@ -118,8 +134,34 @@ class ResultsSource:
                 stacklevel=2,
             )
 
+    @cached_property
+    def has_world(self) -> bool:
+        """Whether a world file lies beside the results."""
+        return world_path(self.path).exists()
+
+    def is_in_world(self, *, is_motion: bool) -> bool:
+        """Whether an export, of motion or of anything else, is of people in the world.
+
+        Raises:
+            ConfigError: if the world was asked for and there is none.
+        """
+        options = self.options
+        if options.space is None:
+            return is_motion and self.has_world and options.focal_px is None
+        if options.space == "world" and not self.has_world:
+            raise ConfigError(
+                f"no world file lies beside {self.path}",
+                where="--space world",
+                hint=f"make it: humantrack-world {self.path}",
+            )
+        return options.space == "world"
+
     def batches(
-        self, advance: Callable[[int], None] | None = None, *, context: bool = False
+        self,
+        advance: Callable[[int], None] | None = None,
+        *,
+        context: bool = False,
+        world: bool = False,
     ) -> Iterator[Batch]:
         """The selected frames, with the selected tracks.
 
@@ -127,9 +169,10 @@ class ResultsSource:
             advance: told how many frames of the file each batch took, for a progress bar.
             context: give the frames before and after the selection as well, marked as not
                 selected. Those of them that are malformed are given without people.
+            world: give the frames of the world with them.
         """
         keep = self.kept_tracks
-        entries = self._entries(context=context)
+        entries = self._entries(context=context, world=world)
         while some := list(itertools.islice(entries, BATCH_FRAMES)):
             yield _batch(some, keep)
             if advance is not None:
@@ -184,17 +227,17 @@ class ResultsSource:
             hint = f"the file has {first} to {last}"
             raise SelectionError(what, where=self.path, hint=hint)
 
-    def _entries(self, *, context: bool = False) -> Iterator[FrameEntry]:
+    def _entries(self, *, context: bool = False, world: bool = False) -> Iterator[FrameEntry]:
         """The frames within ``options.frames``, each later than the one before.
 
-        With ``context`` all frames.
+        With ``context`` all frames; with ``world`` those of the world are in them.
         """
         first, stop = self.options.frames
         last_s = -math.inf
         clock = _Clock(self.facts, self.options)
-        for number, (key, raw) in enumerate(self._file):
+        for number, (key, raw, there) in enumerate(self._frames(world)):
             try:
-                entry = _entry(key, raw, number, clock, last_s)
+                entry = replace(_entry(key, raw, number, clock, last_s), world=there)
             except ResultsError:
                 if context and number >= (math.inf if stop is None else stop):
                     return  # the context ends here
@@ -207,6 +250,14 @@ class ResultsSource:
                 yield entry
             elif context:
                 yield replace(entry, is_selected=False)
+
+    def _frames(self, world: bool) -> Iterator[tuple[FrameKey, Any, WorldFrame | None]]:
+        """Key, frame and, if asked for, the world of each frame."""
+        if world:
+            yield from iter_world_of(self._file, world_path(self.path))
+        else:
+            for key, raw in self._file:
+                yield key, raw, None
 
 
 class _Clock:
@@ -341,10 +392,19 @@ def _ids(frame: FrameEntry) -> list[tuple[int, int]]:
         ) from error
 
 
+def _world_of(frame: FrameEntry) -> WorldFrame:
+    if frame.world is None:
+        raise ValueError(f"frame {frame.index} was not read with its world")
+    return frame.world
+
+
 def _only(frame: FrameEntry, keep: frozenset[int] | None) -> FrameEntry:
     """The frame with the people of these tracks."""
     if keep is None:
         return frame
+    if frame.world is not None:
+        kept = tuple(person for person in frame.world.people if person.track_id in keep)
+        frame = replace(frame, world=replace(frame.world, people=kept))
     ids = [track_id for track_id, _ in _ids(frame)]
     if keep.issuperset(ids):
         return frame

@@ -16,6 +16,7 @@ from humantrack.errors import ConfigError
 from humantrack.run.settings import BoxesOptions, CheckpointOptions, RunOptions, SourceOptions
 from humantrack.units import parse_time
 from humantrack.video import StreamChoice
+from humantrack.world.options import WorldOptions, parse_heights
 
 
 def run_options(cfg: Any) -> RunOptions:
@@ -46,6 +47,8 @@ def run_options(cfg: Any) -> RunOptions:
         batch_frames=cfg.batch_frames,
         lost_after_s=cfg.sweep.lost_after_s,
         n_init=cfg.phalp.n_init,
+        world=world_options(cfg),
+        world_video=cfg.render.world,
         settings=plain(cfg),
     )
 
@@ -104,6 +107,25 @@ def boxes_options(cfg: Any) -> BoxesOptions | None:
             hint="give a .pkl as video.source with video.base_path, or set video.boxes=FILE",
         )
     return None
+
+
+def world_options(cfg: Any) -> WorldOptions:
+    """What ``world.*`` says.
+
+    Raises:
+        ConfigError: for an invalid value.
+    """
+    world = with_paths(cfg).world
+    height, heights = parse_heights(world.person_height_m)
+    return WorldOptions(
+        enable=world.enable,
+        camera=world.camera,
+        focal_px=world.focal_px,
+        fov_deg=world.fov_deg,
+        person_height_m=height,
+        heights_m=heights,
+        camera_height_m=world.camera_height_m,
+    )
 
 
 _LANDMARKS = {

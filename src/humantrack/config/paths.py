@@ -51,7 +51,7 @@ def with_paths(cfg: Any, base: Path | None = None) -> Any:
     changed = {}
     for name, key in keys_by_name().items():
         value = OmegaConf.select(cfg, name) if key.path else None
-        if value:
+        if value and value not in key.words:
             there = expanded(str(value))
             there = there if base is None else os.path.join(base, there)  # noqa: PTH118 - keeps a last slash
             if there != value:

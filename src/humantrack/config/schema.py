@@ -12,8 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from humantrack.world.options import CAMERAS
 
-def key(default: Any, text: str, *, inert: bool = False, path: bool = False) -> Any:
+
+def key(
+    default: Any,
+    text: str,
+    *,
+    inert: bool = False,
+    path: bool = False,
+    words: tuple[str, ...] = (),
+) -> Any:
     """A dataclass field with help; lists and dataclass types become factories.
 
     Args:
@@ -21,8 +30,9 @@ def key(default: Any, text: str, *, inert: bool = False, path: bool = False) -> 
         text: a sentence of help.
         inert: accepted for PHALP's sake alone.
         path: names a file or folder, so that its value is taken as typed and ``~`` is a home.
+        words: values of a path that name no file.
     """
-    metadata = {"help": text, "inert": inert, "path": path}
+    metadata = {"help": text, "inert": inert, "path": path, "words": words}
     if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
     if isinstance(default, list):
@@ -159,6 +169,9 @@ class RenderConfig:
     """The overlay video."""
 
     enable: bool = key(True, "Draw the overlay video; results are the same either way.")
+    world: bool = key(
+        False, "Draw PHALP_<name>.world.mp4 too: the clip, and people on the floor beside it."
+    )
     type: str = key(
         "HUMAN_MESH", "HUMAN_MESH, HUMAN_MASK, HUMAN_BBOX, SKELETON or TRACKID_<n>_MESH."
     )
@@ -220,6 +233,35 @@ class EmbeddedConfig:
         "while nobody is found or people come and go.",
     )
     weak_score: float = key(0.2, "Boxes from this score on may continue a track.")
+
+
+@dataclass
+class WorldConfig:
+    """People and camera in one world, with a floor, in metres."""
+
+    enable: bool = key(
+        True, "Write <results>/demo_<name>.world.pkl at the end of a run (docs/world.md)."
+    )
+    camera: str = key(
+        "auto",
+        "How the camera moves: still, turning, free, auto (what the pictures show), colmap (by "
+        "pycolmap), or a file: humantrack's JSON, COLMAP's text model, Nuke's .chan.",
+        path=True,
+        words=CAMERAS,
+    )
+    focal_px: float | None = key(
+        None, "Focal length in pixels of the frame; null = from the file or the people, or usual."
+    )
+    fov_deg: float | None = key(
+        None, "Angle of view across the wider side of the frame, in place of world.focal_px."
+    )
+    person_height_m: str | None = key(
+        None,
+        'Height of everybody, as 1.8, or by track id, as "1:1.8,2:1.2"; null = a mean adult\'s.',
+    )
+    camera_height_m: float | None = key(
+        None, "Height of the camera above the floor when each shot begins; null = from the people."
+    )
 
 
 @dataclass
@@ -295,6 +337,7 @@ class Config:
     results: ResultsConfig = key(ResultsConfig, "The results file.")
     checkpoint: CheckpointConfig = key(CheckpointConfig, "Resuming an unfinished run.")
     embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
+    world: WorldConfig = key(WorldConfig, "People and camera in one world.")
     sweep: SweepConfig = key(SweepConfig, "Many clips in one call.")
     upstream: UpstreamConfig = key(UpstreamConfig, "The genuine packages.")
 
@@ -312,6 +355,9 @@ class KeyInfo:
     inert: bool
     path: bool
     """It names a file or folder."""
+
+    words: tuple[str, ...] = ()
+    """Values that do not."""
 
     @property
     def kind(self) -> str:
@@ -345,6 +391,7 @@ def all_keys(node: type = Config, prefix: str = "") -> Iterator[KeyInfo]:
             about["help"],
             about["inert"],
             about["path"],
+            about["words"],
         )
     for child, name in nested:
         yield from all_keys(child, name)

@@ -23,7 +23,7 @@ STDIN = "-"
 
 _CHUNK = 1 << 20
 
-OWN_SUFFIXES = (".phalp.pkl", ".blender.pkl")
+OWN_SUFFIXES = (".phalp.pkl", ".blender.pkl", ".world.pkl")
 """Pickles that an export has written; those of a folder or a pattern are not exported again."""
 
 

@@ -81,7 +81,8 @@ def export(
                 for kind, files in zip(formats, outputs, strict=True)
             ]
             context = any(exporter.needs_context for exporter in exporters)
-            for batch in source.batches(advance, context=context):
+            world = any(exporter.in_world for exporter in exporters)
+            for batch in source.batches(advance, context=context, world=world):
                 for exporter in exporters:
                     exporter.write(batch if exporter.needs_context else batch.selected)
             for exporter in exporters:

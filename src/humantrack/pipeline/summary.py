@@ -112,6 +112,18 @@ class RunSummary:
     meta: Path | None
     """The .meta.json beside the results."""
 
+    world: Path | None = None
+    """The world file, if one was written."""
+
+    world_video: Path | None = None
+    """The world video, if one was drawn."""
+
+    world_line: str | None = None
+    """How camera, lens, floor and scale were found, or why there is no world."""
+
+    world_notes: tuple[str, ...] = ()
+    """What could not be known of them, a sentence each."""
+
     frames: int = 0
     people: int = 0
     """Most people seen in one frame."""
@@ -171,9 +183,17 @@ class RunSummary:
             ("results", self.results),
             ("about", self.meta),
             ("overlay", self.overlay),
+            ("world", self.world),
+            ("world video", self.world_video),
         ):
             if path is not None:  # outside the table, so that a long path can be copied whole
                 console.print(f"{label}: {path}", highlight=False, soft_wrap=True, markup=False)
+        if self.world_line:
+            console.print(
+                f"in the world: {self.world_line}", highlight=False, soft_wrap=True, markup=False
+            )
+        for line in self.world_notes:
+            console.print(f"note: {line}", highlight=False, soft_wrap=True, markup=False)
         for line in self.warnings:
             console.print(f"warning: {line}", highlight=False, soft_wrap=True, markup=False)
         if self.note:

@@ -11,6 +11,15 @@ from humantrack.results.reader import (
     load_results,
 )
 from humantrack.results.record import TRUST_KEYS, record_from_phalp, record_to_phalp
+from humantrack.results.world import (
+    World,
+    check_world_of,
+    iter_world,
+    iter_world_of,
+    load_world,
+    read_facts,
+    world_path,
+)
 from humantrack.results.writer import ResultsWriter, check_partial, partial_path
 
 __all__ = [
@@ -24,14 +33,21 @@ __all__ = [
     "ResultsWriter",
     "RunMeta",
     "TruncatedResultsWarning",
+    "World",
     "check_partial",
+    "check_world_of",
     "iter_results",
+    "iter_world",
+    "iter_world_of",
     "load_results",
+    "load_world",
     "meta_path",
     "partial_path",
     "people_columns",
+    "read_facts",
     "read_meta",
     "record_from_phalp",
     "record_to_phalp",
+    "world_path",
     "write_meta",
 ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from humantrack.errors import DependencyError, ResultsError
 from humantrack.results.columns import people_columns
+from humantrack.results.framed import PathLike
 from humantrack.results.record import record_from_phalp
 from humantrack.results.table import people_table
+from humantrack.results.world import World, load_world_of, world_path
 from humantrack.types import FrameKey, FrameRecord
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ class Results(dict[FrameKey, _Frame]):
     Args:
         frames: the frames, under PHALP's keys.
         meta: the run's description.
+        path: the file they are from.
     """
 
     meta: dict[str, Any] | None
@@ -44,9 +48,11 @@ class Results(dict[FrameKey, _Frame]):
         frames: Mapping[FrameKey, _Frame] | Iterable[tuple[FrameKey, _Frame]] = (),
         *,
         meta: dict[str, Any] | None = None,
+        path: PathLike | None = None,
     ) -> None:
         super().__init__(frames)
         self.meta = meta
+        self._path = path
 
     @property
     def records(self) -> Sequence[FrameRecord]:
@@ -58,6 +64,19 @@ class Results(dict[FrameKey, _Frame]):
             ResultsError: on looking at a frame that is malformed.
         """
         return _Records(self)
+
+    @cached_property
+    def world(self) -> World | None:
+        """The world, a ``WorldFrame`` per frame; None if there is no world file.
+
+        Read when it is first asked for, from ``<name>.world.pkl`` beside the results.
+
+        Raises:
+            ResultsError: if the file is damaged, or belongs to other results.
+        """
+        if self._path is None or not world_path(self._path).exists():
+            return None
+        return load_world_of(self.items(), world_path(self._path))
 
     @property
     def track_ids(self) -> tuple[int, ...]:

@@ -100,6 +100,9 @@ class RunMeta:
     error: str | None = None
     """Why a partial run stopped."""
 
+    world: Mapping[str, Any] | None = None
+    """How the world beside the results was found, and how sure that is; None: there is none."""
+
     versions: Mapping[str, str] = field(default_factory=versions)
     """Of humantrack, Python, the platform and the packages that matter."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 from humantrack import video
@@ -17,6 +19,8 @@ from humantrack.run.resume import Beginning
 from humantrack.run.settings import RunOptions
 from humantrack.run.sinks import make_sinks, write_meta
 from humantrack.run.stages import Stages
+from humantrack.run.world import world_of_run
+from humantrack.run.world_video import world_video_of_run
 from humantrack.types import SourceInfo
 from humantrack.types.stages import Sink
 
@@ -92,13 +96,35 @@ class Lifecycle:
             self._say_what_is_kept(error)
         self._write_meta(error)
 
-    def finish(self) -> RunSummary:
-        """Describe the run, and remove what another one would have needed to go on.
+    def finish(self, stop: Event | None = None) -> RunSummary:
+        """Make the world, describe the run, and remove what another would have needed to go on.
+
+        Args:
+            stop: ends it when it is set; the same command then goes on here.
 
         Raises:
             OutputError: if it cannot be described.
+            InterruptedRunError: if ``stop`` was set; the results are whole.
         """
         self._write_meta(None)
+        with self.watch.measure("world"):
+            world = world_of_run(
+                self._options.world,
+                self._paths.results,
+                [Path(path) for path in self._source.paths],
+                stop=stop,
+            )
+        if self._options.world_video:
+            with self.watch.measure("world video"):
+                world = world_video_of_run(
+                    self._options.source,
+                    self._options.boxes,
+                    world,
+                    self._paths.world_video,
+                    fixed_fps=self._options.overlay_fps,
+                    stop=stop,
+                )
+        self._write_meta(None, world.facts)
         remove_leftovers(self._paths.meta)
         # In this order: without pieces a checkpoint would be of no use.
         self._checkpoints.remove()
@@ -111,6 +137,7 @@ class Lifecycle:
             decode_errors=self._source.decode_errors,
             warnings=self._source.warnings,
             resumed_from=self._start.resumed_from,
+            world=world,
         )
 
     def _progress(self) -> dict[str, Any]:
@@ -122,7 +149,9 @@ class Lifecycle:
             "stages": self._stages.state_dict(),
         }
 
-    def _write_meta(self, error: BaseException | None) -> None:
+    def _write_meta(
+        self, error: BaseException | None, world: Mapping[str, Any] | None = None
+    ) -> None:
         write_meta(
             self._options.settings,
             self._source,
@@ -135,6 +164,7 @@ class Lifecycle:
             place=self._about["place"],
             resumed_from=self._start.resumed_from,
             error=error,
+            world=world,
         )
 
     def _say_what_is_kept(self, failure: HumantrackError) -> None:

@@ -10,6 +10,7 @@ from humantrack.fingerprint import shortened
 from humantrack.pipeline.summary import RunSummary, TrackCounter
 from humantrack.results.meta import read_meta, warnings_in
 from humantrack.run.settings import RunOptions
+from humantrack.run.world import WorldOutcome
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class OutputPaths:
             draws=options.overlay,
         )
 
+    @property
+    def world_video(self) -> Path:
+        """The world video, beside the overlay."""
+        return self.overlay.with_name(f"{self.overlay.stem}.world.mp4")
+
     def make_folders(self) -> None:
         """Make the folders that hold results and overlay.
 
@@ -67,6 +73,7 @@ class OutputPaths:
         decode_errors: int,
         warnings: tuple[str, ...],
         resumed_from: int,
+        world: WorldOutcome,
     ) -> RunSummary:
         """The summary of a run that wrote these files."""
         return RunSummary(
@@ -83,6 +90,10 @@ class OutputPaths:
             decode_errors=decode_errors,
             warnings=warnings,
             resumed_from=resumed_from,
+            world=world.path,
+            world_line=world.line,
+            world_notes=world.notes,
+            world_video=world.video,
         )
 
     def summary_of_finished(self, name: str) -> RunSummary:

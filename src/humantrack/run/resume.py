@@ -20,6 +20,7 @@ from humantrack.run.naming import place_of
 from humantrack.run.paths import OutputPaths
 from humantrack.run.settings import RunOptions, run_fingerprint
 from humantrack.run.stages import Stages
+from humantrack.run.world import check_camera
 from humantrack.types import Frame
 
 _log = logging.getLogger(__name__)
@@ -143,6 +144,7 @@ class Attempt:
             check_partial(paths.results, state["sinks"]["results"])
             if "overlay" in state["sinks"]:
                 video.check_pieces(paths.pieces, state["sinks"]["overlay"])
+            check_camera(paths.results, state["sinks"])
             window = BackFillWindow(self.options.n_init)
             can_seek = self.can_seek and bool(state["is_clean"])
             frames = _frames_again(self.source, state, window, self.open_frames, can_seek)

@@ -110,7 +110,7 @@ class Run:
             with contextlib.suppress(OutputError):
                 run.break_off(error)
             raise
-        done = run.finish()
+        done = run.finish(stop)
         note = _why_nobody(done, self._options.n_init) or self._nobody_found(run.counter)
         return dataclasses.replace(done, note=note)
 

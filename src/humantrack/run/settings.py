@@ -19,6 +19,7 @@ from humantrack.fingerprint import config_fingerprint, source_fingerprint
 from humantrack.types import SourceInfo
 from humantrack.video import StreamChoice
 from humantrack.video.source import Keys
+from humantrack.world.options import WorldOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,12 @@ class RunOptions:
 
     n_init: int = 5
     """Frames that the back-fill window holds."""
+
+    world: WorldOptions = field(default_factory=WorldOptions)
+    """Whether people are put into one world at the end, and what is known of it."""
+
+    world_video: bool = False
+    """Whether the clip is drawn beside its world at the end."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The whole configuration as plain containers, for the record: the meta file, fingerprints."""

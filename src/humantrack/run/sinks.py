@@ -15,6 +15,7 @@ from humantrack.results import DecodeErrors, ResultsWriter, RunMeta
 from humantrack.results import write_meta as save_meta
 from humantrack.run.paths import OutputPaths
 from humantrack.run.settings import RunOptions
+from humantrack.run.world import camera_sinks
 from humantrack.types import SourceInfo
 from humantrack.types.stages import Sink
 
@@ -61,6 +62,8 @@ def make_sinks(
         state = states.get("overlay")
         overlay = _overlay_sink(options, info, paths, visualizer, in_pieces=in_pieces, state=state)
         lasting["overlay"] = ThreadedSink(overlay, optional=True)
+    if options.world.enable:
+        lasting |= camera_sinks(options.world, paths.results, states)
     results = ResultsWriter(paths.results, features=options.features, state=states.get("results"))
     lasting["results"] = ThreadedSink(results)
     every: list[Sink] = [*lasting.values()]
@@ -112,6 +115,7 @@ def write_meta(
     place: str,
     resumed_from: int,
     error: BaseException | None,
+    world: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the .meta.json beside the results, whole or partial.
 
@@ -135,5 +139,6 @@ def write_meta(
         warnings=source.warnings,
         error=None if error is None else str(error),
         people=counter.most_at_once,
+        world=world,
     )
     save_meta(paths.meta, meta)

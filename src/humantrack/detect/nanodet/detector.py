@@ -176,6 +176,7 @@ class NanoDet:
 
     def _people_of(self, frame: Frame, seen: Sequence[Seen]) -> Detections:
         boxes, score = join(seen, frame.width, frame.height, self._nms_iou)
+        boxes, score = boxes[score >= self._weak_score], score[score >= self._weak_score]
         return Detections(xyxy_px=boxes, score=score, class_id=np.zeros(len(boxes), np.int64))
 
     # -- the schedule -----------------------------------------------------------------------------

@@ -21,6 +21,11 @@ VAGUE_PX = 40
 SAME_IOU = 0.5
 """From this overlap on, boxes of two views show the same person."""
 
+_UNCONFIRMED = 0.1
+"""What a tile's box loses that no input of the whole picture shows, not even weakly: enlarged,
+lamps and cameras below a ceiling look like somebody. Half of such boxes fall below 0.4 so, and one
+person in a hundred of those less than 120 px high."""
+
 _INSIDE, _LARGER = 0.8, 1.5
 """Share of a box that lies in another one, and how often larger that one is, for a part of it."""
 
@@ -61,7 +66,10 @@ def join(
         is_tile = np.array([seen.view.is_tile for seen in views])[view]
         confirmed = (iou(boxes[best], boxes) > SAME_IOU)[:, ~is_tile].any(axis=1)
         doubtful = is_tile[best] & ~confirmed
+        score = score.copy()
+        score[best[doubtful]] -= _UNCONFIRMED
         best = best[~(doubtful & _is_part(boxes[best]))]
+        best = best[np.argsort(-score[best], kind="stable")]
     return boxes[best].astype(np.float32), score[best].astype(np.float32)
 
 

@@ -15,20 +15,35 @@ SCHEMA_VERSION = "1.1"
 _WITHOUT_TRUST = "1.0"
 """The version of what says nothing of how far joints are to be trusted: it has no newer member."""
 
+_WITH_WORLD = "1.2"
 
-def header_of(source: ResultsSource, *, frames: int, non_finite: int) -> dict[str, Any]:
+_WORLD = {
+    "space": "world",
+    "world_axes": "y up, the floor at 0, metres; the origin is below the first camera of the "
+    "shot, which looks along -z, with x to its right",
+    "camera_pose": "a point of the world is rotation @ (point - position) in camera_axes",
+    "camera": "as without the world; joints_3d have nothing to do with it",
+    "joints_3d": "metres in world_axes",
+    "global_orient": "from the body's axes to world_axes; the pelvis is at root_position",
+}
+
+
+def header_of(
+    source: ResultsSource, *, frames: int, non_finite: int, in_world: bool = False
+) -> dict[str, Any]:
     """The members of the document before its frames (docs/export.md).
 
     Args:
         source: what is exported, with the user's options.
         frames: how many frames the export holds.
         non_finite: how many of its people's numbers are NaN or infinite.
+        in_world: whether its people are in the world.
     """
     facts, options = source.facts, source.options
     square = PaddedSquare(facts.height, facts.width) if facts.height and facts.width else None
     return {
         "schema": SCHEMA_ID,
-        "schema_version": SCHEMA_VERSION if source.is_rated else _WITHOUT_TRUST,
+        "schema_version": _version(source, in_world=in_world),
         "tool": {"name": "humantrack", "version": __version__},
         "results": {"file": readable(source.path.name), "written_by": facts.written_by},
         "source": {
@@ -52,8 +67,15 @@ def header_of(source: ResultsSource, *, frames: int, non_finite: int) -> dict[st
             "bbox": "x, y, width, height in pixels of the frame",
             "joints_2d": "pixels of the frame, origin at its top-left corner",
             "joints_3d": "metres, without camera; 'root' is the body's origin, always 0",
+            **(_WORLD if in_world else {}),
         },
         "rotations": options.rotations,
         "joint_names": {"smpl": SMPL_JOINTS, "joints": PHALP_JOINTS},
         "counts": {"frames": frames, "non_finite": non_finite},
     }
+
+
+def _version(source: ResultsSource, *, in_world: bool) -> str:
+    if in_world:
+        return _WITH_WORLD
+    return SCHEMA_VERSION if source.is_rated else _WITHOUT_TRUST

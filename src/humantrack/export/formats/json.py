@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
@@ -13,10 +13,12 @@ from humantrack.clips.source import Batch
 from humantrack.export.formats.base import Exporter
 from humantrack.export.formats.header import header_of
 from humantrack.geometry.notations import rotations_as
-from humantrack.motion.camera import camera_with_focal
+from humantrack.motion.camera import through_lens
+from humantrack.results import PeopleColumns
 from humantrack.results.table import readable
 from humantrack.types import SOURCE_NAMES, FrameKey, person_confidence, pose_source
 from humantrack.types.arrays import FloatArray
+from humantrack.types.world import CONTACTS, WorldFrame
 
 _WIDEST = 10**15
 """A count that takes as much room as any will."""
@@ -35,7 +37,7 @@ class _Document(Exporter):
         self._file: BinaryIO = self.outputs.open(self.suffix)
         self._frames = self._non_finite = 0
         if self.outputs.is_stream:
-            for batch in self.source.batches():
+            for batch in self.source.batches(world=self.in_world):
                 self._count(batch)
             self._start = self._header()
         else:
@@ -76,9 +78,13 @@ class _Document(Exporter):
     # -- content --------------------------------------------------------------------------------
 
     def _header(self) -> bytes:
-        return orjson.dumps(
-            header_of(self.source, frames=self._frames, non_finite=self._non_finite)
+        header = header_of(
+            self.source,
+            frames=self._frames,
+            non_finite=self._non_finite,
+            in_world=self.in_world,
         )
+        return orjson.dumps(header)
 
     def _documents(self, batch: Batch) -> list[dict[str, Any]]:
         documents: list[dict[str, Any]] = [
@@ -91,13 +97,35 @@ class _Document(Exporter):
             }
             for frame in batch.frames
         ]
-        for row, person in zip(batch.people.frame_row, self._people(batch), strict=True):
+        people = batch.world.people if self.in_world else batch.people
+        for row, person in zip(people.frame_row, self._people(people), strict=True):
             documents[row]["people"].append(person)
+        if self.in_world:
+            self._add_world(batch, documents)
         return documents
 
-    def _people(self, batch: Batch) -> list[dict[str, Any]]:
-        people, kind, tidy = batch.people, self.options.rotations, self._rounded
-        camera = camera_with_focal(people.cam_t, people.focal_px(), self.options.focal_px)
+    def _add_world(self, batch: Batch, documents: list[dict[str, Any]]) -> None:
+        """What only the world tells: the camera of each frame, contacts, confidence, places."""
+        world, tidy = batch.world, self._rounded
+        for frame, document in zip(batch.frames, documents, strict=True):
+            document["camera_pose"] = _pose(frame.world, tidy)
+        people = [person for document in documents for person in document["people"]]
+        rows = zip(
+            people,
+            tidy(world.root_position.astype(np.float32)),
+            world.contacts.tolist(),
+            tidy(world.confidence).tolist(),
+            tidy(world.scale).tolist(),
+            strict=True,
+        )
+        for person, place, contacts, confidence, scale in rows:
+            person["smpl"] |= {"root_position": place, "scale": scale}
+            person["contacts"] = dict(zip(CONTACTS, contacts, strict=True))
+            person["confidence"] = confidence
+
+    def _people(self, people: PeopleColumns) -> list[dict[str, Any]]:
+        people = through_lens(people, self.options.focal_px)
+        kind, tidy = self.options.rotations, self._rounded
         columns = zip(
             people.track_id.tolist(),
             people.missed.tolist(),
@@ -105,7 +133,7 @@ class _Document(Exporter):
             tidy(people.score),
             tidy(people.centre_px),
             tidy(people.scale).tolist(),
-            tidy(camera),
+            tidy(people.cam_t),
             tidy(people.cam_crop),
             tidy(rotations_as(people.global_orient, kind)[:, 0]),
             tidy(rotations_as(people.body_pose, kind)),
@@ -134,13 +162,13 @@ class _Document(Exporter):
             if self.options.masks:
                 person["mask"] = mask
             out.append(person)
-        for row, trust in self._trust(batch):
+        for row, trust in self._trust(people):
             out[row] |= trust
         return out
 
-    def _trust(self, batch: Batch) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _trust(self, people: PeopleColumns) -> Iterator[tuple[int, dict[str, Any]]]:
         """Row of each person of whom it is known, and how far the joints are to be trusted."""
-        people, tidy = batch.people, self._rounded
+        tidy = self._rounded
         of_person = tidy(person_confidence(people.joint_confidence))
         of_joint, errors = tidy(people.joint_confidence), tidy(people.joint_error_mm)
         whole = pose_source(people.joint_source)
@@ -160,6 +188,18 @@ class _Document(Exporter):
         if self.options.precision is None:
             return np.ascontiguousarray(array)
         return np.ascontiguousarray(np.round(array, self.options.precision))
+
+
+def _pose(frame: WorldFrame | None, tidy: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
+    """The camera of a frame of the world."""
+    if frame is None:
+        return {}
+    return {
+        "rotation": tidy(frame.camera_rotation),
+        "position": tidy(frame.camera_position),
+        "focal_length_px": tidy(np.array([frame.focal_px])).item(),
+        "principal_point_px": tidy(frame.centre_px),
+    }
 
 
 def _key(key: FrameKey) -> str | tuple[object, ...]:

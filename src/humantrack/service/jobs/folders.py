@@ -39,7 +39,7 @@ class JobFolder:
     @property
     def results(self) -> Path | None:
         """The results, when they are whole."""
-        return self._one("results/demo_*.pkl", but=".partial.pkl")
+        return self._one("results/demo_*.pkl", but=(".partial.pkl", ".world.pkl"))
 
     @property
     def meta(self) -> Path | None:
@@ -49,9 +49,9 @@ class JobFolder:
     @property
     def overlay(self) -> Path | None:
         """The overlay video, when it is whole."""
-        return self._one("PHALP_*.mp4")
+        return self._one("PHALP_*.mp4", but=".world.mp4")
 
-    def _one(self, pattern: str, but: str = "\0") -> Path | None:
+    def _one(self, pattern: str, but: str | tuple[str, ...] = "\0") -> Path | None:
         found = (p for p in self.output.glob(pattern) if not p.name.endswith(but))
         return next((p for p in found if p.is_file() and not p.is_symlink()), None)
 

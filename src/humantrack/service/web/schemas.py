@@ -183,6 +183,7 @@ class TimelineOut(Schema):
     mark_every = Integer(required=True)
     marks_s = List(Float(), required=True)
     tracks = List(Nested(TrackOut), required=True)
+    world = Dict()
 
 
 class LimitsOut(Schema):

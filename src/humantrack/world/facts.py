@@ -1,0 +1,135 @@
+"""What is told of a world: plain facts for the files, and a line and notes for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from humantrack.world.build import WorldBuilder
+
+_HOW = {
+    "feet": "feet that stand",
+    "bodies": "upright bodies",
+    "camera": "the camera, taken to be level",
+}
+ADULT_M = 0.02
+"""A size within this share of the estimate is told as assumed."""
+
+
+def facts_of(builder: WorldBuilder, lens_mm: float | None) -> tuple[dict[str, Any], Any, str]:
+    """Facts (plain values), notes, and one line.
+
+    Args:
+        builder: that has been through all frames.
+        lens_mm: what the file says of its lens.
+    """
+    path, lens, options = builder.path, builder.lens, builder.options
+    kinds = list(path.kinds) or ["still"]
+    given = {t: options.height_m(t) for t in builder.bodies if options.height_m(t) is not None}
+    scale = (
+        "person_height_m"
+        if given
+        else "camera_height_m"
+        if options.camera_height_m is not None
+        else "camera file"
+        if path.is_metric
+        else "mean adult"
+    )
+    tally = builder.tally
+    facts = {
+        "camera": {
+            "kinds": kinds,
+            "asked": options.camera,
+            "confidence": _rounded(float(path.confidence.mean())) if len(path.index) else None,
+            "evidence": dict(path.evidence),
+        },
+        "lens": {
+            "focal_px": _rounded(lens.focal_px, 1),
+            "how": lens.how,
+            "relative_error": _rounded(lens.error),
+            "file_35mm": lens_mm,
+        },
+        "scale": {"from": scale},
+        "shots": _shots(builder),
+        "people": {
+            str(track_id): {
+                "height_m": _rounded(body.height_m),
+                "scale": _rounded(body.scale, 4),
+                "given": track_id in given,
+            }
+            for track_id, body in builder.bodies.items()
+        },
+        "refinement": {
+            "person_frames": tally.person_frames,
+            "standing": tally.standing,
+            "turned_round": tally.flipped,
+            "bridged": tally.bridged,
+            "filled_in": tally.filled,
+        },
+    }
+    notes = _notes(builder, scale)
+    facts["notes"] = list(notes)
+    return facts, notes, _line(builder, scale)
+
+
+def _shots(builder: WorldBuilder) -> list[dict[str, Any]]:
+    """What was found out of each shot."""
+    path = builder.path
+    return [
+        {
+            "shot": number,
+            "camera": path.kinds[number] if number < len(path.kinds) else "still",
+            "up_from": ground.how,
+            "up_error_deg": _rounded(ground.up_error_deg),
+            "floor_known": ground.has_floor,
+            "floor_error_m": _rounded(ground.floor_error_m),
+            "floor_residual_m": _rounded(ground.residual_m),
+            "unit_m": _rounded(ground.unit_m),
+            "unit_error": _rounded(ground.unit_error),
+        }
+        for number, ground in enumerate(builder.grounds)
+    ]
+
+
+def _line(builder: WorldBuilder, scale: str) -> str:
+    kinds = sorted(set(builder.path.kinds)) or ["still"]
+    lens = builder.lens
+    sure = "" if lens.error == 0 else f" +-{100 * lens.error:.0f} %"
+    hows = sorted({_HOW[ground.how] for ground in builder.grounds}) or [_HOW["camera"]]
+    what = "scale of a mean adult" if scale == "mean adult" else f"scale from {scale}"
+    return (
+        f"camera {', '.join(kinds)}; lens {lens.focal_px:.0f} px{sure} ({lens.how}); "
+        f"floor from {' and '.join(hows)}; {what}"
+    )
+
+
+def _notes(builder: WorldBuilder, scale: str) -> tuple[str, ...]:
+    notes = list(builder.path.notes)
+    if builder.lens.how == "assumed":
+        notes.append(
+            "the lens is not known and taken to be of 43 mm on 35 mm film: distances from the "
+            "camera may be off in proportion (world.focal_px, world.fov_deg)"
+        )
+    if not builder.bodies:
+        return tuple(notes)
+    one_shot = len(builder.grounds) == 1
+    for number, ground in enumerate(builder.grounds):
+        where = "" if one_shot else f"shot {number + 1}: "
+        if not ground.has_floor:
+            notes.append(
+                f"{where}no feet are seen, so the floor lies where the legs, as far as they are "
+                "guessed, would stand"
+            )
+        if ground.how == "camera":
+            notes.append(f"{where}nobody stands upright, so the camera is taken to be held level")
+        if ground.unit_m == 0:
+            notes.append(
+                f"{where}how far the camera travels cannot be told from the people, so it is "
+                "taken to stay where it is (world.camera_height_m, world.camera=FILE)"
+            )
+    return tuple(notes)
+
+
+def _rounded(value: float, digits: int = 3) -> float | None:
+    return round(float(value), digits) if np.isfinite(value) else None

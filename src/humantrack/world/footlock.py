@@ -1,0 +1,113 @@
+"""Feet that stand, held exactly: each leg is bent so that the standing point does not move."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from humantrack.body.kinematics import forward_kinematics
+from humantrack.geometry.rotations import between, transpose
+from humantrack.types.arrays import BoolArray, FloatArray
+from humantrack.world.bodies import TrackBody
+from humantrack.world.contacts import runs_of
+from humantrack.world.stretch import Path
+
+LEGS = ((1, 4, 7), (2, 5, 8))
+"""Hip, knee and ankle, left and right."""
+
+EASE_S = 0.2
+"""Time in which a correction fades in before a foot stands and out after."""
+
+_REACH = 0.999
+"""Of a leg's length that it may stretch to."""
+
+_MOST_M = 0.15
+"""A foot that is farther from where it stands is left where it is."""
+
+
+def lock_feet(
+    path: Path, body: TrackBody, contacts: BoolArray, anchors: FloatArray, time_s: FloatArray
+) -> Path:
+    """The path with each leg's ankle moved so that standing heels and toes stay at their anchors.
+
+    Args:
+        path: to correct.
+        body: of the track.
+        contacts: (T,4) which stand.
+        anchors: (T,4,3) where.
+        time_s: (T,).
+    """
+    turned, joints = forward_kinematics(path.local, body.rest)
+    joints = joints + path.pelvis[:, None]
+    points = body.points(turned, joints)[:, -4:]
+    gap = np.where(contacts[..., None], anchors - points, 0.0)
+    near = np.linalg.norm(gap, axis=-1) < _MOST_M
+    gap *= near[..., None]
+    local = path.local.copy()
+    for side, leg in enumerate(LEGS):
+        both = slice(2 * side, 2 * side + 2)
+        stands = contacts[:, both] & near[:, both]
+        weight = stands / np.maximum(stands.sum(axis=1, keepdims=True), 1)
+        shift = (weight[..., None] * gap[:, both]).sum(axis=1)
+        shift = _eased(shift, stands.any(axis=1), time_s)
+        some = np.flatnonzero(np.abs(shift).max(axis=1) > 1e-7)
+        if len(some):
+            _bend(local, turned, joints, shift, leg, some)
+    return Path(local=local, pelvis=path.pelvis)
+
+
+def _eased(shift: FloatArray, stands: BoolArray, time_s: FloatArray) -> FloatArray:
+    """The correction of standing frames, carried on into those around."""
+    runs = runs_of(stands)
+    if not runs:
+        return shift
+    out = shift.copy()
+    total = np.zeros(len(shift))
+    carried = np.zeros_like(shift)
+    for a, b in runs:
+        for edge, rows in ((a, np.arange(0, a)), (b - 1, np.arange(b, len(shift)))):
+            away = np.abs(time_s[rows] - time_s[edge]) / EASE_S
+            near, away = rows[away < 1], away[away < 1]
+            part = (1 - away) ** 2 * (1 + 2 * away)
+            carried[near] += part[:, None] * shift[edge]
+            total[near] += part
+    free = ~stands
+    out[free] = carried[free] / np.maximum(total[free], 1.0)[:, None]
+    return out
+
+
+def _bend(  # noqa: PLR0917
+    local: FloatArray,
+    turned: FloatArray,
+    joints: FloatArray,
+    shift: FloatArray,
+    leg: tuple[int, int, int],
+    some: np.ndarray,
+) -> None:
+    """Two-bone inverse kinematics: the knee stays in its plane, the foot keeps its turn."""
+    hip, knee, ankle = leg
+    start, middle, end = (joints[some, j] for j in leg)
+    target = end + shift[some]
+    upper = np.linalg.norm(middle - start, axis=1)
+    lower = np.linalg.norm(end - middle, axis=1)
+    want = target - start
+    reach = np.linalg.norm(want, axis=1)
+    longest = np.maximum(_REACH * (upper + lower), np.linalg.norm(end - start, axis=1))
+    length = np.clip(reach, np.abs(upper - lower) + 1e-4, longest)
+    along = want / np.maximum(reach, 1e-9)[:, None]
+    pole = middle - start
+    pole = pole - (pole * along).sum(axis=1, keepdims=True) * along
+    wide = np.linalg.norm(pole, axis=1, keepdims=True)
+    spare = turned[some, hip][:, :, 2]
+    spare = spare - (spare * along).sum(axis=1, keepdims=True) * along
+    pole = np.where(wide > 1e-3, pole / np.maximum(wide, 1e-9), spare)
+    pole /= np.maximum(np.linalg.norm(pole, axis=1, keepdims=True), 1e-9)
+    cosine = (upper**2 + length**2 - lower**2) / (2 * upper * length)
+    cosine = np.clip(cosine, -1, 1)
+    sine = np.sqrt(1 - cosine**2)
+    new_middle = start + upper[:, None] * (cosine[:, None] * along + sine[:, None] * pole)
+    new_end = start + length[:, None] * along
+    thigh = between(middle - start, new_middle - start) @ turned[some, hip]
+    shin = between(end - middle, new_end - new_middle) @ turned[some, knee]
+    local[some, hip] = transpose(turned[some, 0]) @ thigh
+    local[some, knee] = transpose(thigh) @ shin
+    local[some, ankle] = transpose(shin) @ turned[some, ankle]
