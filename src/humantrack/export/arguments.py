@@ -80,40 +80,7 @@ def _by_suffix(name: str, output: str | None) -> str:
 
 def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> ExportOptions:
     """The choices, and an error for those that no format asked for heeds."""
-    if not any(f.is_motion for f in formats):
-        for name in _MOTION_ONLY:
-            if getattr(arguments, name) is not None:
-                motion = ", ".join(f.name for f in FORMATS.values() if f.is_motion)
-                raise ConfigError(
-                    "no format asked for heeds this", where=f"--{name}", hint=f"it is for {motion}"
-                )
-    if arguments.made_up is not None and not any(
-        f.name in _HEED_MADE_UP or f.name not in FORMATS for f in formats
-    ):
-        raise ConfigError(
-            "no format asked for heeds this",
-            where="--made-up",
-            hint=f"it is for {', '.join(_HEED_MADE_UP)}",
-        )
-    if arguments.tables is not None and not any(f.name in _HEED_TABLES for f in formats):
-        raise ConfigError(
-            "no format asked for heeds this",
-            where="--tables",
-            hint=f"it is for {', '.join(_HEED_TABLES)}",
-        )
-    if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
-        heed = ", ".join(name for name in FORMATS if name not in _DEAF_TO_SPACE)
-        raise ConfigError(
-            "no format asked for heeds this", where="--space world", hint=f"it is for {heed}"
-        )
-    for name in ("up", "unit", "rest", "bones", "timeline", "markers"):
-        heeding = deaf(name, formats, tuple(FORMATS))
-        if getattr(arguments, name) is not None and heeding is not None:
-            raise ConfigError(
-                "no format asked for heeds this",
-                where=f"--{name}",
-                hint=f"it is for {', '.join(heeding)}",
-            )
+    _check_heeded(arguments, formats)
     tracks, track_ranges = _tracks(arguments.tracks)
     options = ExportOptions(
         rotations=arguments.rotations,
@@ -142,6 +109,33 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
         space=arguments.space,
     )
     return options if arguments.for_ is None else PRESETS[arguments.for_].applied(options)
+
+
+def _check_heeded(arguments: argparse.Namespace, formats: Sequence[Format]) -> None:
+    """See that every option given is heeded by one of the formats.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    motion = tuple(f.name for f in FORMATS.values() if f.is_motion)
+    asked: dict[str, tuple[str, ...] | None] = {
+        name: None if any(f.is_motion for f in formats) else motion for name in _MOTION_ONLY
+    }
+    for name, heeding in (("made_up", _HEED_MADE_UP), ("tables", _HEED_TABLES)):
+        heeded = any(f.name in heeding or f.name not in FORMATS for f in formats)
+        asked[name] = None if heeded else heeding
+    if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
+        asked["space"] = tuple(name for name in FORMATS if name not in _DEAF_TO_SPACE)
+    for name in ("up", "unit", "rest", "bones", "timeline", "markers"):
+        asked[name] = deaf(name, formats, tuple(FORMATS))
+    for name, only_for in asked.items():
+        if getattr(arguments, name) is not None and only_for is not None:
+            value = " world" if name == "space" else ""
+            raise ConfigError(
+                "no format asked for heeds this",
+                where=f"--{name.replace('_', '-')}{value}",
+                hint=f"it is for {', '.join(only_for)}",
+            )
 
 
 def _frames(text: str | None) -> tuple[int, int | None]:

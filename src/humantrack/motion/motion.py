@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from humantrack.body.smpl_file import SmplArrays, read_smpl
+from humantrack.clips.frames import Batch
 from humantrack.clips.options import ExportOptions
-from humantrack.clips.source import Batch
 from humantrack.errors import HumantrackError
 from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
 from humantrack.motion import spool

@@ -18,7 +18,7 @@ import pygltflib as gl
 
 from humantrack._version import __version__
 from humantrack.body.joints import SMPL_PARENTS
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.errors import OutputError, ResultsError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.export.formats.glb_keys import key_frames, linear, switch, xyzw

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from humantrack.body.joints import OPENPOSE_JOINTS
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.camera_track import CameraTrack
