@@ -27,7 +27,9 @@ def main() -> int:
     try:
         import bpy
     except ImportError as error:
-        print(f"glb_to_fbx: this Python has no bpy ({error}): pip install bpy, or run it in Blender")
+        print(
+            f"glb_to_fbx: this Python has no bpy ({error}): pip install bpy, or run it in Blender"
+        )
         return 11
     if not options.glb.is_file():
         print(f"glb_to_fbx: no such file: {options.glb}")

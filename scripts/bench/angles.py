@@ -24,7 +24,11 @@ LEAST_OVERLAP = 0.5
 
 def main() -> int:
     """Print the table."""
-    rows = [row for pair in zip(sys.argv[1::2], sys.argv[2::2], strict=True) for row in errors_of(*map(Path, pair))]
+    rows = [
+        row
+        for pair in zip(sys.argv[1::2], sys.argv[2::2], strict=True)
+        for row in errors_of(*map(Path, pair))
+    ]
     tracks, errors, seen = (np.concatenate(column) for column in zip(*rows, strict=True))
     centred = errors.copy()
     for track in np.unique(tracks):

@@ -93,7 +93,10 @@ def compare_formats(results: Path, options: argparse.Namespace) -> int:
         reading = reading or seconds
         worst = max(worst, peak)
         ratio = seconds / reading
-        print(f"{name:16} {seconds:8.1f} {ratio:6.2f} {peak / 1e6:8.0f} {size / 1e6:10.1f}", flush=True)
+        print(
+            f"{name:16} {seconds:8.1f} {ratio:6.2f} {peak / 1e6:8.0f} {size / 1e6:10.1f}",
+            flush=True,
+        )
     print(f"peak memory {worst / 1e6:.0f} MB (below {MOST_MEMORY / 1e6:.0f})")
     return 0 if worst < MOST_MEMORY else 1
 

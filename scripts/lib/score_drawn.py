@@ -65,7 +65,12 @@ WORLD = Table(
 
 
 def drawn_quality(results: str | Path, truth: str | Path) -> dict[str, float]:
-    """All figures: shares 0..1, counts, millimetres, degrees, millimetres per frame^2."""
-    benchmark = TruthBenchmark(BenchmarkOptions(truth=(Path(truth),)))
+    """All figures: shares 0..1, counts, millimetres, degrees, millimetres per frame^2.
+
+    Motion in the world is lifted by the true camera, so that the figures are those of bodies and
+    their places; ``humantrack-eval truth`` takes the world file where there is one.
+    """
+    options = BenchmarkOptions(truth=(Path(truth),), given_camera=True)
+    benchmark = TruthBenchmark(options)
     values = benchmark.score({name_of(Path(truth)): Path(results)}).values
     return {ours: values[theirs] for ours, theirs in _NAMES.items() if theirs in values}

@@ -57,7 +57,7 @@ BY_HAND = [
 
 @pytest.mark.parametrize(("joint", "axis", "turn", "name", "expected"), BY_HAND)
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_legs_bend_by_what_they_are_bent(side, joint, axis, turn, name, expected):
+def test_legs_bend_by_what_they_are_bent(side, *, joint, axis, turn, name, expected):
     angles = angles_of(**{f"{side}_{joint}": (axis, turn)})
     assert angles[f"{side}_{name}"] == pytest.approx(expected)
     others_are_zero(angles, f"{side}_{name}")

@@ -109,6 +109,6 @@ def test_the_examples_of_the_docs_run(make_results, tmp_path, monkeypatch, capsy
         b for b in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if f"import {library}" in b
     ]
     names = {}
-    exec(code, names)  # noqa: S102 - it is our own
+    exec(code, names)
     assert names["fps"] == 30
     assert capsys.readouterr().out

@@ -16,13 +16,13 @@ import joblib
 import numpy as np
 import pyarrow.parquet
 import pytest
+from foreign_readers import frames_of_c3d, rows_of_recording, tracks_of_usd
+from formats_here import FORMATS_HERE as FORMATS
 
 from humantrack.clips.source import ResultsSource
 from humantrack.errors import ResultsError
 from humantrack.export import export
 from humantrack.export.cli import main
-from foreign_readers import frames_of_c3d, rows_of_recording, tracks_of_usd
-from formats_here import FORMATS_HERE as FORMATS
 from humantrack.export.output import OutputFiles
 from humantrack.results import load_results
 

@@ -27,7 +27,7 @@ def exported(path, tmp_path, kind, *more):
 
 @pytest.mark.parametrize(("kind", "module"), [("c3d", "ezc3d"), ("usd", "pxr"), ("rrd", "rerun")])
 def test_a_missing_library_is_one_line_that_names_the_extra(
-    make_results, tmp_path, monkeypatch, capsys, kind, module
+    make_results, tmp_path, monkeypatch, capsys, *, kind, module
 ):
     monkeypatch.setitem(sys.modules, module, None)
     path = make_results()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from humantrack.motion.gait import gait_of
 FPS = 50
 
 
-def walker(seconds=8.0, stride_s=1.2, stride_m=1.5, stance=0.6, heading=0.0, fps=FPS):
+def walker(seconds=8.0, stride_s=1.2, stride_m=1.5, stance=0.6, *, heading=0.0, fps=FPS):
     """time (T,), contacts (T,4), feet (T,2,3): left and right half a stride apart."""
     time_s = np.arange(round(seconds * fps)) / fps
     contacts, feet = np.zeros((len(time_s), 4), bool), np.zeros((len(time_s), 2, 3))
@@ -36,9 +38,7 @@ def test_a_steady_walker(heading):
     assert gait.speed_m_s.value == pytest.approx(1.25, abs=0.01)
     assert 0 < gait.cadence_per_min.sd < 1 and gait.speed_m_s.sd < 0.02
     contacts = [e for e in gait.events if e.kind == "contact"]
-    assert [a.side != b.side for a, b in zip(contacts, contacts[1:], strict=False)].count(
-        False
-    ) == 0
+    assert [a.side != b.side for a, b in itertools.pairwise(contacts)].count(False) == 0
     assert np.allclose(np.diff([e.time_s for e in contacts]), 0.6, atol=1 / FPS)
 
 
@@ -85,7 +85,7 @@ def test_who_stands_or_floats_takes_no_steps(count):
 
 
 def test_a_rest_is_no_stride():
-    time_s, contacts, feet = walker(4.8)
+    _, contacts, feet = walker(4.8)
     again = np.concatenate([contacts, np.ones((200, 4), bool), contacts])
     places = np.concatenate([feet, np.repeat(feet[-1:], 200, axis=0), feet + feet[-1] - feet[0]])
     gait = gait_of(np.arange(len(again)) / FPS, again, places)

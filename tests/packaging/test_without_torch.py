@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from formats_here import FORMATS_HERE as FORMATS
 
 import humantrack
 from humantrack import DependencyError, extras, session
-from formats_here import FORMATS_HERE as FORMATS
 from humantrack.run.settings import choose_device, seed_everything
 from humantrack.sweep.devices import gpus_of
 

@@ -112,40 +112,29 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
 
 
 def _check_heeded(arguments: argparse.Namespace, formats: Sequence[Format]) -> None:
-    """Refuse choices that no format asked for heeds."""
-    if not any(f.is_motion for f in formats):
-        for name in _MOTION_ONLY:
-            if getattr(arguments, name) is not None:
-                motion = ", ".join(f.name for f in FORMATS.values() if f.is_motion)
-                raise ConfigError(
-                    "no format asked for heeds this", where=f"--{name}", hint=f"it is for {motion}"
-                )
-    if arguments.made_up is not None and not any(
-        f.name in _HEED_MADE_UP or f.name not in FORMATS for f in formats
-    ):
-        raise ConfigError(
-            "no format asked for heeds this",
-            where="--made-up",
-            hint=f"it is for {', '.join(_HEED_MADE_UP)}",
-        )
-    if arguments.tables is not None and not any(f.name in _HEED_TABLES for f in formats):
-        raise ConfigError(
-            "no format asked for heeds this",
-            where="--tables",
-            hint=f"it is for {', '.join(_HEED_TABLES)}",
-        )
+    """See that every option given is heeded by one of the formats.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    motion = tuple(f.name for f in FORMATS.values() if f.is_motion)
+    asked: dict[str, tuple[str, ...] | None] = {
+        name: None if any(f.is_motion for f in formats) else motion for name in _MOTION_ONLY
+    }
+    for name, heeding in (("made_up", _HEED_MADE_UP), ("tables", _HEED_TABLES)):
+        heeded = any(f.name in heeding or f.name not in FORMATS for f in formats)
+        asked[name] = None if heeded else heeding
     if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
-        heed = ", ".join(name for name in FORMATS if name not in _DEAF_TO_SPACE)
-        raise ConfigError(
-            "no format asked for heeds this", where="--space world", hint=f"it is for {heed}"
-        )
+        asked["space"] = tuple(name for name in FORMATS if name not in _DEAF_TO_SPACE)
     for name in ("up", "unit", "rest", "bones", "timeline", "markers"):
-        heed = deaf(name, formats, FORMATS)
-        if getattr(arguments, name) is not None and heed is not None:
+        asked[name] = deaf(name, formats, tuple(FORMATS))
+    for name, only_for in asked.items():
+        if getattr(arguments, name) is not None and only_for is not None:
+            value = " world" if name == "space" else ""
             raise ConfigError(
                 "no format asked for heeds this",
-                where=f"--{name}",
-                hint=f"it is for {', '.join(heed)}",
+                where=f"--{name.replace('_', '-')}{value}",
+                hint=f"it is for {', '.join(only_for)}",
             )
 
 
@@ -279,14 +268,14 @@ def _add_reader(group: argparse._ArgumentGroup) -> None:
     program = "names, axes, unit and rest pose that a program wants; see below"
     add("--for", dest="for_", choices=list(PRESETS), metavar="PROGRAM", help=program)
     add("--up", choices=UPS, help="the axis that is up (y; z in npz)")
-    add("--unit", choices=UNITS, help="of lengths in bvh and trc (m)")
+    add("--unit", choices=UNITS, help="of lengths in bvh, trc (m) and c3d (mm)")
     add("--rest", choices=RESTS, help="rest pose that bvh and glb share: t, or a (arms half down)")
     add("--bones", choices=BONES, help="whose names bones have in bvh and glb (smpl)")
     timeline = (
         "where the files of single people begin: with the person, or all with the clip (track)"
     )
     add("--timeline", choices=TIMELINES, help=timeline)
-    add("--markers", choices=MARKERS, help="of trc: the set that a reader knows (all)")
+    add("--markers", choices=MARKERS, help="of trc and c3d: the set that a reader knows (all)")
 
 
 def _add_look(group: argparse._ArgumentGroup) -> None:

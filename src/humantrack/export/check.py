@@ -14,7 +14,7 @@ from humantrack.clips.options import ExportOptions
 from humantrack.clips.source import ResultsSource
 from humantrack.errors import ConfigError, OutputError
 from humantrack.export import readback
-from humantrack.export.formats.base import FORMATS, MotionExporter
+from humantrack.export.formats.base import FORMATS, Format, MotionExporter
 from humantrack.export.formats.trc import MARKERS
 from humantrack.export.names import format_named
 from humantrack.export.output import OutputFiles
@@ -33,6 +33,7 @@ _MOTION: dict[str, Callable[[Path], Iterator[ReadMotion]]] = {
     "bvh": readback.read_bvh,
     "npz": readback.read_npz,
     "trc": readback.read_trc,
+    "c3d": readback.read_c3d,
     "glb": readback.read_glb,
 }
 _TABLES: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -41,6 +42,7 @@ _TABLES: dict[str, Callable[[Path], Iterator[Row]]] = {
     "csv": readback.read_csv,
     "parquet": readback.read_parquet,
 }
+_MARKERS = ("trc", "c3d")
 READABLE = (*_MOTION, *_TABLES)
 """The formats that can be checked."""
 
@@ -64,10 +66,9 @@ def results_of(path: Path) -> Path:
     """The results that lie beside a file under its name.
 
     Raises:
-        ConfigError: if there are none.
+        ConfigError: if there are none, or nothing reads files of this kind back.
     """
-    found = format_named(path)
-    stem = path.name.removesuffix(found.suffix if found else path.suffix)
+    stem = path.name.removesuffix(_format_of(path).suffix)
     beside = path.with_name(re.sub(r"_track\d+(_part\d+)?$", "", stem) + ".pkl")
     if not beside.exists():
         hint = f"write humantrack-export RESULTS.pkl --check {path}"
@@ -90,20 +91,14 @@ def check(results: str | Path, path: str | Path, options: ExportOptions | None =
         ResultsError: if the results cannot be read.
     """
     path, options = Path(path), options or ExportOptions()
-    found = format_named(path)
-    if found is None or found.name not in READABLE:
-        raise ConfigError(
-            "nothing reads this kind of file back",
-            where=f"--check {path}",
-            hint=f"there are readers of {', '.join(READABLE)}",
-        )
+    found = _format_of(path)
     source = ResultsSource(results, options)
     try:
         if found.name in _MOTION:
             done = _motion(source, found.name, path)
         else:
             done = _table(source, _TABLES[found.name](path))
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ImportError, ValueError, KeyError, IndexError, TypeError) as error:
         what = f"it cannot be read back ({type(error).__name__}: {error})"
         raise OutputError(what, where=path) from error
     if done.people == 0:
@@ -112,6 +107,17 @@ def check(results: str | Path, path: str | Path, options: ExportOptions | None =
         what = f"it differs from the results by {done.largest_mm:.3f} mm ({done.where})"
         raise OutputError(what, where=path, hint=_SAME_OPTIONS)
     return done
+
+
+def _format_of(path: Path) -> Format:
+    found = format_named(path)
+    if found is None or found.name not in READABLE:
+        raise ConfigError(
+            "nothing reads this kind of file back",
+            where=f"--check {path}",
+            hint=f"there are readers of {', '.join(READABLE)}",
+        )
+    return found
 
 
 _SAME_OPTIONS = "check with the options it was written with (--focal, --for, --up, --smooth, ...)"
@@ -160,7 +166,7 @@ def _motions(source: ResultsSource, name: str) -> list[_Found]:
     for trait in ("is_even", "is_timed"):
         setattr(gather, trait, getattr(kind, trait))
     gather.begin()
-    for batch in source.batches(context=True):
+    for batch in source.batches(context=True, world=gather.in_world):
         gather.write(batch)
     gather.finish()
     return gather.found
@@ -197,11 +203,13 @@ def _compare(
     rig = rig_of(options)
     if name == "glb":
         rig = replace(rig, up="y", unit="m")
+    if name == "c3d":
+        rig = replace(rig, unit=options.unit or "mm")
     if name == "npz":
         rig = replace(rig, up=options.up or "z", unit="m")
     start = 0
     for part in motion.parts(rows):
-        if name == "trc":
+        if name in _MARKERS:
             there = part.joints[:, picked].copy()
             blank = (
                 part.joint_source[:, picked] == JointSource.MADE_UP
@@ -219,7 +227,7 @@ def _compare(
 
 def _joints(name: str, names: list[str]) -> tuple[list[str], list[int]]:
     """The names a file has, and which joints of ours they are."""
-    if name == "trc":
+    if name in _MARKERS:
         return names, [MARKERS[marker] for marker in names]
     for scheme in BONES.values():
         known = {
@@ -232,14 +240,21 @@ def _joints(name: str, names: list[str]) -> tuple[list[str], list[int]]:
 
 def _table(source: ResultsSource, rows: Iterator[Row]) -> Checked:
     there: dict[tuple[int, int], FloatArray] = {}
-    for batch in source.batches():
-        people = through_lens(batch.people, source.options.focal_px)
-        joints = people.joints_3d.astype(float) + people.cam_t[:, None]
+    in_world = source.is_in_world(is_motion=False)
+    for batch in source.batches(world=in_world):
+        if in_world:  # joints are where they are
+            people = batch.world.people
+            moved: FloatArray = np.zeros(3)
+        else:
+            people = through_lens(batch.people, source.options.focal_px)
+            moved = people.cam_t[:, None]
+        joints = people.joints_3d.astype(float) + moved
         frames = [batch.frames[row].index for row in people.frame_row.tolist()]
         there |= zip(zip(frames, people.track_id.tolist(), strict=True), joints, strict=True)
     largest = _Largest()
     names = [*OPENPOSE_JOINTS, *(f"joint {i}" for i in range(len(OPENPOSE_JOINTS), 45))]
-    for frame, track_id, joints in rows:
+    for frame, track_id, own, camera in rows:
+        joints = own if in_world else own + camera
         meant = there.pop((frame, track_id), None)
         if meant is None:
             raise ValueError(f"track {track_id} is not in frame {frame} of the results")

@@ -113,10 +113,10 @@ PRESETS: dict[str, Preset] = {
 _HEEDED = {
     "bones": ("bvh", "glb"),
     "rest": ("bvh", "glb"),
-    "up": ("bvh", "npz", "trc", "c3d", "usd"),
-    "unit": ("bvh", "trc", "c3d", "usd"),
+    "up": ("bvh", "npz", "trc", "c3d"),
+    "unit": ("bvh", "trc", "c3d"),
     "markers": ("trc", "c3d"),
-    "timeline": ("bvh", "npz", "trc"),
+    "timeline": ("bvh", "npz", "trc", "c3d"),
 }
 """Option -> the formats that heed it. glTF is y up in metres by its specification, AMASS's files
 and their readers know metres only."""

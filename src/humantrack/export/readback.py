@@ -114,6 +114,16 @@ def read_trc(path: Path) -> Iterator[ReadMotion]:
     yield ReadMotion(name=track_of(path), time_s=numbers[:, 1], places=places)
 
 
+def read_c3d(path: Path) -> Iterator[ReadMotion]:
+    """Markers of a C3D, as ezc3d reads them."""
+    import ezc3d
+
+    file = ezc3d.c3d(str(path))
+    points = file["data"]["points"][:3].transpose(2, 1, 0)
+    places = {n: points[:, i] for i, n in enumerate(file["parameters"]["POINT"]["LABELS"]["value"])}
+    yield ReadMotion(name=track_of(path), time_s=None, places=places)
+
+
 def read_glb(path: Path) -> Iterator[ReadMotion]:
     """The animated nodes of each skin of a scene, by their names, at their own key frames."""
     from scipy.spatial.transform import Rotation
@@ -145,7 +155,7 @@ def read_glb(path: Path) -> Iterator[ReadMotion]:
             offset = moved.get((joint, "translation"), (clock, None))[1]
             if offset is None:
                 offset = np.array(nodes[joint].get("translation", (0, 0, 0)), float)
-            above = parent.get(joint)
+            above = parent.get(joint, -1)
             is_root = above not in turned
             turned[joint] = own if is_root else turned[above] * own
             places[joint] = offset if is_root else places[above] + turned[above].apply(offset)
@@ -179,12 +189,12 @@ def track_of(path: Path) -> str:
     return found[0] if found else ""
 
 
-Row = tuple[int, int, FloatArray]
-"""Frame, track, and (J,D) places."""
+Row = tuple[int, int, FloatArray, FloatArray]
+"""Frame, track, (45,3) joints and (3,) what moves them to where they are before the camera."""
 
 
 def read_json(path: Path) -> Iterator[Row]:
-    """(45,3) joints with the camera, of documents with all frames and of those line by line."""
+    """Joints and cameras, of documents with all frames and of those line by line."""
     text = path.read_text(encoding="utf-8")
     try:
         frames = json.loads(text)["frames"]
@@ -192,12 +202,12 @@ def read_json(path: Path) -> Iterator[Row]:
         frames = [json.loads(line) for line in text.splitlines()[1:] if line.strip()]
     for frame in frames:
         for person in frame["people"]:
-            joints = np.array(person["joints_3d"], float) + np.array(person["camera"], float)
-            yield frame["index"], person["track_id"], joints
+            joints, camera = (np.array(person[key], float) for key in ("joints_3d", "camera"))
+            yield frame["index"], person["track_id"], joints, camera
 
 
 def read_csv(path: Path) -> Iterator[Row]:
-    """(45,3) joints with the camera, of the rows of a table."""
+    """Joints and cameras, of the rows of a table."""
     with path.open(newline="", encoding="utf-8") as file:
         yield from _rows(csv.DictReader(file))
 
@@ -219,5 +229,5 @@ def _rows(rows: Iterator[dict[str, Any]] | csv.DictReader[str]) -> Iterator[Row]
             cells = [row[f"{name}_{axis}"] for axis in "xyz"]
             return [np.nan if cell in (None, "") else float(cell) for cell in cells]
 
-        joints = np.array([place(name) for name in PHALP_JOINTS]) + place("camera")
-        yield int(row["frame"]), int(row["track_id"]), joints
+        joints = np.array([place(name) for name in PHALP_JOINTS])
+        yield int(row["frame"]), int(row["track_id"]), joints, np.array(place("camera"))

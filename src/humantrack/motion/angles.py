@@ -38,7 +38,7 @@ class Joint:
 
     name: str
     chain: tuple[str, ...]
-    """Joints of SMPL, without their side, whose rotations lead from the one segment to the other."""
+    """Joints of SMPL, without their side, that lead from the one segment to the other."""
 
     angles: tuple[str, str, str]
     order: str = "ZXY"
@@ -110,7 +110,7 @@ def joint_angles(local: FloatArray) -> FloatArray:
     Each is within 180 degrees of zero, elevation from 0 to 180. A frame does not depend on others.
     """
     angles = [_turns(turn_of(local, side, joint), joint) for side, joint in PLACES]
-    return np.concatenate(angles, axis=1)
+    return np.asarray(np.concatenate(angles, axis=1))
 
 
 def turn_of(local: FloatArray, side: str, joint: Joint) -> FloatArray:
@@ -137,7 +137,8 @@ def turn_of(local: FloatArray, side: str, joint: Joint) -> FloatArray:
 def _turns(turn: FloatArray, joint: Joint) -> FloatArray:
     if joint.order == "YXY":
         return _plane_elevation_rotation(turn)
-    return matrix_to_euler(turn, joint.order, degrees=True) * np.array(joint.signs)
+    angles: FloatArray = matrix_to_euler(turn, joint.order, degrees=True)
+    return np.asarray(angles * np.array(joint.signs))
 
 
 def _plane_elevation_rotation(turn: FloatArray) -> FloatArray:
@@ -155,7 +156,7 @@ def _plane_elevation_rotation(turn: FloatArray) -> FloatArray:
         np.arctan2(-turn[:, 1, 0], turn[:, 1, 2]),
     )
     elevation = np.arctan2(sine, turn[:, 1, 1])
-    return np.degrees(np.stack([plane, elevation, rotation], axis=1))
+    return np.asarray(np.degrees(np.stack([plane, elevation, rotation], axis=1)))
 
 
 def trust_of(source: IntArray, confidence: FloatArray) -> dict[str, tuple[IntArray, FloatArray]]:
@@ -168,11 +169,11 @@ def trust_of(source: IntArray, confidence: FloatArray) -> dict[str, tuple[IntArr
     Returns:
         (T,) source and (T,) confidence by the joint's name, with its side.
     """
-    out = {}
+    out: dict[str, tuple[IntArray, FloatArray]] = {}
     for side, joint in PLACES:
         names = (n if n in PHALP_JOINTS else f"{side}{n}" for n in joint.shown_by)
         rows = [PHALP_JOINTS.index(name) for name in names]
         some = source[:, rows]
         worst = np.where(some.min(axis=1) < 0, -1, some.max(axis=1)).astype(np.int8)
-        out[f"{side}{joint.name}"] = worst, confidence[:, rows].min(axis=1)
+        out[f"{side}{joint.name}"] = worst, np.asarray(confidence[:, rows].min(axis=1))
     return out

@@ -94,7 +94,7 @@ def gait_of(time_s: FloatArray, contacts: BoolArray, feet: FloatArray) -> Gait:
     events: list[Event] = []
     strides: list[Stride] = []
     for foot, side in enumerate(_FEET):
-        stances = _stances(time_s, contacts[:, 2 * foot : 2 * foot + 2].any(axis=1))
+        stances = _stances(time_s, np.asarray(contacts[:, 2 * foot : 2 * foot + 2].any(axis=1)))
         for start, stop in stances:
             if start > 0:
                 events.append(_event(side, "contact", start, time_s))
@@ -160,7 +160,7 @@ def _strides(
                 start_s=start_s,
                 duration_s=duration_s,
                 length_m=float(np.linalg.norm(apart)),
-                length_sd_m=float(np.hypot(*slid)),
+                length_sd_m=float(np.hypot(slid[0], slid[1])),
             )
         )
     return out
@@ -181,7 +181,7 @@ def _mean(values: Sequence[float], sds: Sequence[float]) -> Measure:
 
 def _timing_s(frame_s: float) -> float:
     """Of a duration between two events, each somewhere between two frames: evenly distributed."""
-    return frame_s * np.sqrt(2 / 12)
+    return float(frame_s * np.sqrt(2 / 12))
 
 
 def _cadence(strides: Sequence[Stride], frame_s: float) -> Measure:

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from humantrack.body.smpl_file import SmplArrays, read_smpl
+from humantrack.clips.frames import Batch
 from humantrack.clips.options import ExportOptions
-from humantrack.clips.source import Batch
 from humantrack.errors import HumantrackError
 from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
 from humantrack.motion import spool
@@ -261,8 +261,8 @@ class MotionCollector:
     def _seen(self, track_id: int, row: IntArray, numbers: IntArray) -> Motion:
         """A track in the frames in which it was seen, with the bones found from them."""
 
-        def spooled(field: str, dtype: npt.DTypeLike = None) -> FloatArray:
-            return cast("FloatArray", Spooled(self._spool, field, numbers, dtype))
+        def spooled(field: str, dtype: npt.DTypeLike | None = None) -> Any:
+            return cast("Any", Spooled(self._spool, field, numbers, dtype))
 
         betas, rest_pelvis = _means(self._spool, numbers, "betas", "rest_pelvis")
         some = self._spool.read(numbers[sample_of(len(numbers))])
@@ -342,5 +342,5 @@ def _means(store: Spool, numbers: IntArray, *fields: str) -> list[FloatArray]:
     for some in chunks(0, len(numbers)):
         records = store.read(numbers[some])
         for total, field in zip(sums, fields, strict=True):
-            total += records[field].sum(axis=0, dtype=np.float64)
+            np.add(total, records[field].sum(axis=0, dtype=np.float64), out=total)
     return [(total / len(numbers)).astype(np.float32) for total in sums]

@@ -9,14 +9,18 @@ F_p^T offset_j, seen from its parent p, and turns by F_p^T R_j F_j.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
 from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
 from humantrack.body.kinematics import PARENTS, forward_kinematics
 from humantrack.body.mannequin import load_mannequin
-from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
+from humantrack.geometry.rotations import (
+    matrix_to_quaternion,
+    project_to_so3,
+    quaternion_to_matrix,
+)
 from humantrack.motion.motion import Motion
 from humantrack.motion.skeleton import Skeleton
 from humantrack.types.arrays import FloatArray
@@ -49,6 +53,7 @@ def in_axes(part: Motion, up: str) -> Motion:
     )
 
 
+@cache
 def rest_turns(rest: str) -> FloatArray:
     """(24,3,3) global rotations from the T pose to a rest pose: 't', or 'a'.
 
@@ -58,7 +63,7 @@ def rest_turns(rest: str) -> FloatArray:
     if rest == "t":
         return np.tile(np.eye(3), (JOINTS, 1, 1))
     _, _, into_t = load_mannequin().bind(np.zeros(10))
-    return np.asarray(into_t.transpose(0, 2, 1))
+    return project_to_so3(into_t.transpose(0, 2, 1))  # stored with a float32's digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +124,7 @@ class Rig:
         turns = rest_turns(self.rest if self.axes is None else "t")
         above = turns[np.maximum(PARENTS, 0)].transpose(0, 2, 1).copy()
         above[0] = np.eye(3)
-        return self.local((above @ turns)[None])[0]
+        return np.asarray(self.local((above @ turns)[None])[0])
 
     def place(self, points: FloatArray) -> FloatArray:
         """(...,3) metres in the motion's axes -> in the file's axes and unit."""

@@ -1,4 +1,4 @@
-"""Arrays over time that may be longer than memory: rows in a temporary file, read when asked for."""
+"""Arrays over time that may be longer than memory: rows in a temporary file, read when needed."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Spooled(np.lib.mixins.NDArrayOperatorsMixin):
     """
 
     def __init__(
-        self, spool: Spool, field: str, numbers: IntArray, dtype: npt.DTypeLike = None
+        self, spool: Spool, field: str, numbers: IntArray, dtype: npt.DTypeLike | None = None
     ) -> None:
         stored = spool.dtype[field]
         self._spool, self._field, self._numbers = spool, field, numbers

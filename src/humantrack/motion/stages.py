@@ -50,7 +50,8 @@ def rows_of(motion: Motion, index: IntArray | slice) -> Motion:
 
 def in_memory(motion: Motion) -> Motion:
     """The motion with all of its arrays read."""
-    return replace(motion, **{name: np.asarray(getattr(motion, name)) for name in _CONTENT})
+    read: dict[str, Any] = {name: np.asarray(getattr(motion, name)) for name in _CONTENT}
+    return replace(motion, **read)
 
 
 def parts_of(motion: Motion, rows: slice = slice(None)) -> Iterator[Motion]:
@@ -74,7 +75,9 @@ def joined(like: Motion, parts: Iterable[Motion]) -> Motion:
         numbers += [store.append(**{n: getattr(p, n) for n in _CONTENT}) for p in kept]
         kept.clear()
     if store is None:
-        of_all = {n: np.concatenate([getattr(p, n) for p in kept]) for n in _CONTENT}
+        of_all: dict[str, Any] = {
+            n: np.concatenate([getattr(p, n) for p in kept]) for n in _CONTENT
+        }
         return replace(like, **of_all)
     every = np.concatenate(numbers)
     return replace(like, **{n: cast("Any", Spooled(store, n, every)) for n in _CONTENT})
@@ -201,7 +204,8 @@ def smoothed(motion: Motion, kind: str) -> Motion:
             for some, turns_and_points in zip(chunks(0, len(shot)), filtered, strict=True):
                 names = ("quaternions", "pelvis", "joints")
                 part = in_memory(rows_of(shot, some))
-                yield replace(part, **dict(zip(names, turns_and_points, strict=True)))
+                columns: dict[str, Any] = dict(zip(names, turns_and_points, strict=True))
+                yield replace(part, **columns)
 
     return joined(motion, parts())
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from humantrack.clips.frames import Batch
 from humantrack.clips.options import ExportOptions
-from humantrack.clips.source import Batch, ResultsSource
+from humantrack.clips.source import ResultsSource
 from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.motion import MotionCollector
 from humantrack.motion.skeleton import PELVIS_ROW

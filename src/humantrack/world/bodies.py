@@ -99,7 +99,7 @@ class TrackBody:
         )
 
     def points(self, turned: FloatArray, joints: FloatArray) -> FloatArray:
-        """(T,24,3,3), (T,24,3) -> (T,19,3) the points that refinement looks at."""
+        """(T,24,3,3), (T,24,3) -> (T,18,3) the points that refinement looks at."""
         contact = turned[:, CONTACT_PARENTS] @ self.offsets[CONTACT_ROWS, :, None]
         contact = joints[:, CONTACT_PARENTS] + contact[..., 0]
         return np.concatenate([joints[:, SHOWN_JOINTS], contact], axis=1)

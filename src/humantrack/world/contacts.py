@@ -13,8 +13,8 @@ ENTER_M_S, LEAVE_M_S = 0.40, 0.80
 ENTER_M, LEAVE_M = 0.08, 0.13
 """The same for its height above the floor."""
 
-DRIFT_M = 0.07
-"""A standing point stays this near, along each axis, to where it is when it is slowest."""
+DRIFT_M = 0.055
+"""A standing point stays this near to where it is when it is slowest."""
 
 SHORTEST_S = 0.07
 """What touches the floor for less does not stand."""
@@ -76,7 +76,7 @@ def _held(
         merged: list[tuple[int, int]] = []
         for a, b in runs_of(sure[:, k]):
             seed = a + int(pace[a:b, k].argmin())
-            near = maybe[:, k] & (np.abs(points[:, k] - points[seed, k]).max(axis=1) < DRIFT_M)
+            near = maybe[:, k] & (np.linalg.norm(points[:, k] - points[seed, k], axis=1) < DRIFT_M)
             first = seed - int(np.argmin(np.append(near[seed::-1], False)))
             last = seed + int(np.argmin(np.append(near[seed:], False)))
             start, end = first + 1, last
@@ -85,7 +85,7 @@ def _held(
                 if end <= start:
                     continue
                 gap = points[seed, k] - points[(merged[-1][0] + merged[-1][1] - 1) // 2, k]
-                if np.abs(gap).max() < DRIFT_M:
+                if np.linalg.norm(gap) < DRIFT_M:
                     merged[-1] = (merged[-1][0], end)
                     continue
                 start += 1
@@ -106,13 +106,13 @@ def runs_of(mask: BoolArray) -> list[tuple[int, int]]:
 
 
 def anchors(points: FloatArray, contacts: BoolArray, sole: FloatArray) -> FloatArray:
-    """(T,4,3) where each standing point stands: the median of its run, at the sole's height.
+    """(T,4,3) where each standing point stands: the mean of its run, at the sole's height.
 
     Nothing where there is no contact.
     """
     out = np.zeros_like(points)
     for k in range(4):
         for a, b in runs_of(contacts[:, k]):
-            out[a:b, k] = np.median(points[a:b, k], axis=0)
+            out[a:b, k] = points[a:b, k].mean(axis=0)
             out[a:b, k, 1] = sole[k]
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,9 @@ SIZE_SPREAD = 0.07
 
 LEVEL_DEG = 20.0
 """How far from level a camera is held."""
+
+LYING_DEG = 50.0
+"""A body that is farther from the camera's own upright lies, and tells nothing of gravity."""
 
 UPRIGHT_DEG = 6.0
 """How far an upright body leans, and its estimate is off."""
@@ -61,6 +64,8 @@ class GroundProblem:
     """The rows as arrays, and one step of the least squares."""
 
     def __init__(self, rows: Looks, known: Known) -> None:
+        stands = rows.up @ unit(known.up) > np.cos(np.radians(LYING_DEG))
+        rows = replace(rows, upright=rows.upright * stands)
         self.rows, self.known = rows, known
         self.track, self.who = np.unique(rows.track_id, return_inverse=True)
         self.count = len(self.track)

@@ -74,12 +74,15 @@ def refine(
     going, steady = _steady(pelvis, view, believed * ~astray, stretch.time_s)
     believed = believed * steady
     local, flipped = unflipped(local, body.rest, going, stretch.time_s, np.maximum(believed, 0.02))
-    bridged = ~good | astray | frames_off(local, body.rest, stretch.time_s)
+    seen = local.copy()  # in the camera's axes, so that the world's do not matter
+    seen[:, 0] = view.rotation @ seen[:, 0]
+    bridged = ~good | astray | frames_off(seen, body.rest, stretch.time_s)
     if bridged.all():
         bridged = ~good
     weight = np.where(bridged, 0.0, 1.0)
     # A frame that was turned round, and one of which little is seen, is believed less.
-    weight = weight * np.clip(believed / max(float(np.median(believed[good])), 1e-3), 0.05, 1)
+    usual = float(np.median(believed[good])) if good.any() else 0.0
+    weight = weight * np.clip(believed / max(usual, 1e-3), 0.05, 1)
     smooth_local = smooth_rotations(local, weight, stretch.time_s, _REST_HZ)
     start = Path(
         local=smooth_local, pelvis=smooth_values(pelvis, weight * known, stretch.time_s, 1.5)
@@ -115,6 +118,7 @@ def _on_feet(
         points = _feet(path, body)
         rays = evidence.view.rays(path.pelvis)
         contacts = find_contacts(points, body.sole, rays, evidence.time_s, has_floor=has_floor)
+        contacts &= evidence.weight[:, None] > 0  # nobody knows where a hidden foot is
         held = anchors(points, contacts, body.sole)
         if not has_floor:
             held[..., 1] = points[..., 1]

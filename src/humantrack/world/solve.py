@@ -13,7 +13,12 @@ import numpy as np
 
 from humantrack.body.joints import SMPL_PARENTS
 from humantrack.body.kinematics import forward_kinematics
-from humantrack.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle, transpose
+from humantrack.geometry.rotations import (
+    axis_angle_to_matrix,
+    limit_angle,
+    matrix_to_axis_angle,
+    transpose,
+)
 from humantrack.motion.skeleton import SHOWN_JOINTS
 from humantrack.types.arrays import BoolArray, FloatArray
 from humantrack.world.bodies import CONTACT_PARENTS, POINT_ROWS, TrackBody
@@ -31,7 +36,7 @@ NOMINAL_S = 1 / 30
 
 
 def _moves() -> BoolArray:
-    """(19,11) whether a turn of an active joint moves a point."""
+    """(18,11) whether a turn of an active joint moves a point."""
     out = np.zeros((len(POINT_ROWS), len(ACTIVE)), bool)
     places = [(int(j), False) for j in SHOWN_JOINTS] + [(int(j), True) for j in CONTACT_PARENTS]
     for i, (joint, rides) in enumerate(places):
@@ -95,10 +100,10 @@ class Evidence:
     """(T,) how far a frame counts: 1, or 0 to bridge it."""
 
     points_px: FloatArray
-    """(T,19,2)"""
+    """(T,18,2)"""
 
     error_m: FloatArray
-    """(T,19)"""
+    """(T,18)"""
 
 
 def solve(  # noqa: PLR0917
@@ -175,7 +180,7 @@ def _frames(  # noqa: PLR0917
 
 
 def _slopes(turned: FloatArray, joints: FloatArray, points: FloatArray) -> FloatArray:
-    """(T,19,3,n) how points move with the unknowns."""
+    """(T,18,3,n) how points move with the unknowns."""
     count = len(points)
     out = np.zeros((count, len(POINT_ROWS), 3, SIZE))
     out[..., :3] = np.eye(3)
@@ -212,7 +217,7 @@ def _reprojection(
     per_px = depth / view.focal_px[:, None]
     observed = (evidence.points_px - view.centre_px[:, None]) / view.focal_px[:, None, None]
     gap = (observed - ratio) * depth[..., None]
-    turned = view.rotation[:, None] @ slopes  # (T,19,3,n)
+    turned = view.rotation[:, None] @ slopes  # (T,18,3,n)
     rows = turned[:, :, :2] - ratio[..., None] * turned[:, :, 2:]
     error = np.maximum(evidence.error_m, per_px)
     far = (gap**2).sum(axis=-1) / (trust.outlier * error) ** 2
@@ -250,7 +255,9 @@ def _add_motion(
 ) -> None:
     """Add the penalties on jerks and accelerations of the pelvis and of each joint's rotation."""
     local = path.local[:, ACTIVE]
-    step = matrix_to_axis_angle(transpose(local[:-1]) @ local[1:]).reshape(len(local) - 1, -1)
+    step = matrix_to_axis_angle(transpose(local[:-1]) @ local[1:]).reshape(
+        len(local) - 1, 3 * len(ACTIVE)
+    )
     cutoff = np.full(len(ACTIVE), trust.limb_hz)
     cutoff[0] = trust.root_hz
     sigma = np.full(len(ACTIVE), trust.turn_rad)
@@ -314,18 +321,21 @@ def _solved(band: FloatArray, right: FloatArray) -> FloatArray:
 
     count = len(right)
     flat = band.reshape(len(band), -1)
-    flat[0] += 1e-6 * flat[0].max()
+    flat[0] += _LEAST
     out = solveh_banded(flat, right.ravel(), lower=True, overwrite_ab=True, check_finite=False)
     return np.asarray(out).reshape(count, SIZE)
 
+
+_LEAST = 0.01
+"""Added to the diagonal, so that what nothing is known of stays; data weigh a thousand and more."""
 
 LARGEST_RAD, LARGEST_M = 0.5, 0.5
 """Of one step."""
 
 
 def _moved(path: Path, step: FloatArray) -> Path:
-    move = np.clip(step[:, :3], -LARGEST_M, LARGEST_M)
-    turn = np.clip(step[:, 3:], -LARGEST_RAD, LARGEST_RAD).reshape(len(step), -1, 3)
+    move = limit_angle(step[:, :3], LARGEST_M)
+    turn = limit_angle(step[:, 3:].reshape(len(step), -1, 3), LARGEST_RAD)
     local = path.local.copy()
     local[:, ACTIVE] = local[:, ACTIVE] @ axis_angle_to_matrix(turn)
     return Path(local=local, pelvis=path.pelvis + move)

@@ -9,7 +9,7 @@ import numpy as np
 
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.smpl_file import SmplArrays
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.geometry.rotations import unit
 from humantrack.motion.skeleton import PELVIS_ROW
 from humantrack.results.columns import PeopleColumns
@@ -21,11 +21,11 @@ from humantrack.world.evidence import LAG_S, FootRows, ShotEvidence
 FARTHEST = 1e6
 """What is larger, or no number, is not believed."""
 
-UNRATED_M = 0.03
+UNRATED_M = 0.04
 """Error of a joint, sideways, where the results do not say."""
 
 _LEAST_ERROR_M = 0.015
-_SIDEWAYS = 0.7
+_SIDEWAYS = 1.0
 """Part of a joint's median error that is sideways; the rest is towards the camera."""
 
 _MOST_SAMPLES = 160

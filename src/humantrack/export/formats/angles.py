@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from humantrack.body.joints import PHALP_JOINTS
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.export.formats.base import MotionExporter
 from humantrack.export.formats.header import header_of
 from humantrack.export.formats.parquet import metadata_of

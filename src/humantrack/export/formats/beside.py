@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.export.formats.base import Exporter
 from humantrack.export.formats.tabular import Columns, Tabular
 from humantrack.results.table import key_text

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.errors import ResultsError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.camera_track import CameraTrack

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ import numpy as np
 
 from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
-from humantrack.export.formats.trc import MARKERS
+from humantrack.export.formats.trc import MARKER_SETS, MARKERS
+from humantrack.export.rigs import rig_of
 from humantrack.motion.motion import Motion
+from humantrack.motion.rig import Rig
 from humantrack.motion.spool import chunks
 from humantrack.types import JointSource
 from humantrack.types.arrays import FloatArray
@@ -26,14 +29,14 @@ from humantrack.types.arrays import FloatArray
 MOST_FRAMES = 65535
 """Of one file: the header counts frames in 16 bits."""
 
-_MM = 1000.0
+UNIT = "mm"
 _BLOCK = 512
 _FIRST, _LAST, _DATA = 6, 8, 16
-"""Places in the header: numbers of the first and last frame, and of the block where frames begin."""
+"""Places in the header: of the first and last frame, and of the block where frames begin."""
 
 
 class C3d(MotionExporter):
-    """A file per track: the markers of ``trc``, millimetres, y up.
+    """A file per track: the markers of ``trc``; millimetres and y up, unless the options say else.
 
     A marker that is missing has the residual -1. Motions of more than 65,535 frames, the most that
     a file can hold, go on in further files.
@@ -60,47 +63,54 @@ class C3d(MotionExporter):
                     "file: it goes on in further files",
                     stacklevel=2,
                 )
-            head = _head(some.stop - some.start, motion.fps, float(motion.time_s[0]), some.start)
+            head = self._head(some.stop - some.start, motion, some.start)
             with self.outputs.open(f"_{motion.name}{more}{self.suffix}") as file:
                 file.write(head)
                 size = 0
                 for part in motion.parts(some):
-                    points = _points(part, keep=self.options.made_up == "keep")
+                    points = self._points(part)
                     size += file.write(points.astype("<f4").tobytes())
                 file.write(b"\0" * (-size % _BLOCK))
 
+    def _rig(self) -> Rig:
+        return rig_of(replace(self.options, unit=self.options.unit or UNIT))
 
-def _points(part: Motion, *, keep: bool) -> FloatArray:
-    """(T,M,4) millimetres and the residual: 0, or -1 of a marker that is missing."""
-    rows = list(MARKERS.values())
-    points = np.zeros((len(part), len(rows), 4))
-    points[..., :3] = part.joints[:, rows] * _MM
-    if not keep:
-        points[part.joint_source[:, rows] == JointSource.MADE_UP] = (0, 0, 0, -1)
-    return points
+    def _markers(self) -> tuple[str, ...]:
+        return MARKER_SETS[self.options.markers or "all"]
 
+    def _points(self, part: Motion) -> FloatArray:
+        """(T,M,4) places and the residual: 0, or -1 of a marker that is missing."""
+        rows = [MARKERS[marker] for marker in self._markers()]
+        points = np.zeros((len(part), len(rows), 4))
+        points[..., :3] = self._rig().place(part.joints[:, rows])
+        points[~part.is_present] = (0, 0, 0, -1)
+        if self.options.made_up != "keep":
+            points[part.joint_source[:, rows] == JointSource.MADE_UP] = (0, 0, 0, -1)
+        return points
 
-def _head(count: int, fps: float, start_s: float, first: int) -> bytes:
-    """Header and parameters of a file of so many frames, whose data follow."""
-    ezc3d = _ezc3d()
-    file = ezc3d.c3d()
-    points = file["parameters"]["POINT"]
-    points["RATE"]["value"] = [float(fps)]
-    points["UNITS"]["value"] = ["mm"]
-    points["LABELS"]["value"] = list(MARKERS)
-    file.add_parameter("POINT", "X_SCREEN", ["+X"])
-    file.add_parameter("POINT", "Y_SCREEN", ["+Y"])
-    file.add_parameter("HUMANTRACK", "START_TIME_S", [start_s + first / fps])
-    file["data"]["points"] = np.zeros((4, len(MARKERS), 1))
-    with tempfile.TemporaryDirectory(prefix="humantrack-") as folder:
-        path = Path(folder, "head.c3d")
-        file.write(str(path))
-        whole = bytearray(path.read_bytes())
-    [block] = struct.unpack_from("<H", whole, _DATA)
-    head = whole[: (block - 1) * _BLOCK]
-    struct.pack_into("<HH", head, _FIRST, 1, count)
-    struct.pack_into("<H", head, _frames_of(head), count)
-    return bytes(head)
+    def _head(self, count: int, motion: Motion, first: int) -> bytes:
+        """Header and parameters of a file of so many frames, whose data follow."""
+        rig, markers = self._rig(), self._markers()
+        file = _ezc3d().c3d()
+        points = file["parameters"]["POINT"]
+        points["RATE"]["value"] = [float(motion.fps)]
+        points["UNITS"]["value"] = [rig.unit]
+        points["LABELS"]["value"] = list(markers)
+        # Which axes the screen's are that shows x to the right and what is up upwards.
+        file.add_parameter("POINT", "X_SCREEN", ["+X"])
+        file.add_parameter("POINT", "Y_SCREEN", ["+" + rig.up.upper()])
+        start_s = float(motion.time_s[0]) + first / motion.fps
+        file.add_parameter("HUMANTRACK", "START_TIME_S", [start_s])
+        file["data"]["points"] = np.zeros((4, len(markers), 1))
+        with tempfile.TemporaryDirectory(prefix="humantrack-") as folder:
+            path = Path(folder, "head.c3d")
+            file.write(str(path))
+            whole = bytearray(path.read_bytes())
+        [block] = struct.unpack_from("<H", whole, _DATA)
+        head = whole[: (block - 1) * _BLOCK]
+        struct.pack_into("<HH", head, _FIRST, 1, count)
+        struct.pack_into("<H", head, _frames_of(head), count)
+        return bytes(head)
 
 
 def _frames_of(head: bytearray) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.export.formats.base import Exporter
 from humantrack.export.formats.beside import Beside
 from humantrack.export.formats.table import table_of

@@ -18,10 +18,10 @@ import pygltflib as gl
 
 from humantrack._version import __version__
 from humantrack.body.joints import SMPL_PARENTS
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.errors import OutputError, ResultsError
 from humantrack.export.formats.base import MotionExporter
-from humantrack.export.formats.glb_keys import linear, switch
+from humantrack.export.formats.glb_keys import key_frames, linear, switch, xyzw
 from humantrack.export.rigs import scene_rig
 from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.camera_track import CameraTrack
@@ -29,7 +29,6 @@ from humantrack.motion.motion import Motion
 from humantrack.motion.rig import Rig
 from humantrack.motion.skeleton import Skeleton
 from humantrack.motion.spool import Store
-from humantrack.motion.stages import continuous
 from humantrack.motion.surface import surface_of
 from humantrack.render.palette import identity_colour
 from humantrack.results.table import readable
@@ -178,7 +177,7 @@ class _Scene:
         if not np.isfinite(time_s).all():
             raise ResultsError(f"track {motion.track_id} has times that are no times")
         rows = np.flatnonzero(np.diff(np.maximum.accumulate(time_s), prepend=-1) > 0)
-        turns, places = _key_frames(self._rig, motion, shown)
+        turns, places = key_frames(self._rig, motion, shown)
         self._add_tree(motion, turns[0], places[0])
         clock = self._store(time_s[rows], bounds=True)
         for node, joint in enumerate(self._joints, start=top + 1):
@@ -236,7 +235,7 @@ class _Scene:
         nodes, skeleton, rig = self._gltf.nodes, motion.skeleton, self._rig
         top = len(nodes)
         if self._rests:
-            turns = _xyzw(matrix_to_quaternion(rig.at_rest()))
+            turns = xyzw(matrix_to_quaternion(rig.at_rest()))
         node_of = {joint: top + 1 + i for i, joint in enumerate(self._joints)}
         offsets = rig.offsets(skeleton)
         about = {"track_id": motion.track_id, "part": motion.part, "skeleton": skeleton.kind}
@@ -367,28 +366,3 @@ class _Scene:
         if self._size:
             file.write(struct.pack("<I4s", self._size, b"BIN\0"))
             self._data.pour(file)
-
-
-def _key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[FloatArray, FloatArray]:
-    """(T,24,4) rotations, w last, and (T,3) places of the pelvis; float32, of the rows shown."""
-    start, stop, _ = shown.indices(len(motion))
-    turns = np.empty((stop - start, len(SMPL_PARENTS), 4), np.float32)
-    places = np.empty((stop - start, 3), np.float32)
-    is_turned = not np.array_equal(rig.frames, np.tile(np.eye(3), (len(rig.frames), 1, 1)))
-    before: FloatArray | None = None
-    row = 0
-    for part in motion.parts(slice(0, stop)):
-        local = matrix_to_quaternion(rig.local(part.matrices)) if is_turned else part.quaternions
-        quaternions = continuous(local, before)
-        before = quaternions[-1]
-        here, there = max(start - row, 0), max(row - start, 0)
-        some = _xyzw(quaternions[here:])
-        turns[there : there + len(some)] = some
-        places[there : there + len(some)] = part.pelvis[here:]
-        row += len(part)
-    return turns, places
-
-
-def _xyzw(quaternions: FloatArray) -> FloatArray:
-    """(...,4) w first -> w last, float32."""
-    return quaternions[..., [1, 2, 3, 0]].astype(np.float32)

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 import orjson
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.export.formats.base import Exporter
 from humantrack.export.formats.header import header_of
 from humantrack.geometry.notations import rotations_as

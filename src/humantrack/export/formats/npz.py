@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.export.formats.base import MotionExporter
 from humantrack.export.formats.npy import Pieces, save
 from humantrack.geometry.rotations import quaternion_to_axis_angle

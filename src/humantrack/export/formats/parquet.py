@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.export.formats.base import Exporter
 from humantrack.export.formats.beside import Beside
 from humantrack.export.formats.header import header_of

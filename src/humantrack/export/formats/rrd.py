@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
+from array import array
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from humantrack.body.joints import OPENPOSE_JOINTS
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.camera_track import CameraTrack
@@ -50,6 +51,8 @@ class Rrd(MotionExporter):
         DependencyError: on ``begin``, if rerun-sdk is missing or too old.
     """
 
+    is_timed = True
+
     def begin(self) -> None:
         """See that the library is there."""
         self._rerun = _rerun()
@@ -57,8 +60,8 @@ class Rrd(MotionExporter):
         self._file = self.outputs.open(self.suffix)
         self._seen = Spool(_SEEN)
         self._numbers: dict[int, list[IntArray]] = {}
-        self._frame: list[int] = []
-        self._time_s: list[float] = []
+        self._rows: dict[int, list[IntArray]] = {}
+        self._frame, self._time_s = array("q"), array("d")
         self._way = CameraTrack()
 
     def write(self, batch: Batch) -> None:
@@ -66,8 +69,8 @@ class Rrd(MotionExporter):
         super().write(batch)
         chosen = batch.selected
         people, start = chosen.people, len(self._frame)
-        self._frame += [frame.index for frame in chosen.frames]
-        self._time_s += [frame.time_s for frame in chosen.frames]
+        self._frame.extend(frame.index for frame in chosen.frames)
+        self._time_s.extend(frame.time_s for frame in chosen.frames)
         if self.in_world:
             self._way.add(chosen)
         pixels = people.joints_px()[:, :_JOINTS]
@@ -77,6 +80,7 @@ class Rrd(MotionExporter):
                 row=start + people.frame_row[rows], joints=pixels[rows], box=people.xywh_px[rows]
             )
             self._numbers.setdefault(track_id, []).append(numbers)
+            self._rows.setdefault(track_id, []).append(start + people.frame_row[rows])
 
     def finish(self) -> None:
         """Write everything, in one pass."""
@@ -200,7 +204,7 @@ class Rrd(MotionExporter):
             )
             columns = [c.partition([1] * len(row)) for c in _columns_of(rr, boxes)]
             yield self._over_time(f"{name}/box", *when, columns)
-        rows = np.unique(self._seen.read(numbers)["row"])
+        rows = np.unique(np.concatenate(self._rows[track_id]))
         ends = rows[np.append(np.diff(rows) > 1, True)] + 1
         ends = ends[ends < len(frame)]
         if len(ends):

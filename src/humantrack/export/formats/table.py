@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from humantrack.clips.frames import Batch
 from humantrack.clips.options import ExportOptions
-from humantrack.clips.source import Batch
 from humantrack.motion.camera import through_lens
 from humantrack.results.table import people_table
 from humantrack.types.world import CONTACTS

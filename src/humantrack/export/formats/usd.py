@@ -15,7 +15,7 @@ import numpy as np
 
 from humantrack._version import __version__
 from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.camera_track import CameraTrack
@@ -46,6 +46,8 @@ class Usd(MotionExporter):
     Raises:
         DependencyError: on ``begin``, if usd-core is missing.
     """
+
+    is_timed = True
 
     def begin(self) -> None:
         """Begin the stage, in a file of its own: USD writes no streams."""

@@ -22,7 +22,8 @@ import orjson
 from humantrack.atomic import atomic_write
 from humantrack.body.mannequin import load_mannequin
 from humantrack.body.smpl_file import SmplArrays
-from humantrack.clips.source import Batch, ResultsSource
+from humantrack.clips.frames import Batch
+from humantrack.clips.source import ResultsSource
 from humantrack.clips.spans import TrackSpans
 from humantrack.errors import ResultsError
 from humantrack.export.formats.glb import write_rest_body

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from humantrack.body.smpl_file import SmplArrays
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
 from humantrack.motion.motion import Y_UP
 from humantrack.motion.skeleton import PELVIS_ROW, skeleton_of
