@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 if TYPE_CHECKING:  # the list of formats is read for --help, which must not wait for numpy
     from humantrack.clips.frames import Batch
-from humantrack.clips.source import ResultsSource
+    from humantrack.clips.source import ResultsSource
     from humantrack.export.output import OutputFiles
     from humantrack.motion.motion import Motion
     from humantrack.types.arrays import IntArray
