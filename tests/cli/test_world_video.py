@@ -1,4 +1,4 @@
-"""``humantrack-world ... render.world=true``: which video it looks for, and what is told without."""
+"""``humantrack-world ... render.world=true``: which video it is of, and what is told without."""
 
 from __future__ import annotations
 

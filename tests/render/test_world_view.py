@@ -20,7 +20,7 @@ from humantrack.types.world import WorldFrame, WorldPerson
 WIDTH, HEIGHT = 640, 360
 
 
-def standing(track_id=1, x=0.0, z=-4.0, scale=1.0, turn=0.0, observed=True):
+def standing(track_id=1, x=0.0, *, scale=1.0, turn=0.0):
     """Somebody in the T pose, 0.93 m (times scale) of pelvis above the floor."""
     rotation = axis_angle_to_matrix(np.array([0.0, turn, 0.0]))
     eye = np.tile(np.eye(3, dtype=np.float32), (1, 23, 1, 1))
@@ -35,10 +35,10 @@ def standing(track_id=1, x=0.0, z=-4.0, scale=1.0, turn=0.0, observed=True):
     )
     joints = np.asarray(load_mannequin().joints(bare))[0] * scale
     joints = np.concatenate([joints, np.zeros((45 - len(joints), 3))])
-    place = np.array([x, 0.93 * scale, z])
+    place = np.array([x, 0.93 * scale, -4.0])
     return WorldPerson(
         track_id=track_id,
-        is_observed=observed,
+        is_observed=True,
         root_position=place,
         root_rotation=rotation,
         body_pose=eye[0],
