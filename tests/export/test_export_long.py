@@ -76,5 +76,5 @@ def test_no_room_for_the_temporary_file_is_said():
             raise OSError(28, "No space left on device")
 
     store._store._file = Full()
-    with pytest.raises(OutputError, match="no space left on device.: temporary file. TMPDIR"):
+    with pytest.raises(OutputError, match=r"no space left on device.: temporary file. TMPDIR"):
         store.append(a=np.zeros(3))
