@@ -26,8 +26,6 @@ from humantrack.types.world import CONTACTS
 from humantrack.world.file import WorldWriter
 
 NEAR_M = 1e-4
-Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
-"""What turns y up to z up."""
 
 
 @pytest.fixture
