@@ -103,7 +103,7 @@ def body() -> TrackBody:
 
 
 def walk(person: TrackBody, fps: float = 30.0, seconds: float = 6.0) -> tuple[Any, Any, Any]:
-    """Somebody who walks along x, evenly enough for the feet to slide a little: local rotations, pelvis, times."""
+    """Somebody who walks evenly, so that feet slide a little: rotations, pelvis, times."""
     time_s = np.arange(round(seconds * fps)) / fps
     phase = 2 * np.pi * 0.9 * time_s
     local = np.tile(np.eye(3), (len(time_s), 24, 1, 1))
@@ -111,9 +111,7 @@ def walk(person: TrackBody, fps: float = 30.0, seconds: float = 6.0) -> tuple[An
     for joint, amount, late in ((1, 0.45, 0), (2, 0.45, np.pi), (16, 0.5, np.pi), (17, 0.5, 0)):
         axis = x if joint < 10 else np.array([0, 1.0, 0])
         sign = -1 if joint != 17 else 1
-        local[:, joint] = axis_angle_to_matrix(
-            sign * amount * np.sin(phase + late)[:, None] * axis
-        )
+        local[:, joint] = axis_angle_to_matrix(sign * amount * np.sin(phase + late)[:, None] * axis)
     for joint, late in ((4, 0), (5, np.pi)):
         bend = 0.45 * np.maximum(np.sin(phase + late + 0.9), 0)
         local[:, joint] = axis_angle_to_matrix(bend[:, None] * x)

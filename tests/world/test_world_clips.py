@@ -117,9 +117,7 @@ def test_one_body_per_track_and_joints_of_that_body():
         person.root_rotation[None], person.body_pose[None], person.betas[None]
     )
     every = load_mannequin().phalp_joints(turned, joints, person.betas[None])[0]
-    np.testing.assert_allclose(
-        person.joints - person.joints[8], every - every[8], atol=2e-3
-    )
+    np.testing.assert_allclose(person.joints - person.joints[8], every - every[8], atol=2e-3)
 
 
 def test_heights_that_are_given():

@@ -93,7 +93,7 @@ def test_the_lens_of_a_video(tmp_path):
 
 
 def _looks(up, height, *, people=2, count=120, sizes=(1.0, 1.0), leaning=None, seed=0):
-    """People on a floor before a camera at the origin; what their bodies say of them, with noise."""
+    """People on a floor before a camera at the origin, with noise."""
     random = np.random.default_rng(seed)
     turn = np.linalg.svd(up[None])[2]
     across = turn[1:]
@@ -187,5 +187,5 @@ def test_hysteresis_of_contacts():
     points[..., 0] = np.cumsum(speed)[:, None] / 30
     found = find_contacts(points, np.zeros(4), np.tile([0, 0, 1.0], (90, 1)), time_s)
     assert found[35:55].all() and not found[:25].any() and not found[65:].any()
-    high = points + [0, 0.3, 0]
+    high = points + np.array([0, 0.3, 0])
     assert not find_contacts(high, np.zeros(4), np.tile([0, 0, 1.0], (90, 1)), time_s).any()

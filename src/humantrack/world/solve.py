@@ -255,7 +255,9 @@ def _add_motion(
 ) -> None:
     """Add the penalties on jerks and accelerations of the pelvis and of each joint's rotation."""
     local = path.local[:, ACTIVE]
-    step = matrix_to_axis_angle(transpose(local[:-1]) @ local[1:]).reshape(len(local) - 1, 3 * len(ACTIVE))
+    step = matrix_to_axis_angle(transpose(local[:-1]) @ local[1:]).reshape(
+        len(local) - 1, 3 * len(ACTIVE)
+    )
     cutoff = np.full(len(ACTIVE), trust.limb_hz)
     cutoff[0] = trust.root_hz
     sigma = np.full(len(ACTIVE), trust.turn_rad)
