@@ -103,7 +103,7 @@ def body() -> TrackBody:
 
 
 def walk(person: TrackBody, fps: float = 30.0, seconds: float = 6.0) -> tuple[Any, Any, Any]:
-    """Somebody who walks along x, with feet that slide a little: rotations, pelvis, times."""
+    """Somebody who walks evenly, so that feet slide a little: rotations, pelvis, times."""
     time_s = np.arange(round(seconds * fps)) / fps
     phase = 2 * np.pi * 0.9 * time_s
     local = np.tile(np.eye(3), (len(time_s), 24, 1, 1))

@@ -93,7 +93,7 @@ def test_the_lens_of_a_video(tmp_path):
 
 
 def _looks(up, height, *, people=2, count=120, sizes=(1.0, 1.0), leaning=None, seed=0):
-    """People on a floor before a camera at the origin, as their bodies say, with noise."""
+    """People on a floor before a camera at the origin, with noise."""
     random = np.random.default_rng(seed)
     turn = np.linalg.svd(up[None])[2]
     across = turn[1:]
