@@ -3,11 +3,12 @@
 usage: python scripts/quality.py [--write] [--check] [PART...]
        python scripts/quality.py RESULTS.pkl TRUTH.npz    the figures of one results file
 
-PART is drawn, real or scaling (all of them unless told); what each measures is in the heads of
-scripts/lib/score_drawn.py, score_real.py and score_scaling.py. Clips are those of tests/data, or
-the *.mp4 of --clips (drawn) and --real, each with its truth beside it as NAME_gt.npz; of a real
-clip without one it is only counted how often somebody is seen. --set KEY=VALUE is passed on to
-humantrack, --keep FOLDER keeps the results. --write puts the figures into docs/embedded.md, --check
+PART is drawn, world, real or scaling (all of them unless told). The first two are figures of
+``humantrack-eval truth``; what the others measure is in the heads of scripts/lib/score_real.py and
+score_scaling.py. Clips are those of tests/data, or the *.mp4 of --clips (drawn) and --real, each
+with its truth beside it as NAME_gt.npz; of a real clip without one it is only counted how often
+somebody is seen. --set KEY=VALUE is passed on to humantrack, --keep FOLDER keeps the results,
+--results FOLDER takes those that lie there. --write puts the figures into docs/embedded.md, --check
 exits with 1 if a goal is missed.
 """
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from lib.raw_landmarks import recorded
-from lib.score_drawn import drawn_quality
+from lib.score_drawn import WORLD, drawn_quality
 from lib.score_real import is_real, real_quality, seen_quality
 from lib.score_scaling import SCALING, scaling_quality
 from lib.score_table import DRAWN, ON_EACH, REAL, SEEN, Figures, Table
@@ -33,10 +34,22 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data"
 PAGE = ROOT / "docs" / "embedded.md"
 CLIPS = ("demo.mp4", "demo_small.mp4")
-PARTS = ("drawn", "real", "scaling")
+WORLD_CLIPS = ("demo.mp4", "world/dolly.mp4", "world/pan.mp4")
+PARTS = ("drawn", "world", "real", "scaling")
 AVERAGE = "average"
 
 quality = drawn_quality
+
+
+def drawn_figures(clip: Path, options: argparse.Namespace) -> dict[str, float]:
+    """The figures of a drawn clip, of results that lie there already or of a fresh run."""
+    truth = truth_of(clip)
+    if options.results is None:
+        return figures_of(clip, truth, options.set, options.keep)
+    found = sorted(options.results.rglob(f"demo_{clip.stem}.pkl"))
+    if not found or truth is None:
+        sys.exit(f"no demo_{clip.stem}.pkl in {options.results}, or no truth of it")
+    return drawn_quality(found[0], truth)
 
 
 def figures_of(
@@ -80,14 +93,21 @@ def average(figures: Figures) -> dict[str, float]:
     return out
 
 
-def drawn(clips: list[Path], overrides: list[str], keep: Path | None) -> dict[Table, Figures]:
-    """The table of the drawn clips."""
-    figures = {}
-    for clip in clips:
-        truth = truth_of(clip)
-        if truth is not None:
-            figures[clip.name] = DRAWN.tidy(figures_of(clip, truth, overrides, keep))
-    return {DRAWN: figures}
+def drawn(options: argparse.Namespace, parts: Sequence[str]) -> dict[Table, Figures]:
+    """The tables of the drawn clips; a clip that stands in both is tracked once."""
+    own = sorted(options.clips.glob("*.mp4")) if options.clips else None
+    wanted = {
+        DRAWN: ("drawn", own or [DATA / clip for clip in CLIPS]),
+        WORLD: ("world", own or [DATA / clip for clip in WORLD_CLIPS]),
+    }
+    figures: dict[Path, dict[str, float]] = {}
+    tables: dict[Table, Figures] = {}
+    for table, (part, clips) in wanted.items():
+        if part in parts:
+            known = [clip for clip in clips if truth_of(clip) is not None]
+            figures |= {c: drawn_figures(c, options) for c in known if c not in figures}
+            tables[table] = {clip.name: table.tidy(figures[clip]) for clip in known}
+    return tables
 
 
 def real(clips: list[Path], overrides: list[str], keep: Path | None) -> dict[Table, Figures]:
@@ -110,7 +130,11 @@ def missed_goals(tables: Mapping[Table, Figures]) -> list[str]:
     out = []
     for table, figures in tables.items():
         for clip, values in figures.items():
-            if (table is DRAWN and clip != CLIPS[0]) or (table is SCALING and clip != "all"):
+            if (
+                table is WORLD
+                or (table is DRAWN and clip != CLIPS[0])
+                or (table is SCALING and clip != "all")
+            ):
                 continue
             each = {n: v for n, v in values.items() if table is not REAL or n in ON_EACH}
             wanted = {n: v for n, v in values.items() if n not in ON_EACH}
@@ -138,10 +162,7 @@ def measured(options: argparse.Namespace) -> dict[Table, Figures]:
     """Everything that was asked for."""
     parts = options.part or PARTS
     tables: dict[Table, Figures] = {}
-    if "drawn" in parts:
-        ours = [DATA / clip for clip in CLIPS]
-        clips = sorted(options.clips.glob("*.mp4")) if options.clips else ours
-        tables |= drawn(clips, options.set, options.keep)
+    tables |= drawn(options, parts)
     if "real" in parts:
         clips = sorted((options.real or DATA / "real").glob("*.mp4"))
         tables |= real(clips, options.set, options.keep)
@@ -171,6 +192,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--real", type=Path, help="folder of real clips, with truth or without")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--detector", default="nanodet", help="whom scaling tries; default nanodet")
+    parser.add_argument("--results", type=Path, help="take the drawn clips' results from there")
     parser.add_argument("--keep", type=Path, help="folder for the results")
     parser.add_argument("--write", action="store_true", help="put the figures into the page")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")

@@ -6,8 +6,9 @@ PART is networks, old or mediapipe (all of them unless told). The best of the ro
 anything else on the machine only slows things down.
 
 networks: the first run records every input the networks get. Then, round by round in one process:
-the networks alone on those inputs, the whole job without an overlay, and the whole job with one.
-Goals: the job reaches 0.7 of the networks' rate without an overlay, 0.5 with one.
+the networks alone on those inputs, side by side on all cores, the whole job without an overlay, and
+the whole job with one. Goals: the job reaches 0.7 of the networks' rate without an overlay, 0.5
+with one.
 
 old: version 0.1's own job, from this clone's history and with today's libraries, and ours, in turn,
 on one person and on four, without an overlay.
@@ -27,6 +28,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -65,18 +67,15 @@ class Recorder:
 def record(job: Callable[[], Any]) -> list[tuple[Any, Any, Any]]:
     """Run the job once; every call of a network."""
     calls: list[tuple[Any, Any, Any]] = []
-    names = (models.NANODET, models.BLAZEPOSE, models.BLAZEPOSE_HEAVY)
-    sessions = {name: models.session(name) for name in names}
-    models._sessions.update({n: Recorder(s, calls) for n, s in sessions.items()})
-    job()
-    models._sessions.update(sessions)
+    real = models.session
+    with mock.patch.object(models, "session", lambda *args: Recorder(real(*args), calls)):
+        job()
     return calls
 
 
 def replay(calls: list[tuple[Any, Any, Any]]) -> None:
-    """The networks alone."""
-    for session, outputs, inputs in calls:
-        session.run(outputs, inputs)
+    """The networks alone, as many side by side as there are cores."""
+    list(models.pool().map(lambda call: call[0].run(*call[1:]), calls))
 
 
 def seconds(work: Callable[[], Any]) -> float:

@@ -1,11 +1,16 @@
 """Measure humantrack-export: an hour of results to jsonl, against joblib.load and json.dump.
 
     python scripts/bench/export.py [--frames 108000] [--people 3] [--rotations matrix] [--keep DIR]
+    python scripts/bench/export.py --formats all --frames 18000
+    python scripts/bench/export.py --formats bvh,usd --frames 100000 --people 1
 
 Generates results of random people, exports them, and loads and dumps them as one would without
 humantrack; each in a process of its own. Prints frames per second and peak memory of both, their
 ratio, which must be at least 3, and our memory, which must stay below 300 MB. Exits 1 if either is
 missed. An hour needs some 15 GB of memory (for the other side) and 5 GB of disk.
+
+With ``--formats`` it measures formats instead: peak memory, and processor time over that of only
+reading the results. Exits 1 if any takes 300 MB or more.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ import numpy as np
 
 FPS = 30
 LEAST_RATIO, MOST_MEMORY = 3.0, 300e6
+SIDES = "humantrack-export", "joblib + json.dump"
 
 
 def main() -> int:
@@ -36,8 +42,10 @@ def main() -> int:
         results = Path(folder) / "hour.pkl"
         generate(results, options.frames, options.people)
         print(f"{options.frames} frames, {options.people} people, {results.stat().st_size:,} bytes")
+        if options.formats:
+            return compare_formats(results, options)
         rates, peaks = {}, {}
-        for side in ("humantrack-export", "joblib + json.dump"):
+        for side in SIDES:
             command = [sys.executable, __file__, "--child", side, "--results", str(results)]
             command += ["--rotations", options.rotations]
             out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -60,14 +68,62 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=3600 * FPS)
     parser.add_argument("--people", type=int, default=3)
     parser.add_argument("--rotations", default="axis_angle")
+    parser.add_argument("--formats", help="'all', or some with commas between")
     parser.add_argument("--keep", type=Path, help="folder to work in")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
+def compare_formats(results: Path, options: argparse.Namespace) -> int:
+    """Each format in a process of its own."""
+    from humantrack.export.formats.base import FORMATS
+
+    names = list(FORMATS) if options.formats == "all" else options.formats.split(",")
+    reading = 0.0
+    worst = 0.0
+    print(f"{'':16} {'CPU s':>8} {'ratio':>6} {'peak MB':>8} {'MB written':>10}")
+    for name in ("read", *names):
+        command = [sys.executable, __file__, "--child", name, "--results", str(results)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"{name:16} {done.stderr.strip().splitlines()[-1]}")
+            continue
+        seconds, peak, size = map(float, done.stdout.split())
+        reading = reading or seconds
+        worst = max(worst, peak)
+        ratio = seconds / reading
+        print(
+            f"{name:16} {seconds:8.1f} {ratio:6.2f} {peak / 1e6:8.0f} {size / 1e6:10.1f}",
+            flush=True,
+        )
+    print(f"peak memory {worst / 1e6:.0f} MB (below {MOST_MEMORY / 1e6:.0f})")
+    return 0 if worst < MOST_MEMORY else 1
+
+
+def run_format(name: str, results: Path) -> int:
+    """One format, or 'read': print processor seconds, peak bytes and bytes written."""
+    from humantrack.clips.source import ResultsSource
+    from humantrack.export import export, find_format
+
+    with tempfile.TemporaryDirectory(dir=results.parent) as folder:
+        start = time.process_time()
+        if name == "read":
+            for batch in ResultsSource(results).batches():
+                _ = batch.people
+        else:
+            export(results, [find_format(name)], f"{folder}/")
+        seconds = time.process_time() - start
+        size = sum(file.stat().st_size for file in Path(folder).rglob("*"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(seconds, peak, size)
+    return 0
+
+
 def run_child(side: str, results: Path, rotations: str) -> int:
     """One side: print seconds, peak bytes and bytes written."""
+    if side not in SIDES:
+        return run_format(side, results)
     out = results.with_suffix(".jsonl")
     run: Callable[[], Any]
     if side == "humantrack-export":
@@ -107,14 +163,20 @@ def generate(path: Path, frames: int, people: int) -> None:
 
 def frame(rng: np.random.Generator, index: int, key: str, people: int) -> dict[str, Any]:
     """One frame under PHALP's keys."""
+    from humantrack.geometry.rotations import axis_angle_to_matrix
+
+    def turns(joints: int) -> list[np.ndarray]:
+        angles = rng.standard_normal((people, joints, 3), np.float32)
+        return list(axis_angle_to_matrix(angles).astype(np.float32))
 
     def normal(*shape: int) -> list[np.ndarray]:
         numbers = rng.standard_normal((people, *shape), np.float32)
         return list(numbers)
 
     ids = list(range(1, people + 1))
-    boxes, turns, poses, betas = normal(4), normal(1, 3, 3), normal(23, 3, 3), normal(10)
-    bodies = zip(turns, poses, betas, strict=True)
+    boxes, betas = normal(4), normal(10)
+    bodies = zip(turns(1), turns(23), betas, strict=True)
+    places = [place + np.array([0, 0, 60], np.float32) for place in normal(3)]
     return {
         "time": index,
         "shot": 0,
@@ -133,7 +195,7 @@ def frame(rng: np.random.Generator, index: int, key: str, people: int) -> dict[s
         "conf": [np.float32(0.9)] * people,
         "annotations": [[]] * people,
         "smpl": [{"global_orient": g, "body_pose": p, "betas": b} for g, p, b in bodies],
-        "camera": normal(3),
+        "camera": places,
         "camera_bbox": normal(3),
         "3d_joints": normal(45, 3),
         "2d_joints": normal(90),

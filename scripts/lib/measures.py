@@ -1,4 +1,4 @@
-"""Measures of 3D joints against their true places, as the field defines them.
+"""Measures of 3D joints that only the real clips need; the others are humantrack.evaluation's.
 
 Joints are the 12 of the limbs (shoulders, elbows, wrists, hips, knees, ankles), right before left,
 in metres and the camera's axes, with the middle of the hips at the origin.
@@ -6,19 +6,14 @@ in metres and the camera's axes, with the middle of the hips at the origin.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-NAMES = tuple(
-    side + joint
-    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    for side in ("right ", "left ")
-)
-OF_BODY25 = [2, 5, 3, 6, 4, 7, 9, 12, 10, 13, 11, 14]
+from humantrack.evaluation.joints import LIMBS, LIMBS_OF_45
+
+NAMES = LIMBS
+OF_BODY25 = list(LIMBS_OF_45)
 """Their places in ``3d_joints`` and ``2d_joints``, which begin with OpenPose's 25."""
 
-OF_SMPL = [17, 16, 19, 18, 21, 20, 2, 1, 5, 4, 8, 7]
 OF_BLAZEPOSE = [12, 11, 14, 13, 16, 15, 24, 23, 26, 25, 28, 27]
 OTHER_SIDE = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10]
 HIPS, SHOULDERS = [6, 7], [0, 1]
@@ -36,29 +31,12 @@ def at_hips(joints: np.ndarray) -> np.ndarray:
     return joints - joints[..., HIPS, :].mean(axis=-2, keepdims=True)
 
 
-def aligned_error(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean distance (of the units given) after the similarity transform of a that fits b best.
-
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns".
-    """
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    u, s, vt = np.linalg.svd(a.T @ b)
-    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
-    scale = (s * sign).sum() / (a**2).sum()
-    return float(np.linalg.norm(scale * a @ (u * sign @ vt) - b, axis=1).mean())
-
-
 def to_axis(point: np.ndarray) -> np.ndarray:
     """(3,3) the shortest rotation that brings a point of the camera's axes onto its z axis."""
     ray = point / np.linalg.norm(point)
     axis = np.cross(ray, [0, 0, 1])
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     return np.eye(3) + cross + cross @ cross / (1 + ray[2])
-
-
-def rotation_between(a: np.ndarray, b: np.ndarray) -> float:
-    """Degrees from one rotation to another."""
-    return float(np.degrees(np.arccos(np.clip((np.trace(a.T @ b) - 1) / 2, -1, 1))))
 
 
 def angles_deg(joints: np.ndarray, name: str) -> np.ndarray:
@@ -70,20 +48,6 @@ def angles_deg(joints: np.ndarray, name: str) -> np.ndarray:
         cosine = (u * v).sum(-1) / np.linalg.norm(u, axis=-1) / np.linalg.norm(v, axis=-1)
         sides.append(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
     return np.stack(sides, axis=-1)
-
-
-def accelerations(joints: np.ndarray, frames: Sequence[int]) -> np.ndarray:
-    """(M,12) lengths of the second differences over three frames in a row, unit per frame^2.
-
-    Args:
-        joints: (T,12,3).
-        frames: numbers of their frames, rising.
-    """
-    number = np.asarray(frames)
-    in_a_row = (number[2:] - number[:-2] == 2) if len(number) > 2 else np.zeros(0, bool)
-    if not in_a_row.any():
-        return np.zeros((0, 12))
-    return np.linalg.norm(np.diff(joints, 2, axis=0), axis=-1)[in_a_row]
 
 
 class Intervals:

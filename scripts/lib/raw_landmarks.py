@@ -23,9 +23,9 @@ def recorded() -> Iterator[dict[int, np.ndarray]]:
         yield found
         return
 
-    def recording(network, frame, *arguments, **named):  # type: ignore[no-untyped-def]
-        sightings, detections = real(network, frame, *arguments, **named)
-        found[frame.index] = np.array(sightings.landmarks.xy_px, float)
+    def recording(search, *arguments, **named):  # type: ignore[no-untyped-def]
+        sightings, detections = real(search, *arguments, **named)
+        found[search.frame.index] = np.array(sightings.landmarks.xy_px, float)
         return sightings, detections
 
     with mock.patch.object(estimator, "find_people", recording):

@@ -28,15 +28,13 @@ from lib.measures import (
     OTHER_SIDE,
     SHOULDERS,
     Intervals,
-    accelerations,
-    aligned_error,
     angles_deg,
     at_hips,
     to_axis,
 )
-from lib.score_drawn import seen
 
 from humantrack import iter_results
+from humantrack.evaluation.measures.body import accelerations, pa_mpjpe
 from humantrack.geometry.cameras import PaddedSquare
 
 _NEAR = 0.25
@@ -90,6 +88,16 @@ def seen_quality(results: str | Path) -> dict[str, float]:
     }
 
 
+def seen(frame: dict[str, Any]) -> list[dict[str, Any]]:
+    """The people seen in a frame, one dict each."""
+    keys = ("tid", "bbox", "smpl", "camera", "size", "3d_joints", "2d_joints", "joint_error_mm")
+    return [
+        {key: frame[key][k] for key in keys if key in frame}
+        for k, missed in enumerate(frame["tracked_time"])
+        if missed == 0
+    ]
+
+
 def _nearest(frame: dict[str, Any], true_px: np.ndarray) -> dict[str, Any] | None:
     """The person seen where the true one is, with ``px`` (12,2) and ``m`` (12,3)."""
     people = []
@@ -127,8 +135,7 @@ def _figures(
         intervals.add(errors[row], got[t].get("joint_error_mm"))
     return {
         "mpjpe_mm": float(errors.mean()),
-        "pa_mpjpe_mm": 1000
-        * float(np.mean([aligned_error(*ab) for ab in zip(ours, true, strict=True)])),
+        "pa_mpjpe_mm": float(pa_mpjpe(ours, true).mean()),
         "ray_mpjpe_mm": 1000 * float(np.linalg.norm(ours - turned, axis=-1).mean()),
         "pck05": _pck(px, true_px[frames]),
         "flipped": int((exchanged.mean(axis=1) < errors.mean(axis=1)).sum()),
@@ -136,8 +143,8 @@ def _figures(
             f"{name}_deg": float(np.abs(angles_deg(ours, name) - angles_deg(true, name)).mean())
             for name in ANGLES
         },
-        "acceleration": 1000 * float(accelerations(ours, frames).mean()),
-        "acceleration_true": 1000 * float(accelerations(true, frames).mean()),
+        "acceleration": 1000 * float(accelerations(ours, np.array(frames)).mean()),
+        "acceleration_true": 1000 * float(accelerations(true, np.array(frames)).mean()),
         **intervals.shares(),
     }
 

@@ -22,6 +22,9 @@
     │   └── PartialSweepError  14   ... or some did and some did not
     ├── SelectionError         18   tracks or frames to export are not in the results
     ├── CameraFileError        19   a file that says how the camera moves cannot be used
+    ├── BenchmarkError         30   a benchmark's data is missing or damaged
+    │   └── MismatchError      31   ... or results are not of its videos
+    ├── LimitError             32   a measure is worse than what was asked for
     └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
         ├── HangupError       129   ... by SIGHUP: the terminal was closed
         ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
@@ -156,6 +159,24 @@ class CameraFileError(HumantrackError):
     """A file that says how the camera moves cannot be read, or says nothing of these frames."""
 
     exit_code = 19
+
+
+class BenchmarkError(HumantrackError):
+    """The data of a benchmark is missing or damaged."""
+
+    exit_code = 30
+
+
+class MismatchError(BenchmarkError):
+    """Results do not belong to the videos of the benchmark, or do not hold all their frames."""
+
+    exit_code = 31
+
+
+class LimitError(HumantrackError):
+    """A measure is worse than what was asked for."""
+
+    exit_code = 32
 
 
 class DependencyError(HumantrackError):

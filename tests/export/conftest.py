@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from viewing_ray import seen_joints
 
 from humantrack.body.mannequin import load_mannequin
 from humantrack.export.cli import main
@@ -188,7 +189,7 @@ def edit_results() -> Callable[..., Path]:
 @pytest.fixture
 def joints_seen() -> Callable[[Path, int], dict[int, np.ndarray]]:
     """``joints_seen(path, track_id)``: frame -> (45,3) joints as motion has them: y up, metres,
-    at the distance at which a lens as long as the picture's diagonal puts them."""
+    at the distance at which a lens as long as the picture's diagonal puts them, and turned."""
 
     def seen(path: Path, track_id: int) -> dict[int, np.ndarray]:
         out = {}
@@ -199,8 +200,8 @@ def joints_seen() -> Callable[[Path, int], dict[int, np.ndarray]]:
                 if person == track_id and missed <= 0:
                     height, width = frame["size"][i]
                     lens = np.hypot(height, width) / (5000 * max(height, width) / 256)
-                    place = frame["camera"][i] * (1, 1, lens)
-                    out[frame["time"]] = (frame["3d_joints"][i] + place) * (1, -1, -1)
+                    there = seen_joints(frame["3d_joints"][i], frame["camera"][i], lens)
+                    out[frame["time"]] = there * (1, -1, -1)
         return out
 
     return seen

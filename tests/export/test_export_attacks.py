@@ -16,8 +16,8 @@ import joblib
 import numpy as np
 import pytest
 import rich.progress  # noqa: F401 - the command does so once it reads a file
+from formats_here import FORMATS_HERE as FORMATS
 
-from humantrack.export.formats.base import FORMATS
 from humantrack.results import ResultsWriter, load_results
 from humantrack.results.encode import END, HEADER, LENGTH
 

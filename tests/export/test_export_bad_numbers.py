@@ -8,8 +8,8 @@ from importlib.resources import files
 import jsonschema
 import numpy as np
 import pytest
+from formats_here import FORMATS_HERE as FORMATS
 
-from humantrack.export.formats.base import FORMATS
 from humantrack.results import ResultsWriter, load_results
 
 ALL = [word for name in FORMATS for word in ("-f", name)]

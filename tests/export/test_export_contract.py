@@ -16,18 +16,23 @@ import joblib
 import numpy as np
 import pyarrow.parquet
 import pytest
+from foreign_readers import frames_of_c3d, rows_of_recording, tracks_of_usd
+from formats_here import FORMATS_HERE as FORMATS
 
 from humantrack.clips.source import ResultsSource
 from humantrack.errors import ResultsError
 from humantrack.export import export
 from humantrack.export.cli import main
-from humantrack.export.formats.base import FORMATS
 from humantrack.export.output import OutputFiles
 from humantrack.results import load_results
 
 ALL = [word for name in FORMATS for word in ("-f", name)]
 each_format = pytest.mark.parametrize("kind", FORMATS.values(), ids=FORMATS)
 THEIRS = ["upstream_render", "upstream_extract_cut", "upstream_stream_cut"]
+
+SCENES = ("glb", "usd")
+NUMBERED = ("rrd", "angles", "angles-parquet")
+"""Motion whose frames have their numbers in the results."""
 
 
 # -- what other readers find in the files ---------------------------------------------------------
@@ -60,6 +65,11 @@ def rows_of(file):
         ".trc": lambda: in_motion(
             track, int(file.read_text("utf-8").split("\n")[2].split("\t")[2])
         ),
+        ".mot": lambda: in_motion(track, int(re.search(r"nRows=(\d+)", file.read_text())[1])),
+        ".sto": lambda: in_motion(track, int(re.search(r"nRows=(\d+)", file.read_text())[1])),
+        ".c3d": lambda: in_motion(track, frames_of_c3d(file)),
+        ".usdc": lambda: {(track, 0) for track in tracks_of_usd(file)},
+        ".rrd": lambda: rows_of_recording(file),
         ".glb": lambda: {(int(i), 0) for i in re.findall(rb'"track(\d+)', file.read_bytes())},
     }[file.suffix]()
 
@@ -278,9 +288,9 @@ def test_frames_are_selected(make_results, tmp_path, kind):
     whole = frames_in(exported(path, kind, tmp_path / "all").values())
     part = exported(path, kind, tmp_path / "part", "--frames", "13:17", "--tracks", "1,7")
     assert tracks_in(part.values()) == {1, 7}
-    if kind.name == "glb":
+    if kind.name in SCENES:
         return
-    if kind.is_motion:
+    if kind.is_motion and kind.name not in NUMBERED:
         assert whole == set(range(40))
         assert frames_in(part.values()) == set(range(4))
     else:
@@ -305,10 +315,10 @@ def test_everybody_is_there(make_results, tmp_path, kind):
         assert rows == seen_in(path, ghosts=True)
     elif kind.name in ("mot", "coco"):
         assert rows == seen_in(path, ghosts=False)
-    elif kind.name == "blender":
+    elif kind.name in ("blender", *NUMBERED):
         seen = {(1, i) for i in range(40)} | {(2, i) for i in range(5, 35)}
         assert rows == seen | {(7, i) for i in range(12, 30)}
-    elif kind.name != "glb":
+    elif kind.name not in SCENES:
         lengths = {1: 40, 2: 30, 7: 18}
         assert rows == {(i, row) for i, count in lengths.items() for row in range(count)}
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 from scipy.spatial.transform import Rotation, Slerp
+from viewing_ray import ray_turn, seen_joints
 
 from humantrack.body.joints import OPENPOSE_OF_45, SMPL_PARENTS
 from humantrack.body.mannequin import load_mannequin
@@ -21,7 +22,7 @@ from humantrack.results import load_results
 from humantrack.types import BodyBatch
 
 Y_UP = np.diag([1.0, -1.0, -1.0])
-TO_REAL = np.array([1, 1, np.hypot(640, 480) / (5000 * 640 / 256)])
+TO_REAL = np.hypot(640, 480) / (5000 * 640 / 256)
 """PHALP's camera to that of a lens as long as the picture's diagonal."""
 
 SHOWN = [(row, joint) for row, joint in enumerate(OPENPOSE_OF_45) if joint < 24]
@@ -155,7 +156,7 @@ def seen(path):
     for frame in load_results(path).values():
         for i, missed in enumerate(frame["tracked_time"]):
             if missed == 0:
-                joints = (frame["3d_joints"][i] + frame["camera"][i] * TO_REAL) @ Y_UP
+                joints = seen_joints(frame["3d_joints"][i], frame["camera"][i], TO_REAL) @ Y_UP
                 yield frame["time_s"], frame["tid"][i], joints, frame["smpl"][i]
 
 
@@ -185,7 +186,7 @@ def test_the_skinned_surface_is_the_bodys_but_for_the_fifth_weight(make_results)
             joints_3d=np.zeros((1, 45, 3), np.float32),
             joints_2d=np.zeros((1, 45, 2), np.float32),
         )
-        surface = body.vertices(one)[0] @ Y_UP + joints[44]
+        surface = body.vertices(one)[0] @ (Y_UP @ ray_turn(joints[44] @ Y_UP)).T + joints[44]
         errors.append(np.linalg.norm(scene.skinned(f"track{track}", t) - surface, axis=-1))
     errors = np.array(errors)
     few = (body.weights > 0).sum(axis=1) <= 4

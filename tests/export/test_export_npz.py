@@ -41,6 +41,11 @@ def joints_of(file):
     return np.stack(places, axis=1) + file["trans"][:, None]
 
 
+def y_up(points):
+    """From the file's axes, whose z is up, to those in which motion is."""
+    return points[..., [0, 2, 1]] * (1, 1, -1)
+
+
 def test_the_layout_is_amasss(make_results):
     files = exported(make_results())
     assert list(files) == ["track1", "track2", "track7"]
@@ -55,6 +60,14 @@ def test_the_layout_is_amasss(make_results):
             "gender": ((), "U"),
             "mocap_framerate": ((), "f"),
             "mocap_frame_rate": ((), "f"),
+            "root_orient": ((count, 3), "f"),
+            "pose_body": ((count, 63), "f"),
+            "pose_hand": ((count, 90), "f"),
+            "pose_jaw": ((count, 3), "f"),
+            "pose_eye": ((count, 6), "f"),
+            "up": ((), "U"),
+            "unit": ((), "U"),
+            "present": ((count,), "b"),
             "frame": ((count,), "i"),
             "observed": ((count,), "b"),
             "start_time_s": ((), "f"),
@@ -63,6 +76,9 @@ def test_the_layout_is_amasss(make_results):
         }
         assert str(file["gender"]) == "neutral" and str(file["body"]) == "embedded"
         assert file["mocap_framerate"] == file["mocap_frame_rate"] == 30
+        assert (str(file["up"]), str(file["unit"])) == ("z", "m") and file["present"].all()
+        parts = np.concatenate([file["root_orient"], file["pose_body"]], axis=1)
+        assert np.array_equal(parts, file["poses"][:, :66])
         assert not file["poses"][:, 66:].any() and not file["dmpls"].any()
     assert files["track7"]["betas"].tolist() == [1.5, -1, 0.5, *[0] * 13]
     assert files["track7"]["start_time_s"] == pytest.approx(0.4)
@@ -74,7 +90,7 @@ def test_the_layout_is_amasss(make_results):
 def test_joints_are_where_the_results_have_them(make_results, joints_seen):
     path = make_results()
     for name, file in exported(path).items():
-        places = dict(zip(file["frame"].tolist(), joints_of(file), strict=True))
+        places = dict(zip(file["frame"].tolist(), y_up(joints_of(file)), strict=True))
         for index, there in joints_seen(path, int(name.removeprefix("track"))).items():
             error = [np.linalg.norm(places[index][j] - there[row]) for row, j in SHOWN]
             assert max(error) < 1e-4
@@ -112,9 +128,10 @@ def test_smpl_itself_puts_all_joints_there(
     with torch.inference_mode():
         joints = layer(torch.from_numpy(turns[:, :1]), torch.from_numpy(turns[:, 1:]), betas)[1]
     there = np.stack(list(joints_seen(path, 1).values()))[:, :44]
-    assert np.abs(joints.numpy() + file["trans"][:, None] - there).max() < 1e-4
+    joints = y_up(joints.numpy() + file["trans"][:, None])
+    assert np.abs(joints - there).max() < 1e-4
     rows, picked = np.array(SHOWN).T
-    assert np.abs(joints_of(file)[:, picked] - there[:, rows]).max() < 1e-4
+    assert np.abs(y_up(joints_of(file))[:, picked] - there[:, rows]).max() < 1e-4
 
 
 def test_rate_gaps_and_one_frame(make_results):

@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from formats_here import FORMATS_HERE as FORMATS
 
-from humantrack.export.formats.base import FORMATS
 from humantrack.export.names import outputs_of
 from humantrack.export.output import StreamOutput
 

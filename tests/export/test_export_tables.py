@@ -16,7 +16,7 @@ import pytest
 
 from humantrack.body.joints import PHALP_JOINTS, SMPL_JOINTS
 from humantrack.export.cli import main
-from humantrack.export.formats import parquet
+from humantrack.export.formats import tabular
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.geometry.notations import COMPONENTS
 from humantrack.geometry.rotations import (
@@ -237,7 +237,7 @@ def test_row_groups_hold_so_many_rows_and_no_more(make_results, monkeypatch):
     with ResultsWriter(path) as writer:
         for i in range(300):
             writer.write_frame(str(i), {**frames[i % 40], "time": i})
-    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 150)
+    monkeypatch.setattr(tabular, "ROW_GROUP_ROWS", 150)
     table = exported(path, "parquet")
     file = pq.ParquetFile(path.with_suffix(".parquet"))
     rows = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]

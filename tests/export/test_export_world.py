@@ -110,14 +110,15 @@ def test_npz_is_smpls_motion_in_the_world(results, known):
         frames = known[int(path.stem.split("track")[1])]
         with np.load(path, allow_pickle=False) as file:
             first = min(frames)
+            level = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # from z up to y up
             for index, there in frames.items():
                 row = index - first
-                pelvis = file["trans"][row] + file["rest_joints"][0]
+                pelvis = level @ (file["trans"][row] + file["rest_joints"][0])
                 assert pelvis == pytest.approx(there[8], abs=NEAR_M)
                 assert file["contacts"][row].tolist()[:3] == [bool(index % 2), False, True]
                 rotation, position, focal_px = moving_camera(index)
-                assert file["camera_rotation"][row] == pytest.approx(rotation, abs=1e-6)
-                assert file["camera_position"][row] == pytest.approx(position, abs=1e-5)
+                assert file["camera_rotation"][row] @ level.T == pytest.approx(rotation, abs=1e-6)
+                assert level @ file["camera_position"][row] == pytest.approx(position, abs=1e-5)
                 assert file["camera_focal_px"][row] == focal_px
             assert file["confidence"].shape == file["observed"].shape
             assert (~file["observed"]).sum() == (max(frames) - first + 1) - len(frames)
@@ -318,3 +319,35 @@ def test_rotations_are_the_ones_of_scipy(results):
     wanted = load_world(results.with_name("clip.world.pkl"))["clip/000004.jpg"].people[0]
     turn = Rotation.from_rotvec(person["smpl"]["global_orient"]).as_matrix()
     assert turn == pytest.approx(wanted.root_rotation, abs=1e-5)
+
+
+def test_bodies_of_another_size_keep_their_surface(make_results, recwarn):
+    path = make_results()
+    small = 0.7
+    with WorldWriter(path) as writer:
+        for frame in lifted_frames(path):
+            people = tuple(
+                replace(
+                    p, joints=p.root_position + small * (p.joints - p.root_position), scale=small
+                )
+                for p in frame.people
+            )
+            writer.write(replace(frame, people=people))
+    world = load_world(path.with_name("clip.world.pkl"))
+    (out,) = exported(path, "glb")
+    scene = Scene(out)
+    first = world["clip/000001.jpg"].people[0]
+    assert scene.joints("track1", 0)[JOINTS] == pytest.approx(first.joints[ROWS], abs=NEAR_M)
+    assert scene.nodes[scene.named["track1"]]["extras"]["skeleton"] == "embedded"
+    full = make_results(name="clip_full.pkl")
+    make_world(full)
+    (other,) = exported(full, "glb")
+    sizes = [np.ptp(s.mesh("track1")[0]["POSITION"], axis=0) for s in (scene, Scene(other))]
+    assert sizes[0] == pytest.approx(small * sizes[1], abs=1e-5)
+    for npz in exported(path, "npz"):
+        with np.load(npz) as file:
+            assert file["body_scale"] == pytest.approx(small, abs=1e-5)
+    (document,) = exported(path, "json", "--space", "world")
+    person = strict(document.read_text())["frames"][0]["people"][0]
+    assert person["smpl"]["scale"] == small
+    assert not [w for w in recwarn if "estimated" in str(w.message)]

@@ -70,7 +70,7 @@ def test_the_pages_figures_of_the_small_clip(small, script, quality, data):
 
 def test_the_pages_table_is_made_of_its_figures(script):
     page = script.PAGE.read_text("utf-8")
-    for table in (script.DRAWN, script.REAL, script.SEEN, script.SCALING):
+    for table in (script.DRAWN, script.WORLD, script.REAL, script.SEEN, script.SCALING):
         block, figures = table.stated(page)
         assert block == table.block(figures)
     assert list(script.DRAWN.stated(page)[1]) == list(script.CLIPS)

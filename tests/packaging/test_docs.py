@@ -12,6 +12,8 @@ import pytest
 
 from humantrack import errors
 from humantrack.config.schema import all_keys
+from humantrack.evaluation.arguments import parser_of as eval_parser
+from humantrack.evaluation.limits import parse_limits
 from humantrack.export.arguments import parser_of
 from humantrack.export.formats.base import FORMATS
 from humantrack.service import cli as service
@@ -26,7 +28,7 @@ GROUPS = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
 GROUPS |= {"video", "tracker"}
 HYDRA = {"-m", "--multirun", "--cfg", "--help", "--version", "--hydra-help", "--info", "-sc"}
 HYDRA |= {"--config-dir", "--config-name", "--config-path", "--shell-completion"}
-OTHERS = {"--signal", "--no-build-isolation", "--no-deps", "--network"}
+OTHERS = {"--signal", "--no-build-isolation", "--no-deps", "--network", "--force-reinstall"}
 """Options of other programs that the text names."""
 
 
@@ -46,6 +48,7 @@ WEIGHTS = options_of(weights._parser())
 SERVE = options_of(service._parser()) | options_of(client._parser()) | {"--token-file"}
 OPTIONS = {
     "humantrack": HYDRA,
+    "humantrack-eval": options_of(eval_parser()),
     "humantrack-export": EXPORT,
     "humantrack-weights": WEIGHTS,
     "humantrack-serve": SERVE,
@@ -92,6 +95,10 @@ def test_commands_of_the_pages_exist(program, words):
     for flag, value in itertools.pairwise(words):
         if program == "humantrack-export" and flag in ("-f", "--format"):
             assert value in FORMATS
+        if program == "humantrack-eval" and flag in ("--run", "--fail-under"):
+            parts = shlex.split(value) if flag == "--run" else []
+            assert all("=" not in part or is_key(part) for part in parts)
+            assert flag == "--run" or parse_limits([value])
         if program == "humantrack-serve" and flag == "--set":
             key = value.partition("=")[0]
             assert key in KEYS or f"video.{key}" in KEYS

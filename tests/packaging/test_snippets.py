@@ -66,6 +66,7 @@ def names():
         "pixel": np.array([40.0, 50.0]),
         **{"left": 10.0, "top": 20.0, "side": 320.0, "f": 900.0, "s": 0.9, "b": 256.0},
         **{"tx": 0.1, "ty": 0.2, "c": (120.0, 130.0)},
+        **{"joints": np.ones((45, 3)), "global_orient": np.eye(3)},
         **{"X": np.array([0.1, 0.2, 0.3]), "camera": np.array([0.5, 0.4, 30.0])},
     }
 

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from formats_here import FORMATS_HERE as FORMATS
 
 import humantrack
 from humantrack import DependencyError, extras, session
-from humantrack.export.formats.base import FORMATS
 from humantrack.run.settings import choose_device, seed_everything
 from humantrack.sweep.devices import gpus_of
 
@@ -170,6 +170,7 @@ HEAVY = {
 }
 COMMANDS = (
     ("humantrack", "cli.main"),
+    ("humantrack-eval", "evaluation.cli"),
     ("humantrack-export", "export.cli"),
     ("humantrack-serve", "service.cli"),
     ("humantrack-weights", "weights.cli"),

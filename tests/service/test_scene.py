@@ -119,7 +119,7 @@ def test_the_results_are_walked_once_and_again_when_they_change(
     walks = []
     batches = ResultsSource.batches
     monkeypatch.setattr(
-        ResultsSource, "batches", lambda self, *a: walks.append(1) or batches(self, *a)
+        ResultsSource, "batches", lambda self, **k: walks.append(1) or batches(self, **k)
     )
     timeline(path, folder)
     for start in range(0, 40, 10):

@@ -93,7 +93,9 @@ def measure(frames: Iterable[WorldFrame], truth: Mapping[str, np.ndarray]) -> di
         still = np.linalg.norm(np.diff(b[:, ANKLES], axis=0), axis=-1)[step] < 0.01
         moves = np.linalg.norm(np.diff(a[:, ANKLES], axis=0), axis=-1)[step]
         each["slide"].append(float(moves[still].mean() * 1000))
-        each["pa"].append(float(np.mean([off_mm(moved(x, y), y) for x, y in zip(a, b, strict=True)])))
+        each["pa"].append(
+            float(np.mean([off_mm(moved(x, y), y) for x, y in zip(a, b, strict=True)]))
+        )
     out = {name: float(np.mean(values)) for name, values in each.items()}
     every = [np.concatenate([row[i].reshape(-1, 3) for row in rows]) for i in (1, 2)]
     _, rotation, _ = fit(*every)

@@ -204,3 +204,16 @@ def test_a_senseless_rate_is_refused(make_folder, fps):
 def test_unknown_keys_are_refused(make_folder):
     with pytest.raises(ConfigError, match="keys"):
         open_source(make_folder(frames=1), keys="other")
+
+
+def test_a_folder_reached_by_a_link_is_called_as_the_link(tmp_path, monkeypatch):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "1.jpg"), np.zeros((16, 16, 3), np.uint8))
+    (tmp_path / "walk").symlink_to(folder, target_is_directory=True)
+    with open_source(tmp_path / "walk") as source:
+        assert source.info.name == "walk"
+        assert next(iter(source)).key == "walk/1.jpg"
+    monkeypatch.chdir(folder)
+    with open_source(".") as source:
+        assert source.info.name == "images"

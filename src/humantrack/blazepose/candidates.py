@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -95,10 +95,13 @@ class Looker:
 
     def at_regions(self, at: FloatArray, boxes: FloatArray) -> Candidates:
         """What (N,4) regions show, for (N,4) boxes."""
-        landmarks = self._network(self._cropper, at)
-        return Candidates(
-            landmarks=landmarks, box=boxes, guess=np.full(len(boxes), int(JointSource.SEEN))
-        )
+        return self.begin(at, boxes)()
+
+    def begin(self, at: FloatArray, boxes: FloatArray) -> Callable[[], Candidates]:
+        """Begin with :meth:`at_regions`; gives it when called."""
+        running = self._network.begin(self._cropper.crops(at), at)
+        guess = np.full(len(boxes), int(JointSource.SEEN))
+        return lambda: Candidates(landmarks=running.landmarks(), box=boxes, guess=guess)
 
     def at_boxes(self, boxes: FloatArray, known: Mapping[int, Candidates]) -> Candidates:
         """What (N,4) boxes show.
@@ -223,7 +226,7 @@ class Looker:
         if not hidden.any() or hidden.all():
             return None
         crops[0][hidden] = np.median(crops[0][~hidden], axis=0)
-        found = self._network.on_crops(crops, at)
+        found = self._network.begin(crops, at).landmarks()
         again = Candidates(landmarks=found, box=one.box, guess=one.guess)
         body = found.segmentation[0] > 0
         alone = (body & ~hidden).sum() / max(int(body.sum()), 1)

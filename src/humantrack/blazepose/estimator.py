@@ -11,17 +11,18 @@ from humantrack import models
 from humantrack.blazepose.boxes import round_bodies
 from humantrack.blazepose.colours import SIGNATURE_SIZE
 from humantrack.blazepose.fit import Seen, fit_bodies
+from humantrack.blazepose.girth import EVERY, girths_along_lines
 from humantrack.blazepose.masks import image_masks
 from humantrack.blazepose.memory import Memory, Recent, Remembered
 from humantrack.blazepose.mirror import MIRROR
 from humantrack.blazepose.network import LandmarkNetwork
-from humantrack.blazepose.people import STRONG, Look, Sightings, find_people
+from humantrack.blazepose.people import STRONG, Look, Search, Sightings, find_people
 from humantrack.blazepose.proportions import Proportions, picture_scale
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.trust import joint_trust
 from humantrack.body import Mannequin
 from humantrack.body.shape import betas_from_lengths, bone_lengths
-from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
+from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect, iou
 from humantrack.types import (
     CODE_SIZE,
     Appearance,
@@ -36,6 +37,9 @@ from humantrack.types.arrays import FloatArray, IntArray
 
 _OLD_SHARE = 0.3
 """Share of the old side and angle in a new region: world landmarks jump with the region's size."""
+
+_APART = 0.05
+"""Boxes that overlap by more (IoU): one person may hide another's outline."""
 
 _MOST_RECENT = 16
 """Frames of a person that are kept to be put right; what is final by then is left as it is."""
@@ -100,23 +104,44 @@ class BlazePoseEstimator:
         continue nobody. People without a detection are added (``source`` -1): all of them where
         the detector rested, and those who lost their box for a moment.
         """
-        return [self._one(f, d) for f, d in zip(frames, detections, strict=True)]
+        out, search = [], None
+        for i, (frame, found) in enumerate(zip(frames, detections, strict=True)):
+            coming = frames[i + 1] if i + 1 < len(frames) else None
+            people, search = self._one(frame, found, search or self._begin(frame), coming)
+            out.append(people)
+        return out
 
-    def _one(self, frame: Frame, detections: Detections) -> People:
-        if frame.is_shot_start or frame.rgb.shape != self._shape:
+    def _begin(self, frame: Frame) -> Search:
+        """Begin to look for people; nobody is remembered across a cut."""
+        if self._is_new_scene(frame):
             self._memory.clear()
             self._shape = frame.rgb.shape
-        found, used = find_people(
-            self._network, frame, detections, self._memory, strong=self._strong, look=self.look
-        )
+        return Search(self._network, frame, self._memory)
+
+    def _is_new_scene(self, frame: Frame) -> bool:
+        return frame.is_shot_start or frame.rgb.shape != self._shape
+
+    def _one(
+        self, frame: Frame, detections: Detections, search: Search, coming: Frame | None
+    ) -> tuple[People, Search | None]:
+        """The people of a frame, and the search in the coming one if it could be begun.
+
+        As soon as it is known where everybody is, the network goes on to the coming frame, while
+        the bodies of this one are made.
+        """
+        found, used = find_people(search, detections, strong=self._strong, look=self.look)
         people = self._remember(found, frame)
+        ahead = None
+        if coming is not None and not self._is_new_scene(coming):
+            ahead = self._begin(coming)
         seen, mixed_up = self._prepare(frame, found, people)
         betas = self._shapes(seen, found, people)
         bodies = fit_bodies(seen, betas, self._body)
+        self._see_girths(found, people, bodies, seen)
         revised = self._revise(frame, seen, mixed_up, people)
         # Rows of what was looked for in between say nothing of the detections handed in.
         source = found.source if used is detections else np.full(len(found.source), -1)
-        return self._package(frame, used, found, source, bodies, seen, revised)
+        return self._package(frame, used, found, source, bodies, seen, revised), ahead
 
     def _remember(self, found: Sightings, frame: Frame) -> list[Remembered]:
         """Renew the memory; gives the remembered person behind each sighting."""
@@ -191,7 +216,29 @@ class BlazePoseEstimator:
         for i, proportions in enumerate(kept):
             if found.guess[i] == JointSource.SEEN:
                 proportions.see(bones, i, float(scale[i]))
-        return betas_from_lengths(self._body, np.array([k.lengths for k in kept]))
+        return self._betas(people)
+
+    def _betas(self, people: Sequence[Remembered]) -> FloatArray:
+        """(N,10) what is known of their shapes."""
+        kept = [p.proportions for p in people if p.proportions is not None]
+        girth = np.array([person.girth.beta for person in people])
+        return betas_from_lengths(self._body, np.array([k.lengths for k in kept]), girth=girth)
+
+    def _see_girths(
+        self, found: Sightings, people: list[Remembered], bodies: BodyBatch, seen: Seen
+    ) -> None:
+        """Measure the silhouettes of those who stand by themselves, now and then."""
+        overlap = iou(found.box, found.box) - np.eye(len(people))
+        for i, person in enumerate(people):
+            is_due = person.hits % EVERY == 0 and found.guess[i] == JointSource.SEEN
+            if not is_due or overlap[i].max(initial=0) > _APART:
+                continue
+            segmentation, region = found.landmarks.segmentation[i], found.landmarks.region[i]
+            person.girth.see(
+                girths_along_lines(
+                    self._body, bodies, i, segmentation, region, seen.height, seen.width
+                )
+            )
 
     def _revise(
         self, frame: Frame, seen: Seen, mixed_up: list[bool], people: list[Remembered]
@@ -228,7 +275,7 @@ class BlazePoseEstimator:
             height=self._shape[0],
             width=self._shape[1],
         )
-        betas = betas_from_lengths(self._body, person.proportions.lengths[None])
+        betas = self._betas([person])
         bodies = fit_bodies(seen, np.repeat(betas, len(wrong), axis=0), self._body)
         return [
             Revision(frame_index=one.frame_index, row=one.row, bodies=bodies[[k]])

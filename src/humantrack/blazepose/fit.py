@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from humantrack.blazepose.camera import translation, weak_camera
+from humantrack.blazepose.feet import lengthened
 from humantrack.blazepose.hidden import inside, straighten_hidden
 from humantrack.blazepose.inverse_kinematics import InverseKinematics
 from humantrack.blazepose.lift import LIMBS, at_joints, lift
@@ -79,7 +80,7 @@ def fit_bodies(seen: Seen, betas: FloatArray, body: Mannequin) -> BodyBatch:
     lengths = bone_lengths(body.rest_joints(betas))
     scale = picture_scale(seen.spans(), lengths, seen.least_scale)
     xy = at_joints(np.asarray(seen.xy_px, np.float64))
-    points = lift(xy, at_joints(seen.world)[..., 2], scale)
+    points = lengthened(lift(xy, at_joints(seen.world)[..., 2], scale))
     trust = inside(seen.xy_px, scale, seen.height, seen.width)
     points = straighten_hidden(points, trust, seen.visibility)
     weight = np.clip(seen.visibility * trust, _LEAST_WEIGHT, 1)[:, LIMBS]

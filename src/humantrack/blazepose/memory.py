@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from humantrack.blazepose import colours
+from humantrack.blazepose.girth import Girth
 from humantrack.blazepose.proportions import Proportions
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.turn_guard import TurnGuard
@@ -93,6 +94,7 @@ class Remembered:
     guard: TurnGuard = field(default_factory=TurnGuard)
     smoother: LandmarkFilter = field(default_factory=LandmarkFilter)
     proportions: Proportions | None = None
+    girth: Girth = field(default_factory=Girth)
     recent: tuple[Recent, ...] = ()
     """The newest frames, in which left and right may still be put right; oldest first."""
 
@@ -145,6 +147,7 @@ class Remembered:
         return {
             **plain,
             "proportions": None if self.proportions is None else self.proportions.state_dict(),
+            "girth": self.girth.state_dict(),
             "guard": self.guard.state_dict(),
             "smoother": self.smoother.state_dict(),
         }
@@ -157,6 +160,7 @@ class Remembered:
         if state["proportions"] is not None:
             person.proportions = Proportions(mean_lengths)
             person.proportions.load_state_dict(state["proportions"])
+        person.girth.load_state_dict(state["girth"])
         person.guard.load_state_dict(state["guard"])
         person.smoother.load_state_dict(state["smoother"])
         return person

@@ -62,10 +62,8 @@ class Sightings:
 
 
 def find_people(
-    network: LandmarkNetwork,
-    frame: Frame,
+    search: Search,
     detections: Detections,
-    memory: Memory,
     *,
     strong: float = STRONG,
     look: Look | None = None,
@@ -79,42 +77,52 @@ def find_people(
     Returns:
         The people, and the detections that ``Sightings.source`` refers to.
     """
-    search = _Search(network, frame, memory)
-    followed = search.follow()
+    followed = search.followed()
     if detections.gt_id is not None or detections.annotation is not None:
         return search.given(detections, followed), detections
     if not detections.looked:
         kept, numbers = search.distinct(followed)
         if look is None or len(numbers) == len(followed):
             return search.rested(kept, numbers), detections
-        near = [p.expected_box() for p in memory.people]
-        detections = look(frame, np.array(near).reshape(-1, 4))
+        near = [p.expected_box() for p in search.memory.people]
+        detections = look(search.frame, np.array(near).reshape(-1, 4))
     return search.looked(detections, followed, strong), detections
 
 
-class _Search:
-    """The search in one frame."""
+class Search:
+    """The search in one frame.
+
+    Those followed are looked for from the beginning on, while the caller does something else; the
+    memory's regions, boxes and flags must be those after the frame before.
+
+    Args:
+        network: the landmark network.
+        frame: where to look.
+        memory: the people of the frames before.
+    """
 
     def __init__(self, network: LandmarkNetwork, frame: Frame, memory: Memory) -> None:
-        self._rgb, self._memory = frame.rgb, memory
+        self.frame, self.memory = frame, memory
+        self._rgb = frame.rgb
         self._size = frame.height, frame.width
         self._looker = Looker(network, Cropper(frame.rgb))
+        people = memory.people
+        self._numbers = [i for i, p in enumerate(people) if p.is_followed(PERSON)]
+        at = np.array([people[i].expected_region() for i in self._numbers]).reshape(-1, 4)
+        expected = np.array([people[i].expected_box() for i in self._numbers]).reshape(-1, 4)
+        self._following = self._looker.begin(at, expected)
+
+    def followed(self) -> dict[int, Candidates]:
+        """What is where people seen in the last frame are expected; by their numbers."""
+        found = self._following()
+        return {number: found[[row]] for row, number in enumerate(self._numbers)}
 
     def given(self, detections: Detections, followed: dict[int, Candidates]) -> Sightings:
         """One person for each box."""
         boxes = detections.xyxy_px.astype(np.float64)
-        known = self._memory.continued_by(boxes)
+        known = self.memory.continued_by(boxes)
         found = self._looker.at_boxes(boxes, _by_row(known, followed))
         return self._sightings(found, detections.score, np.arange(len(boxes)))
-
-    def follow(self) -> dict[int, Candidates]:
-        """What is where people seen in the last frame are expected; by their numbers."""
-        people = self._memory.people
-        numbers = [i for i, p in enumerate(people) if p.is_followed(PERSON)]
-        at = np.array([people[i].expected_region() for i in numbers]).reshape(-1, 4)
-        expected = np.array([people[i].expected_box() for i in numbers]).reshape(-1, 4)
-        found = self._looker.at_regions(at, expected)
-        return {number: found[[row]] for row, number in enumerate(numbers)}
 
     def distinct(self, followed: dict[int, Candidates]) -> tuple[Candidates, list[int]]:
         """Those of the people followed who are where they were expected, and their numbers."""
@@ -124,16 +132,16 @@ class _Search:
 
     def rested(self, kept: Candidates, numbers: list[int]) -> Sightings:
         """Those who go on where they were, and those who were lost a moment ago."""
-        people = [self._memory.people[n] for n in numbers]
+        people = [self.memory.people[n] for n in numbers]
         boxes = round_bodies(kept.landmarks, *self._size)
         boxes = np.array([p.as_detected(b) for p, b in zip(people, boxes, strict=True)])
         kept = replace(kept, box=self._clipped(boxes.reshape(-1, 4)))
         score = np.array([p.score for p in people])
-        guessed = [p for p in self._memory.people if p.is_guess and p.missed == 0]
+        guessed = [p for p in self.memory.people if p.is_guess and p.missed == 0]
         for person in guessed:
             kept = self._looker.join([kept, self._guess(person.expected_box(), person)])
         score = np.concatenate([score, [p.score for p in guessed]])
-        held = self._held(kept, [p for p in self._memory.people if p.missed and p.is_waiting()])
+        held = self._held(kept, [p for p in self.memory.people if p.missed and p.is_waiting()])
         kept = self._looker.join([kept, held])
         score = np.concatenate([score, np.full(len(held), HELD_SCORE)])
         there = np.flatnonzero(area(kept.box) > 0)
@@ -146,9 +154,9 @@ class _Search:
         rows = self._believable(detections, strong)
         boxes = detections.xyxy_px[rows].astype(np.float64)
         score = detections.score[rows].astype(np.float64)
-        known = self._memory.continued_by(boxes)
+        known = self.memory.continued_by(boxes)
         found = self._looker.at_boxes(boxes, _by_row(known, followed))
-        people = [self._memory.people[n] if n >= 0 else None for n in known]
+        people = [self.memory.people[n] if n >= 0 else None for n in known]
         found = self._looker.turned(
             found,
             may=[p is None or p.may_be_turned() for p in people],
@@ -162,9 +170,7 @@ class _Search:
                 kept = self._looker.join([kept, self._guess(boxes[row], people[row])])
                 source = np.append(source, rows[row])
                 score_kept = np.append(score_kept, score[row])
-        waiting = [
-            p for i, p in enumerate(self._memory.people) if i not in known and p.is_waiting()
-        ]
+        waiting = [p for i, p in enumerate(self.memory.people) if i not in known and p.is_waiting()]
         held = self._held(kept, waiting, followed)
         kept = self._looker.join([kept, held])
         score_kept = np.concatenate([score_kept, np.full(len(held), HELD_SCORE)])
@@ -174,7 +180,7 @@ class _Search:
     def _believable(self, detections: Detections, strong: float) -> IntArray:
         """Rows of the strong boxes, and of the weak ones that continue somebody."""
         is_strong = detections.score >= np.float32(strong)
-        continues = self._memory.continued_by(detections.xyxy_px) >= 0
+        continues = self.memory.continued_by(detections.xyxy_px) >= 0
         return np.flatnonzero(is_strong | continues)
 
     def _guess(self, box: FloatArray, person: Remembered | None) -> Candidates:
@@ -205,7 +211,7 @@ class _Search:
         """Remembered people who got no box, where they are expected."""
         if not waiting:
             return self._looker.nobody()
-        number = {id(p): i for i, p in enumerate(self._memory.people)}
+        number = {id(p): i for i, p in enumerate(self.memory.people)}
         known = [(followed or {}).get(number[id(p)]) for p in waiting]
         fresh = [p for p, k in zip(waiting, known, strict=True) if k is None]
         at = np.array([p.expected_region() for p in fresh]).reshape(-1, 4)

@@ -7,6 +7,7 @@ SMPL's betas are other numbers.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,13 +46,28 @@ WHOLLY = 1.68
 """Build of the assets' own women; of their men with a minus."""
 
 _CORRECTIONS = 3
-_ENDS = {
-    "upper_arm": ("shoulder", "elbow"),
-    "forearm": ("elbow", "wrist"),
-    "thigh": ("hip", "knee"),
-    "shin": ("knee", "ankle"),
-}
 _SIDES = ("left", "right")
+
+
+def _spans() -> tuple[Array, Array]:
+    """(11,24) joints -> from end to end of the spans; (11,7) a span's part in each length."""
+    ends = [("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")]
+    spans = [
+        *([[f"{side}_{a}"], [f"{side}_{b}"]] for a, b in ends for side in _SIDES),
+        [[f"{side}_hip" for side in _SIDES], [f"{side}_shoulder" for side in _SIDES]],
+        *([[f"{side}_{part}"] for side in _SIDES] for part in ("shoulder", "hip")),
+    ]
+    across = np.zeros((len(spans), len(SMPL_JOINTS)))
+    for row, (start, end) in enumerate(spans):
+        across[row, [SMPL_JOINTS.index(name) for name in start]] = 1 / len(start)
+        across[row, [SMPL_JOINTS.index(name) for name in end]] = -1 / len(end)
+    means = np.zeros((len(spans), len(BONE_LENGTHS)))
+    for row, length in enumerate([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6]):
+        means[row, length] = 0.5 if length < len(ends) else 1
+    return across, means
+
+
+_ACROSS, _MEANS = _spans()
 _LONG = slice(0, 5)
 """The lengths that tell the size; the widths of shoulders and hips tell the build."""
 
@@ -65,19 +81,8 @@ def bone_lengths(joints: Array) -> Array:
     Returns:
         (...,7) float64 metres in the order of ``BONE_LENGTHS``.
     """
-    joints = np.asarray(joints, np.float64)
-    at = {name: joints[..., i, :] for i, name in enumerate(SMPL_JOINTS)}
-    for part in ("shoulder", "hip"):
-        at[part] = (at[f"left_{part}"] + at[f"right_{part}"]) / 2
-
-    def apart(a: str, b: str) -> Array:
-        return np.asarray(np.linalg.norm(at[a] - at[b], axis=-1))
-
-    limbs = [
-        sum(apart(f"{side}_{a}", f"{side}_{b}") for side in _SIDES) / 2 for a, b in _ENDS.values()
-    ]
-    widths = [apart(f"left_{part}", f"right_{part}") for part in ("shoulder", "hip")]
-    return np.stack([*limbs, apart("hip", "shoulder"), *widths], axis=-1)
+    across = _ACROSS @ np.asarray(joints, np.float64)
+    return np.asarray(np.sqrt((across * across).sum(axis=-1)) @ _MEANS)
 
 
 def betas_from_lengths(
@@ -106,8 +111,7 @@ def betas_from_lengths(
     wanted = np.asarray(lengths, np.float64).reshape(-1, len(BONE_LENGTHS))
     known = np.isfinite(wanted) & (wanted > 0)
     betas = np.zeros((len(wanted), len(BETAS)))
-    mean = body.lengths(np.zeros((1, len(BETAS))))[0]
-    per_size, per_length = _slopes(body, mean)
+    mean, per_size, per_length = _slopes(body)
     betas[:, SIZE] = np.clip(_size(wanted, known, mean) / per_size, -LIMIT, LIMIT)
     betas[:, GIRTH] = np.clip(girth, -LIMIT, LIMIT)
     betas[:, BUILD] = build_beta(body, wanted) if build is None else np.clip(build, -LIMIT, LIMIT)
@@ -134,7 +138,7 @@ def build_beta(body: Mannequin, lengths: Array) -> Array:
     """
     lengths = np.asarray(lengths, np.float64).reshape(-1, len(BONE_LENGTHS))
     shoulders, hips = (BONE_LENGTHS.index(name) for name in ("shoulders", "hips"))
-    mean = body.lengths(np.zeros((1, len(BETAS))))[0]
+    mean, *_ = _slopes(body)
     known = np.isfinite(lengths) & (lengths > 0)
     both = known[:, shoulders] & known[:, hips]
     ratio = np.where(known, lengths, mean) / mean
@@ -168,7 +172,9 @@ def _size(wanted: Array, known: npt.NDArray[np.bool_], mean: Array) -> Array:
     return np.asarray(np.where(total > 0, measured / np.where(total > 0, total, 1) - 1, 0))
 
 
-def _slopes(body: Mannequin, mean: Array) -> tuple[float, Array]:
-    """Relative growth per beta of size, and metres (7,) per beta of each length."""
+@lru_cache(maxsize=4)
+def _slopes(body: Mannequin) -> tuple[Array, float, Array]:
+    """The mean adult's lengths (7,), relative growth per beta of size, metres (7,) per beta."""
+    mean = body.lengths(np.zeros((1, len(BETAS))))[0]
     one = body.lengths(np.eye(len(BETAS))) - mean
-    return float((one[SIZE] / mean).mean()), np.diagonal(one[LENGTHS])
+    return mean, float((one[SIZE] / mean).mean()), np.diagonal(one[LENGTHS])

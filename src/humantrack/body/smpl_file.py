@@ -64,10 +64,11 @@ class SmplArrays:
     """(13776,3) int64"""
 
 
-def read_smpl(path: Path) -> SmplArrays:
+def read_smpl(path: Path, *, any_gender: bool = False) -> SmplArrays:
     """Read ``SMPL_NEUTRAL.pkl``, the original ``basicModel_*.pkl``, or an ``.npz`` of such keys.
 
-    Female and male models are accepted, with a warning, since the networks know the neutral body.
+    Female and male models are accepted, with a warning, since the networks know the neutral body;
+    ``any_gender`` asks for none.
 
     Raises:
         MissingWeightsError: no such file.
@@ -80,7 +81,8 @@ def read_smpl(path: Path) -> SmplArrays:
     content = _read_npz(path) if zipfile.is_zipfile(path) else safe_pickle.load_file(path)
     if not isinstance(content, Mapping) or isinstance(content, Inert):
         raise WeightsError("not an SMPL model: the file holds no table of arrays", where=path)
-    _warn_of_gender(path)
+    if not any_gender:
+        _warn_of_gender(path)
     return _checked(content, path)
 
 

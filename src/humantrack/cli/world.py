@@ -34,6 +34,8 @@ world.camera=auto            still, turning, free, auto, or a file (JSON, COLMAP
 world.focal_px, world.fov_deg   the lens, if it is known
 world.person_height_m        1.8 for everybody, or 1:1.8,2:1.2 by track id
 world.camera_height_m        of the camera above the floor
+render.world=true            draw PHALP_<name>.world.mp4, from the video (video.source=clip.mp4
+                             if it is not where it was)
 quiet=true                   say nothing but errors
 debug=true                   show tracebacks
 
@@ -41,6 +43,16 @@ A run of humantrack does the same at its end. See docs/world.md.
 """
 
 _OWN = ("quiet", "debug")
+_OF_THE_VIDEO = ("render.world", "video.source")
+_READ = {
+    "video": (
+        *("source", "base_path", "boxes", "box_format", "start_frame", "end_frame"),
+        *("start_time", "end_time", "stream", "audio_stream"),
+    ),
+    "render": ("fps",),
+    "results": ("keys",),
+}
+"""What of a run's configuration says what was read."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,10 +101,12 @@ def _run(arguments: list[str], console: Console, *, debug: bool) -> list[Humantr
 
     try:
         with reported():
-            paths, options, quiet = _read(arguments)
+            paths, options, look, quiet = _read(arguments)
         for path in [] if errors else paths:
             with reported():
                 _make(path, options, console, quiet=quiet)
+                if look is not None:
+                    _draw(path, look, console, quiet=quiet)
     except _StoppedError:
         pass
     return errors
@@ -102,8 +116,8 @@ class _StoppedError(Exception):
     """The user has stopped the command."""
 
 
-def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, bool]:
-    """Results, options, and whether to be quiet.
+def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, dict[str, Any] | None, bool]:
+    """Results, options, keys of the world video if one is drawn, and whether to be quiet.
 
     Raises:
         ConfigError: for an argument that is none of ours.
@@ -115,6 +129,7 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, bool]:
 
     paths: list[Path] = []
     values: dict[str, Any] = {}
+    look: dict[str, Any] = {}
     own = dict.fromkeys(_OWN, "false")
     for text in arguments:
         name, equals, value = text.partition("=")
@@ -126,13 +141,21 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, bool]:
             own[name] = value
         elif name.startswith("world.") and name != "world.enable":
             values[name] = None if value in ("null", "None") else value
+        elif name in _OF_THE_VIDEO:
+            look[name] = value
         else:
             raise ConfigError("not a key of the world", where=text, hint="keys begin with world.")
     if not paths:
         raise ConfigError("no results are named", hint="write humantrack-world out.pkl")
-    config = load_config(values)
+    config = load_config({**values, **look})
     check_numbers(config)
-    return paths, world_options(config), own["quiet"] == "true"
+    source = look.get("video.source")
+    if source is not None and len(paths) > 1:
+        raise ConfigError(
+            "one video is not that of several results", where=f"video.source={source}"
+        )
+    is_drawn = config.render.world
+    return paths, world_options(config), look if is_drawn else None, own["quiet"] == "true"
 
 
 def _make(path: Path, options: WorldOptions, console: Console, *, quiet: bool) -> None:
@@ -151,6 +174,72 @@ def _make(path: Path, options: WorldOptions, console: Console, *, quiet: bool) -
     console.print(f"in the world: {report.line}")
     for note in report.notes:
         console.print(f"note: {note}")
+
+
+def _draw(path: Path, look: dict[str, Any], console: Console, *, quiet: bool) -> None:
+    """The world video of one results file.
+
+    Raises:
+        HumantrackError: if it cannot be drawn.
+    """
+    from humantrack.config.options import run_options
+    from humantrack.results import world_path
+    from humantrack.run.world_video import draw_world
+
+    options = run_options(_config_of(path, look.get("video.source")))
+    stem = path.stem.removeprefix(f"{options.results_prefix}_")
+    folder = path.parent.parent if path.parent.name == "results" else path.parent
+    target = folder / f"{options.overlay_prefix}_{stem}.world.mp4"
+    with _progress(console, quiet=quiet) as advance:
+        draw_world(
+            options.source,
+            options.boxes,
+            world_path(path),
+            target,
+            fixed_fps=options.overlay_fps,
+            advance=(lambda _: None) if advance is None else lambda n: advance("drawing", n),
+        )
+    if not quiet:
+        console.print(str(target))
+
+
+def _config_of(path: Path, source: str | None) -> Any:
+    """The configuration that the results were made with, as far as it says what is read.
+
+    Raises:
+        SourceError: if it is not known which video they are of, or it is gone.
+    """
+    from humantrack.config.load import load_config
+    from humantrack.errors import SourceNotFoundError
+    from humantrack.results import read_meta
+
+    meta = read_meta(path) or {}
+    told = meta.get("config")
+    config: dict[str, Any] = told if isinstance(told, dict) else {}
+    values = {
+        f"{section}.{name}": value
+        for section, names in _READ.items()
+        if isinstance(config.get(section), dict)
+        for name in names
+        if (value := config[section].get(name)) is not None
+    }
+    values |= {n: config[n] for n in ("track_dataset", "base_tracker") if n in config}
+    of_run = (meta.get("source") or {}).get("path") or values.get("video.source")
+    values["video.source"] = source or values.get("video.source") or of_run
+    hint = "name it: video.source=clip.mp4"
+    if not values["video.source"]:
+        raise SourceNotFoundError("the results do not say which video they are of", hint=hint)
+    try:
+        is_gone = "*" not in values["video.source"] and not Path(values["video.source"]).exists()
+    except OSError:
+        is_gone = True
+    if is_gone:
+        raise SourceNotFoundError(
+            "the video is gone, which the world video shows",
+            where=values["video.source"],
+            hint=hint,
+        )
+    return load_config(values)
 
 
 @contextmanager

@@ -11,7 +11,14 @@ ROTATIONS = ("axis_angle", "matrix", "quaternion", "6d")
 GAPS = ("interpolate", "hold", "split")
 SMOOTH = ("one-euro", "savgol")
 MADE_UP = ("blank", "keep")
+TABLES = ("tracks", "frames")
 SPACES = ("world", "camera")
+UPS = ("y", "z")
+UNITS = ("m", "cm", "mm")
+RESTS = ("t", "a")
+TIMELINES = ("track", "clip")
+MARKERS = ("body25", "halpe26", "all")
+BONES = ("smpl", "humanik", "mixamo", "lafan", "unreal", "unity", "blender")
 _EULER = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
 
@@ -57,8 +64,31 @@ class ExportOptions:
     smooth: str | None = None
     """Filter over each track's motion: one-euro, savgol, or None."""
 
-    euler: str = "ZXY"
-    """Order of BVH's rotation channels."""
+    euler: str | None = None
+    """Order of BVH's rotation channels; None: ZXY."""
+
+    up: str | None = None
+    """Which axis of motion is up: y or z; None: y, but z in npz, as AMASS has it."""
+
+    unit: str | None = None
+    """Unit of lengths in bvh and of markers: m, cm or mm; None: metres."""
+
+    rest: str | None = None
+    """Rest pose that bvh and glb share: t or a (arms half down); None: bvh rests in the T pose,
+    glb as its surface was made."""
+
+    bones: str | None = None
+    """Whose names bones have: a name of ``BONES``; None: SMPL's."""
+
+    smpl_shape_only: bool = False
+    """Whether npz has the mean body's betas where its own are not SMPL's, for programs that shape
+    SMPL's body by them; its own are then its ``body_betas``."""
+
+    timeline: str = "track"
+    """Whether files of single people begin with the person, or, 'clip', all with the clip."""
+
+    markers: str | None = None
+    """Which markers trc has: those of Pose2Sim's body25 or halpe26, or all (None)."""
 
     made_up: str = "blank"
     """What markers and keypoints of joints that are made up become: blank (missing), or keep."""
@@ -76,13 +106,23 @@ class ExportOptions:
     smpl: Path | None = None
     """SMPL model file that gives the rest pose of SMPL bodies; None looks in the cache."""
 
+    tables: tuple[str, ...] = ()
+    """Tables beside the rows of csv and parquet: of the tracks, of the frames."""
+
     def __post_init__(self) -> None:
         for name, value, known in (
             ("rotations", self.rotations, ROTATIONS),
             ("gaps", self.gaps, GAPS),
             ("smooth", self.smooth, (None, *SMOOTH)),
-            ("euler", self.euler, _EULER),
+            ("euler", self.euler, (None, *_EULER)),
+            ("up", self.up, (None, *UPS)),
+            ("unit", self.unit, (None, *UNITS)),
+            ("rest", self.rest, (None, *RESTS)),
+            ("bones", self.bones, (None, *BONES)),
+            ("timeline", self.timeline, TIMELINES),
+            ("markers", self.markers, (None, *MARKERS)),
             ("made-up", self.made_up, MADE_UP),
+            *(("tables", table, TABLES) for table in self.tables),
             ("space", self.space, (None, *SPACES)),
         ):
             if value not in known:

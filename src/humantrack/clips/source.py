@@ -6,23 +6,20 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from humantrack.clips.facts import ClipFacts, clip_facts
+from humantrack.clips.frames import Batch, FrameEntry, ids_if_sound, only, sound
 from humantrack.clips.options import ExportOptions
-from humantrack.clips.world import WorldPeople, world_people
 from humantrack.errors import ConfigError, ResultsError, SelectionError
 from humantrack.results import (
     DEFAULT_MAX_SIZE,
-    PEOPLE_KEYS,
     TRUST_KEYS,
-    PeopleColumns,
     ResultsFile,
     iter_world_of,
-    people_columns,
     world_path,
 )
 from humantrack.types import FrameKey
@@ -40,60 +37,6 @@ _SHOWN_IDS = 12
 
 _END_OF_TIME_S = 1e12
 """What claims to be later is not a time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameEntry:
-    """A frame of the results, after the selection of tracks."""
-
-    key: FrameKey
-    index: int
-    """Number of the frame in the run."""
-
-    time_s: float
-    """Seconds since the start of the source."""
-
-    is_shot_start: bool
-    raw: dict[str, Any]
-    """The frame under PHALP's keys."""
-
-    world: WorldFrame | None = None
-    """The frame in the world, if that was asked for."""
-
-    is_selected: bool = True
-    """False if it is only there as context of the frames that were asked for."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some frames one after the other."""
-
-    frames: list[FrameEntry]
-
-    @cached_property
-    def people(self) -> PeopleColumns:
-        """Their people.
-
-        Raises:
-            ResultsError: if a frame is malformed.
-        """
-        return people_columns([(frame.key, frame.raw) for frame in self.frames])
-
-    @cached_property
-    def world(self) -> WorldPeople:
-        """Their people in the world; only if frames have it (``ResultsSource.batches``).
-
-        Raises:
-            ResultsError: if a frame is malformed.
-        """
-        return world_people(self.people, [_world_of(frame) for frame in self.frames])
-
-    @cached_property
-    def selected(self) -> Batch:
-        """Those of the frames that were asked for."""
-        if all(frame.is_selected for frame in self.frames):
-            return self
-        return Batch([frame for frame in self.frames if frame.is_selected])
 
 
 class ResultsSource:
@@ -186,7 +129,7 @@ class ResultsSource:
             return options.tracks
         seen: dict[int, int] = {}
         for frame in self._entries(context=True):
-            for track_id, missed in _ids_if_sound(frame):
+            for track_id, missed in ids_if_sound(frame):
                 seen[track_id] = seen.get(track_id, 0) + (missed <= 0)
         least = options.min_length if options.min_length > 1 else 0
         long = frozenset(i for i, count in seen.items() if count >= least)
@@ -214,7 +157,7 @@ class ResultsSource:
         for frame in self._entries(context=True):
             first, last = frame.index if first is None else first, frame.index
             is_found |= frame.is_selected
-            ids.update(i for i, _ in _ids_if_sound(frame))
+            ids.update(i for i, _ in ids_if_sound(frame))
             wanted -= ids
             ranges = {(a, b) for a, b in ranges if not any(a <= i <= b for i in ids)}
             if is_found and not wanted and not ranges:
@@ -316,34 +259,12 @@ def _entry(
 def _batch(frames: list[FrameEntry], keep: frozenset[int] | None) -> Batch:
     """The frames with the people of these tracks; malformed context has none."""
     try:
-        batch = Batch([_only(frame, keep) for frame in frames])
+        batch = Batch([only(frame, keep) for frame in frames])
         if not all(frame.is_selected for frame in frames):
             _ = batch.people  # looks at every frame
         return batch
     except ResultsError:
-        return Batch([_only(_sound(frame), keep) for frame in frames])
-
-
-def _sound(frame: FrameEntry) -> FrameEntry:
-    """The frame, or, if it is malformed and mere context, one without people."""
-    if frame.is_selected:
-        return frame
-    try:
-        people_columns([(frame.key, frame.raw)])
-        _ids(frame)
-    except ResultsError:
-        return replace(frame, raw={key: [] for key in PEOPLE_KEYS})
-    return frame
-
-
-def _ids_if_sound(frame: FrameEntry) -> list[tuple[int, int]]:
-    """As ``_ids``; nobody if the frame is malformed and mere context."""
-    try:
-        return _ids(frame)
-    except ResultsError:
-        if frame.is_selected:
-            raise
-        return []
+        return Batch([only(sound(frame), keep) for frame in frames])
 
 
 def _is_named(track_id: int, options: ExportOptions) -> bool:
@@ -374,58 +295,3 @@ def _is_key(key: object) -> bool:
             and abs(key[1]) < 2**63
         )
     return isinstance(key, str)
-
-
-def _ids(frame: FrameEntry) -> list[tuple[int, int]]:
-    """(track id, frames since it was seen) of a frame's people."""
-    try:
-        pairs = zip(frame.raw["tid"], frame.raw["tracked_time"], strict=True)
-        ids = [(int(track_id), int(missed)) for track_id, missed in pairs]
-        if any(abs(track_id) >= 2**63 for track_id, _ in ids):
-            raise ValueError("a track's id is too large")
-        return ids
-    except KeyError as error:
-        raise ResultsError(f"a frame of the results lacks {error}", where=frame.key) from error
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ResultsError(
-            f"a frame of the results is malformed ({error})", where=frame.key
-        ) from error
-
-
-def _world_of(frame: FrameEntry) -> WorldFrame:
-    if frame.world is None:
-        raise ValueError(f"frame {frame.index} was not read with its world")
-    return frame.world
-
-
-def _only(frame: FrameEntry, keep: frozenset[int] | None) -> FrameEntry:
-    """The frame with the people of these tracks."""
-    if keep is None:
-        return frame
-    if frame.world is not None:
-        kept = tuple(person for person in frame.world.people if person.track_id in keep)
-        frame = replace(frame, world=replace(frame.world, people=kept))
-    ids = [track_id for track_id, _ in _ids(frame)]
-    if keep.issuperset(ids):
-        return frame
-    rows = [i for i, track_id in enumerate(ids) if track_id in keep]
-    raw = {
-        key: [value[i] for i in rows]
-        if isinstance(value, list) and len(value) == len(ids)
-        else value
-        for key, value in frame.raw.items()
-        if key not in ("tracked_ids", "tracked_bbox")
-    }
-    try:
-        pairs = zip(
-            frame.raw.get("tracked_ids", ()), frame.raw.get("tracked_bbox", ()), strict=False
-        )
-        seen = [(track_id, box) for track_id, box in pairs if track_id in keep]
-    except TypeError as error:
-        raise ResultsError(
-            f"a frame of the results is malformed ({error})", where=frame.key
-        ) from error
-    raw["tracked_ids"] = [track_id for track_id, _ in seen]
-    raw["tracked_bbox"] = [box for _, box in seen]
-    raw = {key: raw[key] for key in frame.raw}  # in the file's order
-    return replace(frame, raw=raw)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from humantrack.clips.facts import ClipFacts
-from humantrack.clips.source import FrameEntry, ResultsSource
+from humantrack.clips.frames import FrameEntry
+from humantrack.clips.source import ResultsSource
 from humantrack.errors import ResultsError, printable
 from humantrack.types import JointSource, pose_source
 from humantrack.types.arrays import FloatArray

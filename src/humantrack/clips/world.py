@@ -39,6 +39,9 @@ class WorldPeople:
     confidence: FloatArray
     """(P,) float64, 0..1."""
 
+    scale: FloatArray
+    """(P,) float64, size of the body, times that which ``betas`` give it."""
+
     observed: BoolArray
     """(P,) False where a gap of the track was bridged."""
 
@@ -85,6 +88,7 @@ def world_people(people: PeopleColumns, frames: Sequence[WorldFrame]) -> WorldPe
         root_position=stacked("root_position", 3),
         contacts=np.array([p.contacts for _, p in everybody], bool).reshape(count, 4),
         confidence=stacked("confidence"),
+        scale=stacked("scale"),
         observed=observed,
         rest_pelvis=listed.joints_3d[:, PHALP_JOINTS.index("mid_hip")].astype(np.float64),
     )

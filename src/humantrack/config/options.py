@@ -48,6 +48,7 @@ def run_options(cfg: Any) -> RunOptions:
         lost_after_s=cfg.sweep.lost_after_s,
         n_init=cfg.phalp.n_init,
         world=world_options(cfg),
+        world_video=cfg.render.world,
         settings=plain(cfg),
     )
 

@@ -169,6 +169,9 @@ class RenderConfig:
     """The overlay video."""
 
     enable: bool = key(True, "Draw the overlay video; results are the same either way.")
+    world: bool = key(
+        False, "Draw PHALP_<name>.world.mp4 too: the clip, and people on the floor beside it."
+    )
     type: str = key(
         "HUMAN_MESH", "HUMAN_MESH, HUMAN_MASK, HUMAN_BBOX, SKELETON or TRACKID_<n>_MESH."
     )

@@ -8,14 +8,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from humantrack._version import __version__
-from humantrack.clips.options import GAPS, MADE_UP, ROTATIONS, SMOOTH, SPACES, ExportOptions
+from humantrack.clips.options import (
+    BONES,
+    GAPS,
+    MADE_UP,
+    MARKERS,
+    RESTS,
+    ROTATIONS,
+    SMOOTH,
+    SPACES,
+    TIMELINES,
+    UNITS,
+    UPS,
+    ExportOptions,
+)
 from humantrack.errors import ConfigError
 from humantrack.export.formats.base import FORMATS, Format
 from humantrack.export.formats.registry import announced, find_format
 from humantrack.export.names import format_named
+from humantrack.export.presets import PRESETS, deaf
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
-_HEED_MADE_UP = ("coco", "trc")
+_HEED_MADE_UP = ("coco", "trc", "c3d")
+_VARIANTS = {
+    ("angles", ".parquet"): "angles-parquet",
+    ("angles", ".mot"): "mot-osim",
+    ("angles", ".sto"): "sto",
+}
+_HEED_TABLES = ("csv", "parquet")
 _DEAF_TO_SPACE = ("mot", "coco", "phalp")
 _MINUS = ("--frames", "--tracks")
 """Options whose value may begin with a minus sign, which argparse takes for an option."""
@@ -33,40 +53,36 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def formats_of(arguments: argparse.Namespace) -> list[Format]:
-    """The formats asked for; without any that of the output's suffix, or json.
+    """The formats asked for; without any that of the output's suffix, those of ``--for``, or json.
 
     Raises:
         ConfigError: for one that does not exist.
     """
     if arguments.format:
-        return list(dict.fromkeys(find_format(name) for name in arguments.format))
-    return [format_named(arguments.output) or find_format("json")]
+        names = (_by_suffix(name, arguments.output) for name in arguments.format)
+        return list(dict.fromkeys(find_format(name) for name in names))
+    if named := format_named(arguments.output):
+        return [named]
+    if arguments.for_ is not None:
+        return [find_format(name) for name in PRESETS[arguments.for_].formats]
+    return [find_format("json")]
+
+
+def checked_formats(paths: Sequence[Path]) -> list[Format]:
+    """The formats of files that are to be checked, as far as their names tell."""
+    return [found for path in paths if (found := format_named(path))]
+
+
+def _by_suffix(name: str, output: str | None) -> str:
+    """The variant of a format that the output's suffix asks for."""
+    return _VARIANTS.get((name, Path(output or "").suffix.lower()), name)
 
 
 def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> ExportOptions:
     """The choices, and an error for those that no format asked for heeds."""
-    if not any(f.is_motion for f in formats):
-        for name in _MOTION_ONLY:
-            if getattr(arguments, name) is not None:
-                motion = ", ".join(f.name for f in FORMATS.values() if f.is_motion)
-                raise ConfigError(
-                    "no format asked for heeds this", where=f"--{name}", hint=f"it is for {motion}"
-                )
-    if arguments.made_up is not None and not any(
-        f.name in _HEED_MADE_UP or f.name not in FORMATS for f in formats
-    ):
-        raise ConfigError(
-            "no format asked for heeds this",
-            where="--made-up",
-            hint=f"it is for {', '.join(_HEED_MADE_UP)}",
-        )
-    if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
-        heed = ", ".join(name for name in FORMATS if name not in _DEAF_TO_SPACE)
-        raise ConfigError(
-            "no format asked for heeds this", where="--space world", hint=f"it is for {heed}"
-        )
+    _check_heeded(arguments, formats)
     tracks, track_ranges = _tracks(arguments.tracks)
-    return ExportOptions(
+    options = ExportOptions(
         rotations=arguments.rotations,
         precision=arguments.precision,
         masks=arguments.masks,
@@ -78,13 +94,48 @@ def options_of(arguments: argparse.Namespace, formats: Sequence[Format]) -> Expo
         gaps=arguments.gaps or "interpolate",
         fps=arguments.fps,
         smooth=arguments.smooth,
-        euler=arguments.euler.upper(),
+        euler=arguments.euler and arguments.euler.upper(),
+        up=arguments.up,
+        unit=arguments.unit,
+        rest=arguments.rest,
+        bones=arguments.bones,
+        timeline=arguments.timeline or "track",
+        markers=arguments.markers,
         made_up=arguments.made_up or "blank",
         source_fps=arguments.source_fps,
         slow_motion=arguments.slow_motion,
         smpl=arguments.smpl,
+        tables=tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", arguments.tables or "")))),
         space=arguments.space,
     )
+    return options if arguments.for_ is None else PRESETS[arguments.for_].applied(options)
+
+
+def _check_heeded(arguments: argparse.Namespace, formats: Sequence[Format]) -> None:
+    """See that every option given is heeded by one of the formats.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    motion = tuple(f.name for f in FORMATS.values() if f.is_motion)
+    asked: dict[str, tuple[str, ...] | None] = {
+        name: None if any(f.is_motion for f in formats) else motion for name in _MOTION_ONLY
+    }
+    for name, heeding in (("made_up", _HEED_MADE_UP), ("tables", _HEED_TABLES)):
+        heeded = any(f.name in heeding or f.name not in FORMATS for f in formats)
+        asked[name] = None if heeded else heeding
+    if arguments.space == "world" and all(f.name in _DEAF_TO_SPACE for f in formats):
+        asked["space"] = tuple(name for name in FORMATS if name not in _DEAF_TO_SPACE)
+    for name in ("up", "unit", "rest", "bones", "timeline", "markers"):
+        asked[name] = deaf(name, formats, tuple(FORMATS))
+    for name, only_for in asked.items():
+        if getattr(arguments, name) is not None and only_for is not None:
+            value = " world" if name == "space" else ""
+            raise ConfigError(
+                "no format asked for heeds this",
+                where=f"--{name.replace('_', '-')}{value}",
+                hint=f"it is for {', '.join(only_for)}",
+            )
 
 
 def _frames(text: str | None) -> tuple[int, int | None]:
@@ -143,8 +194,11 @@ class _Parser(argparse.ArgumentParser):
         """The help, with all formats."""
         listed = {f.name: f.about for f in FORMATS.values()}
         listed |= {name: f"of {package}" for name, package in announced().items()}
-        listing = "\n".join(f"  {name:<8} {about}" for name, about in listed.items())
-        self.epilog = f"formats:\n{listing}\n\nMore, with examples: docs/export.md"
+        listing = "\n".join(f"  {name:<14} {about}" for name, about in listed.items())
+        presets = "\n".join(f"  {name:<14} {preset.about}" for name, preset in PRESETS.items())
+        self.epilog = (
+            f"formats:\n{listing}\n\n--for:\n{presets}\n\nMore, with examples: docs/export.md"
+        )
         return super().format_help()
 
 
@@ -167,7 +221,9 @@ def parser_of() -> argparse.ArgumentParser:
     add("--force", action="store_true", help="replace files that are there already")
     _add_what(parser.add_argument_group("what is exported"))
     _add_how(parser.add_argument_group("how"))
-    _add_motion(parser.add_argument_group("motion (npz, bvh, glb, trc, blender)"))
+    motion = ", ".join(f.name for f in FORMATS.values() if f.is_motion)
+    _add_motion(parser.add_argument_group(f"motion ({motion})"))
+    _add_reader(parser.add_argument_group("who reads it"))
     _add_look(parser.add_argument_group("a look"))
     _add_safety(parser.add_argument_group("safety"))
     return parser
@@ -188,6 +244,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     add(
         "--focal", type=float, metavar="PX", help="the camera's focal length in pixels of the frame"
     )
+    add("--tables", metavar="NAMES", help="beside csv and parquet: tracks, frames, or both")
     add("--source-fps", type=float, metavar="FPS", help="the video's rate, whatever results say")
     space = "where people are: in the world (motion, if there is one), or before the camera"
     add("--space", choices=SPACES, help=space)
@@ -202,14 +259,32 @@ def _add_motion(group: argparse._ArgumentGroup) -> None:
     add("--gaps", choices=GAPS, help="what fills frames without the person (interpolate)")
     add("--fps", type=float, help="resample to this rate")
     add("--smooth", choices=SMOOTH, help="filter the motion (off)")
-    add("--euler", default="ZXY", metavar="ORDER", help="order of BVH's rotation channels (ZXY)")
+    add("--euler", metavar="ORDER", help="order of BVH's rotation channels (ZXY)")
     add("--smpl", type=Path, metavar="FILE", help="SMPL model file (the cache's, if there is one)")
+
+
+def _add_reader(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    program = "names, axes, unit and rest pose that a program wants; see below"
+    add("--for", dest="for_", choices=list(PRESETS), metavar="PROGRAM", help=program)
+    add("--up", choices=UPS, help="the axis that is up (y; z in npz)")
+    add("--unit", choices=UNITS, help="of lengths in bvh, trc (m) and c3d (mm)")
+    add("--rest", choices=RESTS, help="rest pose that bvh and glb share: t, or a (arms half down)")
+    add("--bones", choices=BONES, help="whose names bones have in bvh and glb (smpl)")
+    timeline = (
+        "where the files of single people begin: with the person, or all with the clip (track)"
+    )
+    add("--timeline", choices=TIMELINES, help=timeline)
+    add("--markers", choices=MARKERS, help="of trc and c3d: the set that a reader knows (all)")
 
 
 def _add_look(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--summary", action="store_true", help="print the tracks and their timeline")
-    add("--plot", type=Path, metavar="FILE", help="draw the timeline, .png or .svg")
+    plot = "draw the timeline, or with -f angles the angles; .png or .svg"
+    add("--plot", type=Path, metavar="FILE", help=plot)
+    check = "read a file that was written back, and tell the largest difference to the results"
+    add("--check", type=Path, action="append", metavar="FILE", help=check)
     add("--schema", action="store_true", help="print the JSON Schema of json and jsonl")
 
 

@@ -21,7 +21,7 @@ from humantrack.errors import (
     OutOfMemoryError,
     printable,
 )
-from humantrack.export.arguments import formats_of, options_of, parse
+from humantrack.export.arguments import checked_formats, formats_of, options_of, parse
 from humantrack.export.names import is_folder
 from humantrack.export.streams import STDOUT, is_stream
 from humantrack.memory import is_lack_of_memory, out_of_memory
@@ -33,6 +33,10 @@ if TYPE_CHECKING:  # --help and --version must not wait for numpy
 
     from humantrack.clips.source import ResultsSource
     from humantrack.export.inputs import Input
+
+
+_ANGLES = ("angles", "angles-parquet", "mot-osim", "sto")
+"""Formats with which --plot draws joint angles."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,13 +88,15 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
     from humantrack.export.run import export
     from humantrack.results import DEFAULT_MAX_SIZE
 
-    if not arguments.inputs:
+    if not arguments.inputs and not arguments.check:
         raise ConfigError("no results are named", hint="write humantrack-export out.pkl")
-    formats = formats_of(arguments)
+    formats = formats_of(arguments) if not arguments.check else checked_formats(arguments.check)
     options = options_of(arguments, formats)
     max_size = DEFAULT_MAX_SIZE
     if arguments.max_size is not None:
         max_size = parse_size(arguments.max_size, "--max-size", least=1)
+    if arguments.check:
+        return _check(arguments, options, console)
     with ExitStack() as spool:
         inputs = find_inputs(arguments.inputs, spool)
         if len(inputs) > 1 and arguments.output is not None and not is_folder(arguments.output):
@@ -98,9 +104,12 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
             raise ConfigError(
                 "several results need a folder", where=f"-o {arguments.output}", hint=hint
             )
-        if arguments.summary or arguments.plot:
+        draws_angles = arguments.plot and any(f.name in _ANGLES for f in formats)
+        if (arguments.summary or arguments.plot) and not draws_angles:
             return _show(arguments, options, inputs, max_size, console)
         errors: list[HumantrackError] = []
+        if draws_angles:
+            _draw_angles(arguments, options, inputs, max_size, console)
         keep = {item.path for item in inputs}
         for item in inputs:
             try:
@@ -128,6 +137,57 @@ def _run(arguments: argparse.Namespace, console: Console) -> list[HumantrackErro
                 if not done.files:
                     console.print(printable(f"note: {item.shown} holds nobody to export"))
         return errors
+
+
+def _check(
+    arguments: argparse.Namespace, options: ExportOptions, console: Console
+) -> list[HumantrackError]:
+    """Read files back."""
+    from humantrack.export.check import check, results_of
+
+    if len(arguments.inputs) > 1:
+        raise ConfigError("files are checked against one results file", where="--check")
+    errors: list[HumantrackError] = []
+    for path in arguments.check:
+        try:
+            results = arguments.inputs[0] if arguments.inputs else results_of(path)
+            done = check(results, path, options)
+        except HumantrackError as error:
+            errors.append(error)
+            continue
+        said = f"{path}: {done.people} frames of people, {done.points} points each; "
+        said += f"largest difference {done.largest_mm:.4f} mm ({done.where})"
+        console.print(printable(said))
+    return errors
+
+
+def _draw_angles(
+    arguments: argparse.Namespace,
+    options: ExportOptions,
+    inputs: Sequence[Input],
+    max_size: int,
+    console: Console,
+) -> None:
+    """The picture of joint angles, of one file."""
+    from humantrack.export.angle_plot import plot_angles
+
+    if len(inputs) > 1:
+        raise ConfigError("angles are drawn of one file", where=f"--plot {arguments.plot}")
+    [item] = inputs
+    try:
+        plot_angles(
+            item.path,
+            options,
+            arguments.plot,
+            force=arguments.force,
+            strict=arguments.strict,
+            max_size=max_size,
+            note=lambda line: console.print(f"note: {printable(item.text(line))}"),
+        )
+    except HumantrackError as error:
+        raise item.told(error) from error
+    if not arguments.quiet:
+        console.print(printable(str(arguments.plot)))
 
 
 def _output(output: str | None, item: Input) -> str | None:

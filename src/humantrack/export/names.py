@@ -15,6 +15,12 @@ _RESULTS = ".pkl"
 _ANYBODYS = ".txt"
 """A suffix that says nothing of the format, though one has it."""
 
+_ALIASES = {".usd": "usd", ".usda": "usd"}
+"""Further suffixes of formats."""
+
+_TABLES = {"angles": "csv", "angles-parquet": "parquet"}
+"""Formats whose files may well be called as those of another, being of the same kind."""
+
 
 def outputs_of(
     path: Path,
@@ -70,6 +76,8 @@ def format_named(output: str | Path | None) -> Format | None:
     if output is None or is_folder(output) or is_stream(output):
         return None
     name = Path(output).name.lower()
+    if (kind := _ALIASES.get(Path(name).suffix)) is not None:
+        return FORMATS[kind]
     telling = (f for f in FORMATS.values() if f.suffix != _ANYBODYS)
     fitting = [f for f in telling if name.endswith(f.suffix)]
     return max(fitting, key=lambda f: len(f.suffix), default=None)
@@ -81,7 +89,9 @@ def misnamed(output: str | Path | None, formats: Sequence[Format]) -> str | None
     if meant is None or len(formats) > 1 or not formats[0].is_single:
         return None
     own = formats[0]
-    if meant is own or str(output).lower().endswith(own.suffix):
+    if _TABLES.get(own.name) == meant.name:
+        return None
+    if meant.name == own.name or str(output).lower().endswith(own.suffix):
         return None
     return f"{output} holds {own.name}, although its name is one of {meant.name}"
 

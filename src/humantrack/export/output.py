@@ -56,7 +56,16 @@ class OutputFiles:
 
     def open(self, suffix: str) -> BinaryIO:
         """Begin a file, named by the stem and this suffix; it need not be closed."""
+        return self._begun(self.path(suffix))
+
+    def open_beside(self, suffix: str) -> BinaryIO:
+        """Begin a further file beside an export's own, named as that is up to its last suffix."""
         path = self.path(suffix)
+        if self._exact is not None:
+            path = path.with_name(path.stem + suffix)
+        return self._begun(path)
+
+    def _begun(self, path: Path) -> BinaryIO:
         if path in self.paths:
             raise OutputError(
                 "several files would have this name",
@@ -168,6 +177,14 @@ class StreamOutput(OutputFiles):
             raise cannot_write(self._name, error) from error
         self.paths.append(self._stem)
         return self._file
+
+    def open_beside(self, suffix: str) -> BinaryIO:
+        """There is no place for it.
+
+        Raises:
+            OutputError: always.
+        """
+        raise OutputError("this export is several files", hint="name a folder with -o FOLDER/")
 
     def __exit__(
         self,

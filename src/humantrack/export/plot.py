@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from humantrack.clips.paths import ClipPaths
 from humantrack.clips.spans import ClipSpans, TrackSpans, facts_of
 from humantrack.errors import ConfigError, DependencyError, printable
+from humantrack.export.plot_world import BLOCK_IN, draw_world
 from humantrack.render.palette import identity_colour
 
 SUFFIXES = (".png", ".svg")
@@ -41,18 +43,28 @@ def check(path: Path) -> None:
         ) from error
 
 
-def draw(clips: Sequence[ClipSpans], suffix: str) -> bytes:
+def draw(
+    clips: Sequence[ClipSpans], suffix: str, worlds: Sequence[ClipPaths | None] | None = None
+) -> bytes:
     """A picture with a panel per clip; the same clips give the same bytes.
 
     Args:
         clips: at least one.
         suffix: one of ``SUFFIXES``.
+        worlds: of each clip, drawn below its tracks; None where there is none.
     """
+    worlds = worlds or [None] * len(clips)
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    heights = [_HEAD_IN + _FOOT_IN + _ROW_IN * max(len(clip.tracks), 1) for clip in clips]
+    heights = [
+        _HEAD_IN
+        + _FOOT_IN
+        + _ROW_IN * max(len(clip.tracks), 1)
+        + (0 if world is None else BLOCK_IN + _FOOT_IN)
+        for clip, world in zip(clips, worlds, strict=True)
+    ]
     total = min(sum(heights), _HIGHEST_IN)
     longest = max((len(str(track.track_id)) for clip in clips for track in clip.tracks), default=1)
     left = 0.062 + 0.009 * longest
@@ -62,10 +74,14 @@ def draw(clips: Sequence[ClipSpans], suffix: str) -> bytes:
         figure = Figure(figsize=(_WIDTH_IN, total))
         FigureCanvasAgg(figure)
         top = 1.0
-        for clip, height in zip(clips, heights, strict=True):
+        for clip, world, height in zip(clips, worlds, heights, strict=True):
             share = height / sum(heights)
-            low, high = top - share * (1 - _FOOT_IN / height), top - share * _HEAD_IN / height
+            foot = _FOOT_IN if world is None else BLOCK_IN + 2 * _FOOT_IN
+            low, high = top - share * (1 - foot / height), top - share * _HEAD_IN / height
             _panel(figure.add_axes((left, low, _RIGHT - left, high - low)), clip)
+            if world is not None:
+                bottom, tall = top - share * (1 - _FOOT_IN / height), share * BLOCK_IN / height
+                draw_world(figure, (left, bottom, 0.97 - left, 0.92 * tall), world)
             top -= share
         extra = {"Date": None} if suffix == ".svg" else {}
         figure.savefig(picture, format=suffix[1:], dpi=120, metadata=extra)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from humantrack.atomic import cannot_write
 from humantrack.clips.options import ExportOptions
+from humantrack.clips.paths import ClipPaths, clip_paths
 from humantrack.clips.source import ResultsSource
 from humantrack.clips.spans import ClipSpans, TrackSpans, clip_spans, facts_of
 from humantrack.errors import HumantrackError, printable
@@ -63,6 +64,7 @@ def show(
     console = _Console(highlight=False)
     errors: list[HumantrackError] = []
     clips: list[ClipSpans] = []
+    worlds: list[ClipPaths | None] = []
     picture = None if plot is None else _picture(plot, force, paths)
     for path in paths:
         try:
@@ -70,6 +72,8 @@ def show(
                 source = ResultsSource(path, options, strict=strict, max_size=max_size)
                 source.check_selection()
                 clip = clip_spans(source)
+                has_world = picture is not None and source.is_in_world(is_motion=True)
+                world = clip_paths(source) if has_world else None
         except HumantrackError as error:
             errors.append(error)
             continue
@@ -81,14 +85,15 @@ def show(
             except OSError as error:
                 raise cannot_write(Path("standard output"), error) from error
         clips.append(clip)
+        worlds.append(world)
     if picture is not None and clips:
-        picture(clips)
+        picture(clips, worlds)
     return errors
 
 
 def _picture(
     path: Path, force: bool, keep: Collection[Path]
-) -> Callable[[Sequence[ClipSpans]], None]:
+) -> Callable[[Sequence[ClipSpans], Sequence[ClipPaths | None]], None]:
     """What draws the picture, once it is sure that it can be drawn and have this name."""
     from humantrack.export.plot import check, draw
 
@@ -100,9 +105,9 @@ def _picture(
     )
     outputs.check_free(path)
 
-    def write(clips: Sequence[ClipSpans]) -> None:
+    def write(clips: Sequence[ClipSpans], worlds: Sequence[ClipPaths | None]) -> None:
         with outputs:
-            outputs.open(path.suffix).write(draw(clips, path.suffix.lower()))
+            outputs.open(path.suffix).write(draw(clips, path.suffix.lower(), worlds))
 
     return write
 

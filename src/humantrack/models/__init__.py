@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from humantrack.errors import DependencyError, MissingWeightsError, WeightsError
 
@@ -26,8 +26,8 @@ BODY24_LEVELS = "body24_levels.npz"
 
 SHA256 = {
     NANODET: "122ed85b85c5c04927742e393629c2faaa8ef625e598bfec33964786e88e5dc2",
-    BLAZEPOSE: "e9d483d5dd0334271336e784ee6f0d45646cdaca3eab87b1ec3aa489f4560027",
-    BLAZEPOSE_HEAVY: "b67d3fee7c493570555105dc888c801bce32991c81fdad55959dfc5950b9223c",
+    BLAZEPOSE: "4f63e6023951d73b244f6f1a9fae366c2837350ea6f57493155c1fadf087344a",
+    BLAZEPOSE_HEAVY: "e1acdbb3b79d1f5ca2a32dfa8b73dfbe07cc8a2de05a76afb6e038270e8ba3be",
     BODY24: "73061a83a60f39db42aba58ad0570146c5996fed9ecac7c4ed73df0dcd950966",
     BODY24_LEVELS: "15ccec95fdfaf0c132f9c5151fa55938b991b0f8e479838703c04eb08bd1334a",
 }
@@ -80,17 +80,26 @@ def session(name: str, threads: int | None = None) -> InferenceSession:
         return _sessions[key]
 
 
-def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of jobs, in order, run in :func:`pool`.
+class Begun(Generic[T]):
+    """Jobs that run in :func:`pool` while whoever began them does something else.
 
-    Raises:
-        Exception: that of the first job that failed, once all have ended.
+    On one core they run when their results are asked for.
     """
-    if len(jobs) <= 1 or available_cores() == 1:
-        return [job() for job in jobs]
-    futures = [pool().submit(job) for job in jobs]
-    wait(futures)
-    return [future.result() for future in futures]
+
+    def __init__(self, jobs: Sequence[Callable[[], T]]) -> None:
+        self._jobs = jobs
+        self._futures = [pool().submit(job) for job in jobs] if available_cores() > 1 else None
+
+    def results(self) -> list[T]:
+        """What came of the jobs, in order.
+
+        Raises:
+            Exception: that of the first job that failed, once all have ended.
+        """
+        if self._futures is None:
+            return [job() for job in self._jobs]
+        wait(self._futures)
+        return [future.result() for future in self._futures]
 
 
 def pool() -> ThreadPoolExecutor:

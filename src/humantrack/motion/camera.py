@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from humantrack.motion.skeleton import PELVIS_ROW
+from humantrack.results import PeopleColumns
 from humantrack.types.arrays import FloatArray, IntArray
+
+
+def through_lens(people: PeopleColumns, to_px: FloatArray | float | None) -> PeopleColumns:
+    """The same people as a camera of another focal length sees them.
+
+    A pelvis keeps its place in the picture, at a depth that scales with the focal length. The body
+    is turned about it by :func:`ray_rotations`: its root rotation and its joints. The row of zeros
+    among the joints, the body's origin, stays one.
+
+    Args:
+        people: P people with PHALP's focal length.
+        to_px: the other camera's, one or (P,), in pixels of the frames; None changes nothing.
+    """
+    if to_px is None:
+        return people
+    rest = people.joints_3d[:, PELVIS_ROW].astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        place = camera_with_focal(people.cam_t + rest, people.focal_px(), to_px)
+    turn = np.tile(np.eye(3), (len(people), 1, 1))
+    there = np.isfinite(place).all(axis=1) & (place[:, 2] > 0)
+    turn[there] = ray_rotations(place[there])
+    with np.errstate(invalid="ignore", over="ignore"):  # what is no number stays none
+        joints = rest[:, None] + (people.joints_3d - rest[:, None]) @ turn.transpose(0, 2, 1)
+        joints[:, -1] = people.joints_3d[:, -1]
+        orient = turn[:, None] @ people.global_orient
+        return replace(
+            people,
+            cam_t=(place - rest).astype(people.cam_t.dtype),
+            global_orient=orient.astype(people.global_orient.dtype),
+            joints_3d=joints.astype(people.joints_3d.dtype),
+        )
 
 
 def camera_with_focal(

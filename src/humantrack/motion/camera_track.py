@@ -6,7 +6,7 @@ import bisect
 
 import numpy as np
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.geometry.rotations import matrix_to_quaternion, slerp
 from humantrack.motion.motion import Y_UP
 from humantrack.types.arrays import FloatArray

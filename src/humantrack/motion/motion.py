@@ -3,48 +3,50 @@
 Axes are the camera's turned half about x: x right, y up, z towards the viewer, origin at the
 camera, metres. Nothing is known of the floor or of how the camera was held. Unless a focal length
 is given, the camera's is taken to be the picture's diagonal: PHALP's long lens puts people a
-hundred metres away, where the noise of their depth is metres too.
+hundred metres away, where the noise of their depth is metres too. Bodies are turned to the rays
+along which a camera of that focal length sees them (``motion.camera``).
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
-from collections.abc import Callable, Iterator
+from array import array as numbers_of
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from humantrack.body.smpl_file import SmplArrays, read_smpl
+from humantrack.clips.frames import Batch
 from humantrack.clips.options import ExportOptions
-from humantrack.clips.source import Batch
-from humantrack.errors import HumantrackError, ResultsError
-from humantrack.geometry.rotations import (
-    matrix_to_quaternion,
-    quaternion_to_matrix,
-    slerp,
+from humantrack.errors import HumantrackError
+from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
+from humantrack.motion import spool
+from humantrack.motion.camera import through_lens, usual_focal_px
+from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, sample_of, skeleton_of
+from humantrack.motion.spool import Spool, Spooled, chunks
+from humantrack.motion.stages import (
+    EVEN,
+    SAME,
+    between,
+    in_memory,
+    joined,
+    marked,
+    parts_of,
+    resample,
+    rows_of,
+    smoothed,
 )
-from humantrack.motion.camera import camera_with_focal, usual_focal_px
-from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, skeleton_of
-from humantrack.motion.smoothing import smooth
-from humantrack.types import JointSource
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 from humantrack.weights.catalog import by_name, find
 
 Y_UP = np.array([1.0, -1.0, -1.0])
 """Half a turn about x: camera axes to the motion's, and back."""
-
-EVEN = 0.1
-"""Frames are evenly spaced if none is further from its place than this part of a frame: containers
-that count in milliseconds round."""
-
-_SAME = 1e-6
-"""Times closer than this part of a frame are one."""
-
-MOST_FRAMES = 10**7
-"""Of one motion: four days at 30 frames per second. More means that times or rate are wrong."""
 
 _ESTIMATED = (
     "the body these results belong to is not known, so its bones are estimated from the joints; "
@@ -58,7 +60,11 @@ FARTHEST = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Motion:
-    """T frames of one person, gaps filled."""
+    """T frames of one person, gaps filled.
+
+    The arrays of a long one are ``Spooled``: read from a file when asked for. ``parts`` gives it
+    in stretches that fit into memory.
+    """
 
     track_id: int
     part: int | None
@@ -111,8 +117,19 @@ class Motion:
     confidence: FloatArray | None = None
     """(T,) 0..1, of place and pose in the world; None where people are not in the world."""
 
+    presence_s: tuple[float, float] = (-math.inf, math.inf)
+    """Times of the first and last frame in which the person is there; before and after that the
+    pose is held (``ExportOptions.timeline``)."""
+
     def __len__(self) -> int:
         return len(self.time_s)
+
+    @property
+    def is_present(self) -> BoolArray:
+        """(T,) whether the person is there, seen or in a gap between two sights."""
+        first_s, last_s = self.presence_s
+        near_s = SAME / self.fps
+        return np.asarray((self.time_s >= first_s - near_s) & (self.time_s <= last_s + near_s))
 
     @property
     def name(self) -> str:
@@ -123,6 +140,10 @@ class Motion:
     def matrices(self) -> FloatArray:
         """(T,24,3,3) ``quaternions`` as matrices."""
         return quaternion_to_matrix(self.quaternions)
+
+    def parts(self, rows: slice = slice(None)) -> Iterator[Motion]:
+        """Stretches of these rows, one after the other, each short enough for memory."""
+        return parts_of(self, rows)
 
     @property
     def is_even(self) -> bool:
@@ -147,8 +168,20 @@ def cached_smpl() -> SmplArrays | None:
         return None
 
 
+_RECORD = [
+    ("quaternions", "f4", (24, 4)),
+    ("joints", "f4", (45, 3)),
+    ("pelvis", "f4", (3,)),
+    ("betas", "f4", (10,)),
+    ("rest_pelvis", "f4", (3,)),
+    ("joint_source", "i1", (45,)),
+    ("joint_confidence", "f4", (45,)),
+]
+"""What is kept of a person in a frame."""
+
+
 class MotionCollector:
-    """Gathers the tracks of a file; some 1 kB a person and frame.
+    """Gathers the tracks of a file, some 1 kB a person and frame, in a temporary file.
 
     Args:
         options: focal length, gaps, rate and smoothing.
@@ -157,45 +190,45 @@ class MotionCollector:
 
     Raises:
         WeightsError: if ``options.smpl`` is not an SMPL model.
+        OutputError: on ``add`` and ``motions``, if there is no room for the temporary file.
     """
 
     def __init__(self, options: ExportOptions, fps: float, *, long_lens: bool = False) -> None:
         self._options, self._fps, self._long_lens = options, fps, long_lens
         self._named_smpl = None if options.smpl is None else read_smpl(options.smpl)
-        self._frame: list[int] = []
-        self._time_s: list[float] = []
-        self._shot: list[int] = []
-        self._rows: dict[int, list[tuple[IntArray, ...]]] = {}
+        self._frame, self._time_s, self._shot = numbers_of("q"), numbers_of("d"), numbers_of("q")
+        self._spool = Spool(_RECORD)
+        self._rows: dict[int, list[tuple[Any, ...]]] = {}
+        """Frame and record of each track's people; in the world ``observed``, ``contacts`` and
+        ``confidence`` of a ``Motion`` as well."""
 
     def add(self, batch: Batch) -> None:
         """Take the next frames."""
-        people = batch.people
+        long = batch.people
         start = self._add_frames(batch)
-        own_px = people.focal_px()
-        usual_px = own_px if self._long_lens else usual_focal_px(people.size)
-        cam_t = camera_with_focal(people.cam_t, own_px, self._options.focal_px or usual_px)
-        joints = people.joints_3d + cam_t[:, None]
+        usual_px = None if self._long_lens else usual_focal_px(long.size)
+        people = through_lens(long, self._options.focal_px or usual_px)
+        joints = people.joints_3d + people.cam_t[:, None]
         local = np.concatenate([people.global_orient, people.body_pose], axis=1)
         good = people.missed <= 0  # later copies say nothing; -1 was filled in by PHALP
-        good &= people.cam_t[:, 2] > 0
-        for array in (joints, local, people.betas):
-            good &= (np.abs(array) < FARTHEST).all(axis=tuple(range(1, array.ndim)))
+        good &= long.cam_t[:, 2] > 0
+        for values in (joints, local, people.betas):
+            good &= (np.abs(values) < FARTHEST).all(axis=tuple(range(1, values.ndim)))
         for track_id in np.unique(people.track_id[good]).tolist():
             rows = good & (people.track_id == track_id)
             turned = local[rows].astype(np.float64)
             turned[:, 0] = Y_UP[:, None] * turned[:, 0]
-            self._rows.setdefault(track_id, []).append(
-                (
-                    start + people.frame_row[rows],
-                    matrix_to_quaternion(turned).astype(np.float32),
-                    joints[rows] * Y_UP.astype(np.float32),
-                    people.betas[rows],
-                    people.joints_3d[rows, PELVIS_ROW],
-                    people.joint_source[rows].astype(np.int8),
-                    people.joint_confidence[rows],
-                    np.ones(int(rows.sum()), bool),
-                )
+            placed = joints[rows] * Y_UP.astype(np.float32)
+            numbers = self._spool.append(
+                quaternions=matrix_to_quaternion(turned),
+                joints=placed,
+                pelvis=placed[:, PELVIS_ROW],
+                betas=people.betas[rows],
+                rest_pelvis=people.joints_3d[rows, PELVIS_ROW],
+                joint_source=people.joint_source[rows],
+                joint_confidence=people.joint_confidence[rows],
             )
+            self._rows.setdefault(track_id, []).append((start + people.frame_row[rows], numbers))
 
     def _add_frames(self, batch: Batch) -> int:
         """Note when the next frames are, and tell how many came before."""
@@ -210,41 +243,72 @@ class MotionCollector:
         """Every track's motion, by track id, prepared as the options say."""
         options = self._options
         for track_id in sorted(self._rows):
-            row, quaternions, joints, betas, rest, source, confidence, observed, *world = (
-                np.concatenate(parts) for parts in zip(*self._rows[track_id], strict=True)
-            )
-            row, first = np.unique(row, return_index=True)  # PHALP can list a track twice
-            local = quaternion_to_matrix(quaternions[first])
-            skeleton = skeleton_of(local, joints[first], betas[first], lambda: self._smpl)
-            if skeleton.kind == "estimated":
-                warnings.warn(_ESTIMATED, stacklevel=2)
-            seen = Motion(
-                track_id=track_id,
-                part=None,
-                fps=self._fps,
-                frame=np.array(self._frame)[row],
-                time_s=np.array(self._time_s)[row],
-                shot=np.array(self._shot)[row],
-                observed=observed[first],
-                quaternions=quaternions[first].astype(np.float64),
-                pelvis=joints[first, PELVIS_ROW].astype(np.float64),
-                joints=joints[first].astype(np.float64),
-                betas=betas[first].mean(axis=0),
-                joint_source=source[first],
-                joint_confidence=confidence[first],
-                skeleton=skeleton,
-                rest_pelvis=_mean(rest[first]),
-                contacts=world[0][first] if world else None,
-                confidence=world[1][first] if world else None,
-            )
+            parts = zip(*self._rows[track_id], strict=True)
+            rows, numbers, *world = (np.concatenate(part) for part in parts)
+            row, first = np.unique(rows, return_index=True)  # PHALP can list a track twice
+            seen = self._seen(track_id, row, numbers[first])
+            if world:
+                names = ("observed", "contacts", "confidence")
+                columns: dict[str, Any] = {}
+                columns |= zip(names, (column[first] for column in world), strict=True)
+                seen = replace(seen, **columns)
             for motion in self._without_gaps(seen, row):
-                out = motion if options.smooth is None else _smoothed(motion, options.smooth)
+                out = motion if options.smooth is None else smoothed(motion, options.smooth)
+                if options.timeline == "clip":
+                    out = self._on_clip(out)
                 yield out if options.fps is None else resample(out, options.fps)
+
+    def _seen(self, track_id: int, row: IntArray, numbers: IntArray) -> Motion:
+        """A track in the frames in which it was seen, with the bones found from them."""
+
+        def spooled(field: str, dtype: npt.DTypeLike | None = None) -> Any:
+            return cast("Any", Spooled(self._spool, field, numbers, dtype))
+
+        betas, rest_pelvis = _means(self._spool, numbers, "betas", "rest_pelvis")
+        some = self._spool.read(numbers[sample_of(len(numbers))])
+        local = quaternion_to_matrix(some["quaternions"])
+        skeleton = skeleton_of(local, some["joints"], some["betas"], lambda: self._smpl, betas)
+        if skeleton.kind == "estimated":
+            warnings.warn(_ESTIMATED, stacklevel=2)
+        seen = Motion(
+            track_id=track_id,
+            part=None,
+            fps=self._fps,
+            frame=np.array(self._frame)[row],
+            time_s=np.array(self._time_s)[row],
+            shot=np.array(self._shot)[row],
+            observed=np.ones(len(row), bool),
+            quaternions=spooled("quaternions", np.float64),
+            pelvis=spooled("pelvis", np.float64),
+            joints=spooled("joints", np.float64),
+            betas=betas,
+            joint_source=spooled("joint_source"),
+            joint_confidence=spooled("joint_confidence"),
+            skeleton=skeleton,
+            rest_pelvis=rest_pelvis,
+        )
+        return in_memory(seen) if len(seen) <= spool.CHUNK else seen
 
     @cached_property
     def _smpl(self) -> SmplArrays | None:
         """SMPL's model: the one named, or the cache's if there is a good one."""
         return cached_smpl() if self._named_smpl is None else self._named_smpl
+
+    def _on_clip(self, motion: Motion) -> Motion:
+        """The motion in all frames of the clip; the first pose is held before, the last after."""
+        row = np.searchsorted(np.array(self._frame), motion.frame)
+        every = np.arange(len(self._frame))
+        before = np.clip(np.searchsorted(row, every, side="right") - 1, 0, len(row) - 1)
+        first, last = float(motion.time_s[0]), float(motion.time_s[-1])
+        whole = replace(
+            rows_of(motion, before),
+            frame=np.array(self._frame),
+            time_s=np.array(self._time_s),
+            shot=np.array(self._shot),
+            observed=motion.observed[before] & np.isin(every, row),
+            presence_s=(first, last),
+        )
+        return joined(whole, (marked(part) for part in whole.parts()))
 
     def _without_gaps(self, seen: Motion, row: IntArray) -> list[Motion]:
         """The track in one piece with its gaps filled, or in the pieces between them."""
@@ -252,14 +316,14 @@ class MotionCollector:
             starts = np.flatnonzero(np.diff(row) > 1) + 1
             pieces = [0, *starts.tolist(), len(row)]
             return [
-                replace(_rows(seen, np.arange(a, b)), part=i if len(starts) else None)
+                replace(rows_of(seen, slice(a, b)), part=i if len(starts) else None)
                 for i, (a, b) in enumerate(itertools.pairwise(pieces), start=1)
             ]
         every = np.arange(row[0], row[-1] + 1)
         if len(every) == len(row):
-            return [_marked(seen)]
+            return [seen if seen.observed.all() else joined(seen, map(marked, seen.parts()))]
         before = np.searchsorted(row, every, side="right") - 1
-        filled = _rows(seen, before)
+        filled = rows_of(seen, before)
         filled = replace(
             filled,
             frame=np.array(self._frame)[every],
@@ -268,106 +332,15 @@ class MotionCollector:
             observed=filled.observed & np.isin(every, row),
         )
         after = np.minimum(before + 1, len(row) - 1)
-        whole = _between(filled, seen, before, after, hold=self._options.gaps == "hold")
-        return [_marked(whole)]
+        is_held = self._options.gaps == "hold"
+        return [between(filled, seen, before, after, hold=is_held, then=marked)]
 
 
-def _marked(motion: Motion) -> Motion:
-    """The motion with what was filled in marked as not of its frame."""
-    gap = ~motion.observed[:, None]
-    source, known = motion.joint_source, motion.joint_source >= 0
-    return replace(
-        motion,
-        joint_source=np.where(gap & known, np.maximum(source, JointSource.HELD), source),
-        joint_confidence=np.where(gap, np.float32(np.nan), motion.joint_confidence),
-    )
-
-
-def _mean(points: FloatArray) -> FloatArray:
-    """(T,3) -> (3,) of the rows that are known; zero if none is."""
-    known = points[np.isfinite(points).all(axis=1)]
-    return known.mean(axis=0) if len(known) else np.zeros(3)
-
-
-def _rows(motion: Motion, index: IntArray) -> Motion:
-    """The frames picked by an index array."""
-    names = (
-        *("frame", "time_s", "shot", "observed", "quaternions", "pelvis", "joints"),
-        *("joint_source", "joint_confidence", "contacts", "confidence"),
-    )
-    columns = {name: getattr(motion, name) for name in names}
-    return replace(
-        motion, **{n: column[index] for n, column in columns.items() if column is not None}
-    )
-
-
-def _between(
-    target: Motion, source: Motion, before: IntArray, after: IntArray, *, hold: bool = False
-) -> Motion:
-    """``target``'s frames with the pose between those of ``source`` around them.
-
-    Rotations take the shortest way (slerp), points the straight one; with ``hold`` they wait.
-    Across a cut there is no way: a frame takes the pose of the side it is on.
-    """
-    start, end = source.time_s[before], source.time_s[after]
-    span = np.where(end > start, end - start, 1.0)
-    share = np.clip((target.time_s - start) / span, 0.0, 0.0 if hold else 1.0)
-    cut = source.shot[before] != source.shot[after]
-    share = np.where(cut, target.shot >= source.shot[after], share)
-    matrices = source.matrices
-    turned = slerp(matrices[before], matrices[after], np.repeat(share[:, None], 24, axis=1))
-
-    def line(points: FloatArray) -> FloatArray:
-        part = share.reshape(-1, *([1] * (points.ndim - 1)))
-        return np.asarray(points[before] * (1 - part) + points[after] * part)
-
-    def worse(values: FloatArray | IntArray, of_two: Callable[..., Any]) -> Any:
-        start, end = values[before], values[after]
-        part = share[:, None]
-        return np.where(part <= _SAME, start, np.where(part >= 1 - _SAME, end, of_two(start, end)))
-
-    return replace(
-        target,
-        quaternions=matrix_to_quaternion(turned),
-        pelvis=line(source.pelvis),
-        joints=line(source.joints),
-        joint_source=worse(source.joint_source, _worse_source),
-        joint_confidence=worse(source.joint_confidence, np.minimum),
-    )
-
-
-def _worse_source(one: IntArray, other: IntArray) -> IntArray:
-    """The worse of two sources; nothing is known if nothing is known of one."""
-    return np.where(np.minimum(one, other) < 0, np.int8(-1), np.maximum(one, other))
-
-
-def resample(motion: Motion, fps: float, start_s: float | None = None) -> Motion:
-    """The motion at even frames of another rate, from its first frame or another time on.
-
-    Raises:
-        ResultsError: if it would have more frames than any clip, or time runs backwards.
-    """
-    start_s = float(motion.time_s[0]) if start_s is None else start_s
-    length = (float(motion.time_s[-1]) - start_s) * fps
-    if not -EVEN < length < MOST_FRAMES:
-        raise ResultsError(
-            f"track {motion.track_id} would have {length:.3g} frames at {fps:g} per second",
-            hint="check --fps, and the times in the results",
-        )
-    time_s = start_s + np.arange(int(np.floor(length + EVEN)) + 1) / fps
-    before = np.searchsorted(motion.time_s, time_s + _SAME / fps, side="right") - 1
-    before = np.maximum(before, 0)
-    after = np.minimum(before + 1, len(motion) - 1)
-    target = replace(_rows(motion, before), time_s=time_s, fps=fps)
-    return _between(target, motion, before, after)
-
-
-def _smoothed(motion: Motion, kind: str) -> Motion:
-    """Every shot of the motion through a filter of its own."""
-    cuts = np.flatnonzero(np.diff(motion.shot)) + 1
-    parts = []
-    for a, b in itertools.pairwise([0, *cuts.tolist(), len(motion)]):
-        part = _rows(motion, np.arange(a, b))
-        parts.append(smooth(kind, part.time_s, part.quaternions, part.pelvis, part.joints))
-    quaternions, pelvis, joints = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return replace(motion, quaternions=quaternions, pelvis=pelvis, joints=joints)
+def _means(store: Spool, numbers: IntArray, *fields: str) -> list[FloatArray]:
+    """The mean of fields over these records, float32."""
+    sums = [np.zeros(store.dtype[field].shape) for field in fields]
+    for some in chunks(0, len(numbers)):
+        records = store.read(numbers[some])
+        for total, field in zip(sums, fields, strict=True):
+            np.add(total, records[field].sum(axis=0, dtype=np.float64), out=total)
+    return [(total / len(numbers)).astype(np.float32) for total in sums]

@@ -11,7 +11,7 @@ from humantrack.body.joints import OPENPOSE_OF_45, SMPL_PARENTS
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.mannequin import load_mannequin
 from humantrack.body.smpl_file import SmplArrays
-from humantrack.types.arrays import FloatArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 FITS_M = 0.001
 """A body is the right one if it puts the joints this close, on average, to where they are."""
@@ -44,6 +44,9 @@ class Skeleton:
     smpl: SmplArrays | None = None
     """The model file behind 'smpl'."""
 
+    scale: float = 1.0
+    """Size of the body, times that of its shape; people in the world may be so scaled."""
+
     @property
     def offsets(self) -> FloatArray:
         """(24,3) each joint as its parent sees it in the T pose; the root's is zero."""
@@ -57,36 +60,46 @@ class Skeleton:
         return joints + pelvis[:, None]
 
 
+def sample_of(count: int) -> IntArray:
+    """Which of so many frames show a body's bones well enough."""
+    return np.linspace(0, count - 1, min(_SAMPLES, count)).astype(int)
+
+
 def skeleton_of(
     local: FloatArray,
     joints: FloatArray,
     betas: FloatArray,
     smpl: Callable[[], SmplArrays | None] = lambda: None,
+    mean_betas: FloatArray | None = None,
 ) -> Skeleton:
     """The body whose rotations put the joints where they are.
 
     Args:
-        local: (T,24,3,3) rotations of one person.
+        local: (T,24,3,3) rotations of one person ; ``sample_of`` says of which frames at most.
         joints: (T,45,3) PHALP's joints in the axes that the root's rotation leads to.
-        betas: (T,10) shapes; the skeleton is that of their mean.
+        betas: (T,10) shapes.
         smpl: gives SMPL's model, and is asked if the shipped body does not fit.
+        mean_betas: (10,) the shape that the skeleton has; None takes the mean of ``betas``.
 
     Returns:
         The first that fits within a millimetre, each frame with its own shape: the shipped body,
-        SMPL; else bones estimated from the joints themselves. Bones that no joint shows (collars,
-        spine, feet, hands) are then those of the shipped body, scaled.
+        SMPL, either perhaps of another size; else bones estimated from the joints themselves.
+        Bones that no joint shows (collars, spine, feet, hands) are then those of the shipped body,
+        scaled.
     """
-    some = np.linspace(0, len(local) - 1, min(_SAMPLES, len(local))).astype(int)
+    if mean_betas is None:
+        mean_betas = betas.mean(axis=0)
+    some = sample_of(len(local))
     sample = _Sample(local[some], joints[some][:, SHOWN_ROWS] - joints[some, PELVIS_ROW, None])
-    shapes = np.concatenate([betas[some], betas.mean(axis=0, keepdims=True)]).astype(np.float64)
+    shapes = np.concatenate([betas[some], mean_betas[None]]).astype(np.float64)
     shipped = load_mannequin().rest_joints(shapes)
-    if _error_m(shipped[:-1], sample) < FITS_M:
-        return _measured("embedded", shipped[-1], sample)
+    if scale := _fitting_scale(shipped[:-1], sample):
+        return _measured("embedded", shipped[-1], sample, scale=scale)
     model = smpl()
     if model is not None:
         rest = _smpl_rest(model, shapes)
-        if _error_m(rest[:-1], sample) < FITS_M:
-            return _measured("smpl", rest[-1], sample, model)
+        if scale := _fitting_scale(rest[:-1], sample):
+            return _measured("smpl", rest[-1], sample, model, scale)
     return _measured("estimated", _estimate(sample, shipped[-1]), sample)
 
 
@@ -112,11 +125,29 @@ def _error_m(rest: FloatArray, sample: _Sample) -> float:
     return float(np.linalg.norm(there - sample.there, axis=-1).mean())
 
 
+def _fitting_scale(rest: FloatArray, sample: _Sample) -> float | None:
+    """The size at which rest joints (T,24,3), turned, come to lie where joints are; None: at none.
+
+    1 if they do as they are, else that of least squares.
+    """
+    if _error_m(rest, sample) < FITS_M:
+        return 1.0
+    _, joints = forward_kinematics(sample.local, rest)
+    there = joints[:, SHOWN_JOINTS] - joints[:, :1]
+    with np.errstate(all="ignore"):
+        scale = float((there * sample.there).sum() / (there * there).sum())
+    return scale if scale > 0 and _error_m(rest * scale, sample) < FITS_M else None
+
+
 def _measured(
-    kind: str, rest: FloatArray, sample: _Sample, smpl: SmplArrays | None = None
+    kind: str,
+    rest: FloatArray,
+    sample: _Sample,
+    smpl: SmplArrays | None = None,
+    scale: float = 1.0,
 ) -> Skeleton:
-    rest = rest - rest[0]
-    return Skeleton(kind=kind, rest=rest, error_m=_error_m(rest, sample), smpl=smpl)
+    rest = (rest - rest[0]) * scale
+    return Skeleton(kind=kind, rest=rest, error_m=_error_m(rest, sample), smpl=smpl, scale=scale)
 
 
 def _estimate(sample: _Sample, shipped: FloatArray) -> FloatArray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,12 +14,14 @@ from humantrack.geometry.rotations import (
     quaternion_to_matrix,
     transpose,
 )
-from humantrack.types.arrays import FloatArray
+from humantrack.types.arrays import FloatArray, IntArray
 
 SAVGOL_WINDOW, SAVGOL_ORDER = 9, 2
 EURO_CUTOFF_HZ, EURO_SPEED_CUTOFF_HZ = 1.5, 1.0
 EURO_TURN_BETA, EURO_MOVE_BETA = 1.0, 4.0
 """How much the cutoff rises per radian, or metre, a second."""
+
+Read = Callable[[int, int], tuple[FloatArray, ...]]
 
 
 def smooth(
@@ -37,64 +40,119 @@ def smooth(
         The same arrays, smoothed. Sources: Savitzky and Golay 1964, in the tangent space of each
         frame's rotation; Casiez, Roussel, Vogel: 1 euro filter, CHI 2012.
     """
-    if kind == "savgol":
-        return _savgol_turns(quaternions), *(_savgol_points(p) for p in points)
-    return _euro_turns(time_s, quaternions), *(_euro_points(time_s, p) for p in points)
+    [out] = smooth_parts(
+        kind, time_s, lambda a, b: (quaternions[a:b], *(p[a:b] for p in points)), len(time_s)
+    )
+    return out
 
 
-def _windows(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each of T frames the window's frames (T,W) and their weights (T,W).
+def smooth_parts(
+    kind: str, time_s: FloatArray, read: Read, size: int
+) -> Iterator[tuple[FloatArray, ...]]:
+    """The same of a stretch too long for memory: ``size`` frames of its output at a time.
+
+    Args:
+        kind: see ``smooth``.
+        time_s: (T,).
+        read: gives the quaternions and points of the frames from one up to, but not with, another.
+        size: frames.
+    """
+    filters: list[_Euro] = []
+    for first in range(0, len(time_s), size):
+        stop = min(first + size, len(time_s))
+        if kind == "savgol":
+            frames, weights = _windows(len(time_s), first, stop)
+            start, end = int(frames.min()), int(frames.max()) + 1
+            turns, *points = read(start, end)
+            frames -= start
+            yield (
+                _savgol_turns(turns[first - start : stop - start], turns, frames, weights),
+                *(np.asarray(np.einsum("tw,tw...->t...", weights, p[frames])) for p in points),
+            )
+        else:
+            turns, *points = read(first, stop)
+            filters = filters or [_EuroTurns(turns), *(_EuroPoints(p) for p in points)]
+            now_s = time_s[max(first - 1, 0) : stop]
+            yield tuple(f.take(now_s, a) for f, a in zip(filters, (turns, *points), strict=True))
+
+
+def _windows(count: int, first: int, stop: int) -> tuple[IntArray, FloatArray]:
+    """For some of T frames the window's frames (N,W) and their weights (N,W).
 
     At the ends the window stays inside and the parabola is read off its side.
     """
     width = min(SAVGOL_WINDOW, count - (count + 1) % 2)
     order = min(SAVGOL_ORDER, width - 1)
-    start = np.clip(np.arange(count) - width // 2, 0, count - width)
-    place = np.arange(count) - start
+    here = np.arange(first, stop)
+    start = np.clip(here - width // 2, 0, count - width)
     from scipy.signal import savgol_coeffs  # slow to import
 
     table = np.array([savgol_coeffs(width, order, pos=p, use="dot") for p in range(width)])
-    return start[:, None] + np.arange(width), table[place]
+    return start[:, None] + np.arange(width), table[here - start]
 
 
-def _savgol_points(points: FloatArray) -> FloatArray:
-    frames, weights = _windows(len(points))
-    return np.asarray(np.einsum("tw,tw...->t...", weights, points[frames]))
-
-
-def _savgol_turns(quaternions: FloatArray) -> FloatArray:
-    frames, weights = _windows(len(quaternions))
-    here = quaternion_to_matrix(quaternions)
+def _savgol_turns(
+    quaternions: FloatArray, around: FloatArray, frames: IntArray, weights: FloatArray
+) -> FloatArray:
+    here, there = quaternion_to_matrix(quaternions), quaternion_to_matrix(around)
     step = np.zeros((*quaternions.shape[:-1], 3))
     for k in range(frames.shape[1]):
-        turn = transpose(here) @ here[frames[:, k]]
+        turn = transpose(here) @ there[frames[:, k]]
         step += weights[:, k, None, None] * quaternion_to_axis_angle(matrix_to_quaternion(turn))
     return _turned(quaternions, step)
 
 
-def _euro_points(time_s: FloatArray, points: FloatArray) -> FloatArray:
-    out = np.array(points, np.float64)
-    speed: FloatArray = np.zeros((*points.shape[1:-1], 1))
-    for t, step_s in enumerate(np.diff(time_s), start=1):
-        move = points[t] - out[t - 1]
-        share, speed = _euro_share(
-            np.linalg.norm(move, axis=-1, keepdims=True), speed, step_s, EURO_MOVE_BETA
-        )
-        out[t] = out[t - 1] + share * move
-    return out
+class _Euro:
+    """A filter that remembers what it has let through.
+
+    Args:
+        array: (T,...) what it begins with.
+    """
+
+    beta: ClassVar[float]
+
+    def __init__(self, array: FloatArray) -> None:
+        self._last: FloatArray | None = None
+        self._speed: FloatArray = np.zeros((*array.shape[1:-1], 1))
+
+    def take(self, time_s: FloatArray, array: FloatArray) -> FloatArray:
+        """The next frames (N,...); their times, with that of the frame before if there is one."""
+        out = np.array(array, np.float64)
+        if self._last is None:
+            self._last = out[0]
+        for t, step_s in enumerate(np.diff(time_s), start=len(out) + 1 - len(time_s)):
+            move = self._move(self._last, array[t])
+            length = np.linalg.norm(move, axis=-1, keepdims=True)
+            share, self._speed = _euro_share(length, self._speed, step_s, self.beta)
+            out[t] = self._last = self._moved(self._last, share * move)
+        return out
+
+    def _move(self, start: FloatArray, end: FloatArray) -> FloatArray:
+        raise NotImplementedError
+
+    def _moved(self, start: FloatArray, move: FloatArray) -> FloatArray:
+        raise NotImplementedError
 
 
-def _euro_turns(time_s: FloatArray, quaternions: FloatArray) -> FloatArray:
-    out = np.array(quaternions, np.float64)
-    speed: FloatArray = np.zeros((quaternions.shape[1], 1))
-    for t, step_s in enumerate(np.diff(time_s), start=1):
-        turn = transpose(quaternion_to_matrix(out[t - 1])) @ quaternion_to_matrix(quaternions[t])
-        move = quaternion_to_axis_angle(matrix_to_quaternion(turn))
-        share, speed = _euro_share(
-            np.linalg.norm(move, axis=-1, keepdims=True), speed, step_s, EURO_TURN_BETA
-        )
-        out[t] = _turned(out[t - 1], share * move)
-    return out
+class _EuroPoints(_Euro):
+    beta = EURO_MOVE_BETA
+
+    def _move(self, start: FloatArray, end: FloatArray) -> FloatArray:
+        return np.asarray(end - start)
+
+    def _moved(self, start: FloatArray, move: FloatArray) -> FloatArray:
+        return np.asarray(start + move)
+
+
+class _EuroTurns(_Euro):
+    beta = EURO_TURN_BETA
+
+    def _move(self, start: FloatArray, end: FloatArray) -> FloatArray:
+        turn = transpose(quaternion_to_matrix(start)) @ quaternion_to_matrix(end)
+        return quaternion_to_axis_angle(matrix_to_quaternion(turn))
+
+    def _moved(self, start: FloatArray, move: FloatArray) -> FloatArray:
+        return _turned(start, move)
 
 
 def _euro_share(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from humantrack.body.joints import SMPL_PARENTS
 from humantrack.body.mannequin import load_mannequin
 from humantrack.geometry.rotations import cross, frame, unit
+from humantrack.motion.rig import Rig, rest_joints, rest_turns
 from humantrack.motion.skeleton import Skeleton
 from humantrack.types.arrays import FloatArray, IntArray
 
@@ -50,31 +51,62 @@ class Surface:
     """(24,4,4) float32 from the bind pose into each joint's own axes."""
 
 
-def surface_of(skeleton: Skeleton, betas: FloatArray) -> Surface:
+def surface_of(skeleton: Skeleton, betas: FloatArray, rig: Rig | None = None) -> Surface:
     """The surface that belongs to a skeleton.
 
     Args:
         skeleton: the shipped body's and SMPL's have one (SMPL's without pose correctives, which
             skinning alone cannot give); of any other the bones are drawn.
         betas: (10,) shape.
+        rig: whose rest pose the surface is bound in, to bones with its axes; None binds it as it
+            was made. Vertices that several bones move are then where blending the bones puts them
+            at rest: of the shipped body in the T pose that moves 1 % of the surface by more than
+            12 mm, and none by more than 25 mm; in the A pose nothing.
     """
+    made = _as_made(skeleton, betas)
+    return made if rig is None else _rested(made, skeleton, rig)
+
+
+def _rested(made: Surface, skeleton: Skeleton, rig: Rig) -> Surface:
+    """A surface bound in a rest pose, to bones with the axes of a rig."""
+    rest = rig.rest if rig.axes is None else "t"
+    turns, joints = rest_turns(rest), rest_joints(skeleton, rest)
+    # What each bone does to a vertex: out of the pose in which it was made, into the rest pose.
+    into = np.zeros((len(joints), 3, 4))
+    into[:, :, :3] = turns @ made.inverse_bind[:, :3, :3]
+    into[:, :, 3] = (turns @ made.inverse_bind[:, :3, 3:])[..., 0] + joints
+    blended = np.einsum("vk,vkij->vij", made.weights, into[made.joints])
+    vertices = np.einsum("vij,vj->vi", blended[..., :3], made.vertices) + blended[..., 3]
+    inverse = np.tile(np.eye(4), (len(joints), 1, 1))
+    inverse[:, :3, :3] = (turns @ rig.frames).transpose(0, 2, 1)
+    inverse[:, :3, 3] = -(inverse[:, :3, :3] @ joints[..., None])[..., 0]
+    return replace(
+        made,
+        vertices=vertices.astype(np.float32),
+        normals=_normals(vertices, made.faces).astype(np.float32),
+        inverse_bind=inverse.astype(np.float32),
+    )
+
+
+def _as_made(skeleton: Skeleton, betas: FloatArray) -> Surface:
+    """The surface in the pose in which it and its skeleton were joined."""
     if skeleton.kind == "embedded":
-        return _shipped(betas)
+        return _shipped(betas, skeleton.scale)
     if skeleton.smpl is not None:
         smpl = skeleton.smpl
         vertices = smpl.v_template + smpl.shapedirs @ betas
-        vertices = vertices - smpl.j_regressor[0] @ vertices
+        vertices = (vertices - smpl.j_regressor[0] @ vertices) * skeleton.scale
         return _skinned(vertices, smpl.faces, smpl.weights, _moved(skeleton.rest))
     return _bones(skeleton.rest)
 
 
-def _shipped(betas: FloatArray) -> Surface:
+def _shipped(betas: FloatArray, scale: float = 1.0) -> Surface:
     body = load_mannequin()
     vertices, joints, rotations = body.bind(betas)
     inverse = np.tile(np.eye(4), (len(joints), 1, 1))
     inverse[:, :3, :3] = rotations
-    inverse[:, :3, 3] = -(rotations @ joints[..., None])[..., 0]
-    return _skinned(vertices, body.faces, body.weights, inverse)
+    inverse[:, :3, 3] = -(rotations @ joints[..., None])[..., 0] * scale
+    return _skinned(vertices * scale, body.faces, body.weights, inverse)
 
 
 def _bones(rest: FloatArray) -> Surface:

@@ -115,6 +115,9 @@ class RunSummary:
     world: Path | None = None
     """The world file, if one was written."""
 
+    world_video: Path | None = None
+    """The world video, if one was drawn."""
+
     world_line: str | None = None
     """How camera, lens, floor and scale were found, or why there is no world."""
 
@@ -181,6 +184,7 @@ class RunSummary:
             ("about", self.meta),
             ("overlay", self.overlay),
             ("world", self.world),
+            ("world video", self.world_video),
         ):
             if path is not None:  # outside the table, so that a long path can be copied whole
                 console.print(f"{label}: {path}", highlight=False, soft_wrap=True, markup=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from humantrack.geometry.zbuffer import rasterize
 from humantrack.render.palette import Colour
 from humantrack.render.shading import Shader, blend, colour_table, picked
 from humantrack.render.windows import Window, apart
-from humantrack.types import BodyBatch, Observation
+from humantrack.types import BodyBatch
 from humantrack.types.stages import Levelled, SurfaceLevel
 
 Array = npt.NDArray[np.floating[Any]]
@@ -56,6 +56,41 @@ class Paint:
     opacity: float
     """0..1"""
 
+    scale: float = 1.0
+    """Size of the body, times that of its parameters."""
+
+
+class BodyParameters(Protocol):
+    """What of an ``Observation`` is drawn; shapes as there."""
+
+    @property
+    def global_orient(self) -> Array:
+        """(1,3,3)."""
+
+    @property
+    def body_pose(self) -> Array:
+        """(23,3,3)."""
+
+    @property
+    def betas(self) -> Array:
+        """(10,)."""
+
+    @property
+    def cam_crop(self) -> Array:
+        """(3,)."""
+
+    @property
+    def cam_t(self) -> Array:
+        """(3,) metres."""
+
+    @property
+    def joints_3d(self) -> Array:
+        """(45,3)."""
+
+    @property
+    def joints_2d(self) -> Array:
+        """(45,2)."""
+
 
 class MeshPainter:
     """Draws bodies of one model, nearer ones over farther ones.
@@ -80,7 +115,7 @@ class MeshPainter:
     def draw(
         self,
         picture: ByteArray,
-        people: Sequence[Observation],
+        people: Sequence[BodyParameters],
         paints: Sequence[Paint],
         camera: Camera,
     ) -> None:
@@ -104,7 +139,7 @@ class MeshPainter:
             self._draw_together(picture, window, [bodies[seen[i]] for i in members], camera)
 
     def _by_surface(
-        self, people: Sequence[Observation], camera: Camera
+        self, people: Sequence[BodyParameters], camera: Camera
     ) -> list[tuple[_Surface, list[int]]]:
         """The numbers of the people for whom each surface is fine enough, none of them empty."""
         groups: dict[int, list[int]] = {}
@@ -191,11 +226,13 @@ class _Posed:
 
 
 def _posed(
-    surface: _Surface, people: Sequence[Observation], paints: Sequence[Paint]
+    surface: _Surface, people: Sequence[BodyParameters], paints: Sequence[Paint]
 ) -> list[_Posed]:
     """The bodies of people, without those that cannot be drawn."""
     with np.errstate(all="ignore"):
-        vertices = surface.vertices(_batch(people)) + np.stack([p.cam_t for p in people])[:, None]
+        scale = np.array([paint.scale for paint in paints], np.float32)[:, None, None]
+        vertices = surface.vertices(_batch(people)) * scale
+        vertices += np.stack([p.cam_t for p in people])[:, None]
         planes = np.ascontiguousarray(np.moveaxis(vertices, 2, 1), np.float32)
     drawn = np.flatnonzero(_drawable(planes))
     return [_Posed(surface, planes[i], paints[i]) for i in drawn.tolist()]
@@ -226,8 +263,8 @@ def _drawable(planes: Array) -> npt.NDArray[np.bool_]:
 
 
 def _with_numbers(
-    people: Sequence[Observation], paints: Sequence[Paint]
-) -> tuple[list[Observation], list[Paint]]:
+    people: Sequence[BodyParameters], paints: Sequence[Paint]
+) -> tuple[list[BodyParameters], list[Paint]]:
     """Those whose parameters are finite and of a size that a body model can digest."""
     kept = [
         (person, paint)
@@ -240,7 +277,7 @@ def _with_numbers(
     return [person for person, _ in kept], [paint for _, paint in kept]
 
 
-def _batch(people: Sequence[Observation]) -> BodyBatch:
+def _batch(people: Sequence[BodyParameters]) -> BodyBatch:
     fields = (
         "global_orient",
         "body_pose",

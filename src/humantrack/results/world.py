@@ -162,6 +162,7 @@ def frame_to_plain(frame: WorldFrame, stamp: int) -> dict[str, Any]:
                 "betas": np.asarray(person.betas, np.float32),
                 "joints": np.asarray(person.joints, np.float32),
                 "contacts": np.asarray(person.contacts, bool),
+                "scale": float(person.scale),
                 "confidence": float(person.confidence),
             }
             for person in frame.people
@@ -193,6 +194,7 @@ def frame_from_plain(value: Mapping[str, Any]) -> WorldFrame:
                     for name in ("root_position", "root_rotation", "body_pose", "betas", "joints")
                 },
                 contacts=np.asarray(person["contacts"], bool),
+                scale=float(person.get("scale", 1.0)),
                 confidence=float(person["confidence"]),
             )
             for person in value["people"]

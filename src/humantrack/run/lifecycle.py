@@ -20,6 +20,7 @@ from humantrack.run.settings import RunOptions
 from humantrack.run.sinks import make_sinks, write_meta
 from humantrack.run.stages import Stages
 from humantrack.run.world import world_of_run
+from humantrack.run.world_video import world_video_of_run
 from humantrack.types import SourceInfo
 from humantrack.types.stages import Sink
 
@@ -113,6 +114,16 @@ class Lifecycle:
                 [Path(path) for path in self._source.paths],
                 stop=stop,
             )
+        if self._options.world_video:
+            with self.watch.measure("world video"):
+                world = world_video_of_run(
+                    self._options.source,
+                    self._options.boxes,
+                    world,
+                    self._paths.world_video,
+                    fixed_fps=self._options.overlay_fps,
+                    stop=stop,
+                )
         self._write_meta(None, world.facts)
         remove_leftovers(self._paths.meta)
         # In this order: without pieces a checkpoint would be of no use.

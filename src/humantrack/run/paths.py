@@ -44,6 +44,11 @@ class OutputPaths:
             draws=options.overlay,
         )
 
+    @property
+    def world_video(self) -> Path:
+        """The world video, beside the overlay."""
+        return self.overlay.with_name(f"{self.overlay.stem}.world.mp4")
+
     def make_folders(self) -> None:
         """Make the folders that hold results and overlay.
 
@@ -88,6 +93,7 @@ class OutputPaths:
             world=world.path,
             world_line=world.line,
             world_notes=world.notes,
+            world_video=world.video,
         )
 
     def summary_of_finished(self, name: str) -> RunSummary:

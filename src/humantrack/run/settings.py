@@ -101,6 +101,9 @@ class RunOptions:
     world: WorldOptions = field(default_factory=WorldOptions)
     """Whether people are put into one world at the end, and what is known of it."""
 
+    world_video: bool = False
+    """Whether the clip is drawn beside its world at the end."""
+
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The whole configuration as plain containers, for the record: the meta file, fingerprints."""
 

@@ -162,6 +162,8 @@ class WorldOutcome:
     """How camera, lens and scale were found, or why there is no world."""
 
     notes: tuple[str, ...] = ()
+    video: Path | None = None
+    """The world video, if one was drawn."""
 
 
 def world_of_run(

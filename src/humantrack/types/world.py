@@ -48,6 +48,9 @@ class WorldPerson:
     contacts: BoolArray
     """(4,) whether heel and toe stand, in the order of ``CONTACTS``."""
 
+    scale: float = 1.0
+    """Size of the body, times that which ``betas`` give it; ``joints`` are at this size."""
+
     confidence: float
     """0..1: how far the pictures determine this person's place and pose here."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -368,4 +369,4 @@ def _listed(paths: Sequence[str]) -> Path:
 
 
 def _folder_name(folder: Path) -> str:
-    return folder.resolve().name or "images"
+    return Path(os.path.abspath(folder)).name or "images"  # noqa: PTH100 - links are names too

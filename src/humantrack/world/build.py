@@ -261,6 +261,7 @@ def _persons(moving: Moving, body: TrackBody) -> Iterator[WorldPerson]:
             betas=betas,
             joints=every[i],
             contacts=refined.contacts[i],
+            scale=float(body.scale),
             confidence=float(refined.confidence[i]),
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.smpl_file import SmplArrays
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.geometry.rotations import unit
 from humantrack.motion.skeleton import PELVIS_ROW
 from humantrack.results.columns import PeopleColumns

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.geometry.rotations import slerp
 from humantrack.motion.camera import ray_rotations
 from humantrack.motion.skeleton import PELVIS_ROW

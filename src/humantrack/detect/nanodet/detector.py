@@ -12,18 +12,23 @@ import numpy as np
 
 from humantrack import models
 from humantrack.detect.nanodet import views
-from humantrack.detect.nanodet.joining import Seen, join
+from humantrack.detect.nanodet.joining import SAME_IOU, VAGUE_PX, Seen, join
 from humantrack.detect.nanodet.network import candidates
 from humantrack.detect.nanodet.schedule import Schedule
 from humantrack.detect.nanodet.views import View
 from humantrack.errors import ConfigError
+from humantrack.geometry.boxes import iou
 from humantrack.types import Detections, Frame
 from humantrack.types.arrays import FloatArray
 
 MOST_EVERY = 1000
 """Largest number of frames from one look to the next that may be asked for."""
 
+_APART = 0.1
+"""A weak box that overlaps no strong one by this much is not a part of somebody."""
+
 _Candidates = tuple[FloatArray, FloatArray]
+_Running = Sequence[tuple[View, Future[_Candidates]]]
 
 
 class NanoDet:
@@ -32,8 +37,10 @@ class NanoDet:
     Weak boxes (below ``score``) are half-hidden people as often as errors: whoever takes them
     must only believe those that continue somebody already seen.
 
-    A look sees the whole picture in two sizes side by side, and the small people of the last look
-    in tiles; once a second it sees everything: a third size, and all of a large picture in tiles.
+    A full look sees the whole picture in two sizes side by side, and the small people of the last
+    look in tiles; once a second it sees everything: a third size, and all of a large picture in
+    tiles. While nothing changes, the looks between are at the smallest of the sizes that shows
+    everybody by itself; where one of those finds fewer people, it becomes a full one.
 
     Args:
         score: above this a box may start a track; also what the schedule counts.
@@ -72,6 +79,8 @@ class NanoDet:
         self._schedule = Schedule(self._every)
         self._people = np.zeros((0, 4), np.float32)
         self._picture = (0, 0)
+        self._enough: int | None = None
+        self._weak = np.zeros((0, 4), np.float32)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the schedule stands, the people of the last look, and what has been tried."""
@@ -79,6 +88,8 @@ class NanoDet:
             "schedule": self._schedule.state_dict(),
             "people": self._people,
             "picture": self._picture,
+            "enough": self._enough,
+            "weak": self._weak,
             "tiles_seen": self._tiles_seen,
         }
 
@@ -86,6 +97,7 @@ class NanoDet:
         """Restore the state of another one with the same arguments."""
         self._schedule = Schedule.of(state["schedule"])
         self._people, self._picture = state["people"], tuple(state["picture"])
+        self._enough, self._weak = state["enough"], state["weak"]
         self._tiles_seen = state["tiles_seen"]
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
@@ -143,7 +155,7 @@ class NanoDet:
         tiles = views.tiles_round(self._people, *self._picture)
         return self._sizes(frame, views.USUAL) + tiles
 
-    def _begin(self, frame: Frame, what: Sequence[View]) -> list[tuple[View, Future[_Candidates]]]:
+    def _begin(self, frame: Frame, what: Sequence[View]) -> _Running:
         pool = models.pool()
         return [
             (
@@ -159,14 +171,12 @@ class NanoDet:
             for view in what
         ]
 
-    def _joined(
-        self, frame: Frame, running: Sequence[tuple[View, Future[_Candidates]]]
-    ) -> Detections:
-        seen = []
-        for view, future in running:
-            boxes, score = future.result()
-            seen.append(Seen(view, boxes + np.array([view.x0, view.y0] * 2, np.float32), score))
+    def _joined(self, frame: Frame, running: _Running) -> Detections:
+        return self._people_of(frame, _seen(running))
+
+    def _people_of(self, frame: Frame, seen: Sequence[Seen]) -> Detections:
         boxes, score = join(seen, frame.width, frame.height, self._nms_iou)
+        boxes, score = boxes[score >= self._weak_score], score[score >= self._weak_score]
         return Detections(xyxy_px=boxes, score=score, class_id=np.zeros(len(boxes), np.int64))
 
     # -- the schedule -----------------------------------------------------------------------------
@@ -181,7 +191,11 @@ class NanoDet:
             if schedule.is_due(frame):
                 is_wide = schedule.is_wide_due(frame)
                 what = self._views(frame, is_wide=is_wide)
-                return _Look(i, is_wide, self._begin(frame, what))
+                first, rest = what, []
+                if self._enough and not is_wide and not schedule.is_full_due(frame):
+                    first = self._sizes(frame, (self._enough,))
+                    rest = [view for view in what if view not in first]
+                return _Look(i, is_wide, self._begin(frame, first), rest)
             schedule.rested()
         return None
 
@@ -192,14 +206,58 @@ class NanoDet:
 
     def _finish(self, frame: Frame, look: _Look) -> Detections:
         """What a look has shown; the schedule goes on from there."""
-        found = self._joined(frame, look.running)
+        seen, rest = _seen(look.running), look.rest
+        found = self._people_of(frame, seen)
+        if rest and self._is_doubtful(found, seen[0].view.scale):
+            seen, rest = seen + _seen(self._begin(frame, rest)), []
+            found = self._people_of(frame, seen)
         if frame.is_shot_start:
             self.reset()
-        strong = found.xyxy_px[found.score >= self._score]
-        self._schedule.looked(frame, len(strong), is_wide=look.is_wide)
+        strong = self._strong(found)
+        self._schedule.looked(frame, len(strong), is_full=not rest, is_wide=look.is_wide)
         self._people, self._picture = strong, (frame.width, frame.height)
-        self._tiles_seen |= any(view.is_tile for view, _ in look.running)
+        if not rest:
+            self._enough, self._weak = self._smallest(seen, strong), self._weak_of(found)
+        self._tiles_seen |= any(one.view.is_tile for one in seen)
         return found
+
+    def _is_doubtful(self, found: Detections, scale: float) -> bool:
+        """Whether fewer people show than in the look before, or somebody may have come.
+
+        Then a weak box that is not tiny in the input, which has so many pixels for one of the
+        picture, is neither part of somebody nor known from the last full look.
+        """
+        strong, weak = self._strong(found), self._weak_of(found)
+        if len(strong) < self._schedule.strong:
+            return True
+        size = (weak[:, 2:] - weak[:, :2]).max(axis=1, initial=0) * scale
+        apart = (iou(weak, strong) < _APART).all(axis=1)
+        new = (iou(weak, self._weak) < SAME_IOU).all(axis=1)
+        return bool((apart & new & (size >= VAGUE_PX)).any())
+
+    def _strong(self, found: Detections) -> FloatArray:
+        """(N,4) boxes that may start a track."""
+        return found.xyxy_px[found.score >= self._score]
+
+    def _weak_of(self, found: Detections) -> FloatArray:
+        """(N,4) the other boxes."""
+        return found.xyxy_px[found.score < self._score]
+
+    def _smallest(self, seen: Sequence[Seen], people: FloatArray) -> int | None:
+        """Longer side of the smallest input that shows everybody by itself; None: none does.
+
+        That of an earlier look stays if this one was not looked at and is smaller.
+        """
+        if not len(people) or self._size is not None:
+            return None
+        whole = {one.view.long_side: one for one in seen if not one.view.is_tile}
+        if self._enough is not None and self._enough < min(whole):
+            return self._enough
+        for size in sorted(whole):
+            boxes = whole[size].boxes[whole[size].score >= self._score]
+            if np.all((iou(people, boxes) > SAME_IOU).any(axis=1)):
+                return size
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +268,9 @@ class _Look:
     """Of its frame in the chunk."""
 
     is_wide: bool
-    running: list[tuple[View, Future[_Candidates]]]
+    running: _Running
+    rest: list[View]
+    """What is looked at too, if those show fewer people than the look before."""
 
 
 class Ahead(Sequence[Detections]):
@@ -247,6 +307,15 @@ class Ahead(Sequence[Detections]):
         found = detector._finish(frame, look)
         self._done.append(found)
         self._look = detector._begin_next(self._frames, at + 1)
+
+
+def _seen(running: _Running) -> list[Seen]:
+    """What came of views that have begun."""
+    out = []
+    for view, future in running:
+        boxes, score = future.result()
+        out.append(Seen(view, boxes + np.array([view.x0, view.y0] * 2, np.float32), score))
+    return out
 
 
 def _checked_size(size: int | str) -> int:

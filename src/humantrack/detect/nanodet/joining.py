@@ -15,11 +15,16 @@ from humantrack.types.arrays import BoolArray, FloatArray
 _BORDER_PX = 3
 """Pixels of the input from a tile's border within which a box counts as cut off by it."""
 
-_VAGUE_PX = 40
+VAGUE_PX = 40
 """Boxes of smaller people, in pixels of the input, may differ by more than duplicates do."""
 
-_SAME_IOU = 0.5
+SAME_IOU = 0.5
 """From this overlap on, boxes of two views show the same person."""
+
+_UNCONFIRMED = 0.1
+"""What a tile's box loses that no input of the whole picture shows, not even weakly: enlarged,
+lamps and cameras below a ceiling look like somebody. Half of such boxes fall below 0.4 so, and one
+person in a hundred of those less than 120 px high."""
 
 _INSIDE, _LARGER = 0.8, 1.5
 """Share of a box that lies in another one, and how often larger that one is, for a part of it."""
@@ -59,9 +64,12 @@ def join(
     best = non_max_suppression(boxes, score, nms_iou)
     if any(seen.view.is_tile for seen in views):
         is_tile = np.array([seen.view.is_tile for seen in views])[view]
-        confirmed = (iou(boxes[best], boxes) > _SAME_IOU)[:, ~is_tile].any(axis=1)
+        confirmed = (iou(boxes[best], boxes) > SAME_IOU)[:, ~is_tile].any(axis=1)
         doubtful = is_tile[best] & ~confirmed
+        score = score.copy()
+        score[best[doubtful]] -= _UNCONFIRMED
         best = best[~(doubtful & _is_part(boxes[best]))]
+        best = best[np.argsort(-score[best], kind="stable")]
     return boxes[best].astype(np.float32), score[best].astype(np.float32)
 
 
@@ -88,7 +96,7 @@ def _responsible(seen: Seen, width: int, height: int, finest: float) -> BoolArra
     view, boxes = seen.view, seen.boxes
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * view.scale
     if not view.is_tile:
-        return cast("BoolArray", (size >= _VAGUE_PX) | (view.scale == finest))
+        return cast("BoolArray", (size >= VAGUE_PX) | (view.scale == finest))
     margin = _BORDER_PX / view.scale
     cut = np.zeros(len(boxes), bool)
     borders = (view.x0, 0), (view.y0, 0), (view.x1, width), (view.y1, height)

@@ -18,6 +18,12 @@ REST_S = 0.155
 SOON_S = 0.055
 """... while nobody is found, or after somebody came or went: 2 frames at 30 fps, 4 at 60."""
 
+FULL_S = 0.455
+"""From one look at all that people need to the next while those between show everybody."""
+
+SURE_LOOKS = 2
+"""Full looks on end at the start and after a cut."""
+
 WIDE_S = 0.995
 """From one look at everything to the next; at least :data:`TILE_S` for each tile it takes."""
 
@@ -45,10 +51,12 @@ class Schedule:
     since_look: int = 0
     """Frames since the last look; likewise below."""
 
+    since_full: int = 0
     since_wide: int = 0
     look_s: float = 0.0
     """Time of the last look; likewise below."""
 
+    full_s: float = 0.0
     wide_s: float = 0.0
     strong: int = 0
     """People found by the last look."""
@@ -70,20 +78,30 @@ class Schedule:
         pause = max(WIDE_S, TILE_S * len(all_tiles(frame.width, frame.height)))
         return not self.looks or _is_over(frame, self.wide_s, pause, self.since_wide, 6 * LONGEST)
 
+    def is_full_due(self, frame: Frame) -> bool:
+        """Whether a look at this frame is one at all that people need, or only confirms."""
+        if self.every != "auto" or self.looks < SURE_LOOKS or not self.strong or self.has_changed:
+            return True
+        return _is_over(frame, self.full_s, FULL_S, self.since_full, 3 * LONGEST)
+
     def rested(self) -> None:
         """A frame has passed without a look."""
         self.frames += 1
         self.since_look += 1
+        self.since_full += 1
         self.since_wide += 1
 
-    def looked(self, frame: Frame, strong: int, *, is_wide: bool) -> None:
+    def looked(self, frame: Frame, strong: int, *, is_full: bool, is_wide: bool) -> None:
         """A frame has been looked at, and so many people were found."""
         self.has_changed = bool(self.looks) and strong != self.strong
         self.strong = strong
         self.frames += 1
         self.looks += 1
         self.since_look, self.look_s = 1, frame.time_s
+        self.since_full += 1
         self.since_wide += 1
+        if is_full:
+            self.since_full, self.full_s = 1, frame.time_s
         if is_wide:
             self.since_wide, self.wide_s = 1, frame.time_s
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 if TYPE_CHECKING:  # the list of formats is read for --help, which must not wait for numpy
-    from humantrack.clips.source import Batch, ResultsSource
+    from humantrack.clips.frames import Batch
+    from humantrack.clips.source import ResultsSource
     from humantrack.export.output import OutputFiles
     from humantrack.motion.motion import Motion
     from humantrack.types.arrays import IntArray
@@ -74,11 +75,15 @@ class MotionExporter(Exporter):
     is_even: ClassVar[bool] = False
     """True if its frames must be evenly spaced."""
 
+    is_timed: ClassVar[bool] = False
+    """True if its people move on the clip's own time line whatever the options say."""
+
     def begin(self) -> None:
         """Nothing is written before all frames are known."""
         from humantrack.motion.world import collector_for
 
-        self._collector = collector_for(self.source, self.options)
+        options = replace(self.options, timeline="track") if self.is_timed else self.options
+        self._collector = collector_for(self.source, options)
 
     def write(self, batch: Batch) -> None:
         """Gather the people."""
@@ -174,6 +179,35 @@ FORMATS = {
             ".trc:Trc",
             is_motion=True,
             is_single=False,
+        ),
+        Format(
+            "c3d",
+            ".c3d",
+            "markers for biomechanics, a file per track",
+            ".c3d:C3d",
+            is_motion=True,
+            is_single=False,
+        ),
+        Format("usd", ".usdc", "animated bodies, one stage", ".usd:Usd", is_motion=True),
+        Format("rrd", ".rrd", "a recording for the Rerun viewer", ".rrd:Rrd", is_motion=True),
+        Format("angles", ".angles.csv", "joint angles, a table", ".angles:Angles", is_motion=True),
+        Format(
+            "angles-parquet",
+            ".angles.parquet",
+            "the same table, typed",
+            ".angles:AnglesParquet",
+            is_motion=True,
+        ),
+        *(
+            Format(
+                name,
+                suffix,
+                "OpenSim joint angles, a file per track",
+                ".osim:Coordinates",
+                is_motion=True,
+                is_single=False,
+            )
+            for name, suffix in (("mot-osim", ".mot"), ("sto", ".sto"))
         ),
         Format(
             "blender",

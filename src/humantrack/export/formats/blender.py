@@ -9,20 +9,22 @@ in slot 0.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.errors import ResultsError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.camera_track import CameraTrack
-from humantrack.motion.motion import EVEN, MOST_FRAMES, Y_UP, Motion, resample
+from humantrack.motion.motion import Y_UP, Motion
+from humantrack.motion.stages import EVEN, MOST_FRAMES, resample, rows_of
 from humantrack.motion.world import collector_for
 from humantrack.results.encode import END, HEADER, encode_frame
 from humantrack.types import FrameKey
+from humantrack.types.arrays import IntArray
 
 _SAME = 1e-6
 """Part of a frame within which two times are one."""
@@ -85,18 +87,25 @@ class Blender(MotionExporter):
         return keys, self.selected(np.array(self._indices, np.int64)[before])
 
     def _write_track(self, keys: Sequence[FrameKey], rows: slice, parts: list[Motion]) -> None:
-        people: dict[int, dict[str, Any]] = {}
-        for part in parts:
-            places, motion = self._placed(part, len(keys))
-            people |= zip(places, _entries(motion, in_world=self.in_world), strict=True)
         held = range(len(keys))[rows]
-        if people.keys().isdisjoint(held):
+        stretches = [self._placed(part, len(keys)) for part in parts]
+        there = np.zeros(len(keys), bool)
+        for places, _ in stretches:
+            there[places] = True
+        if not there[held.start : held.stop].any():
             return
+        people = itertools.chain.from_iterable(
+            _entries(*stretch, in_world=self.in_world) for stretch in stretches
+        )
+        person = next(people, None)
         with self.open_track(replace(parts[0], part=None)) as file:
             file.write(HEADER)
             for row in held:
-                there = people.get(row)
-                lists = {name: [] if there is None else [there[name]] for name in _ENTRY}
+                entry: dict[str, Any] | None = None
+                while person is not None and person[0] <= row:
+                    entry = person[1] if person[0] == row else None  # the later part is shown
+                    person = next(people, None)
+                lists = {name: [] if entry is None else [entry[name]] for name in _ENTRY}
                 file.write(encode_frame(keys[row], {"time": row, **lists, **self._pose(row)}))
             file.write(END)
 
@@ -110,38 +119,46 @@ class Blender(MotionExporter):
         pose = {"rotation": rotation * Y_UP, "position": position * Y_UP}
         return {"camera_pose": {**pose, "focal_length_px": focal_px}}
 
-    def _placed(self, part: Motion, count: int) -> tuple[list[int], Motion]:
+    def _placed(self, part: Motion, count: int) -> tuple[IntArray, Motion]:
         """A stretch of motion and which frames of the file it fills."""
         fps = self.options.fps
         if fps is None:
             row = {index: i for i, index in enumerate(self._indices)}
-            return [row[index] for index in part.frame.tolist()], part
+            rows = np.array([row[index] for index in part.frame.tolist()])
+            order = np.argsort(rows, kind="stable")  # numbers of frames may jump back
+            return rows[order], rows_of(part, order)
         first_s, last_s = part.time_s[[0, -1]] - self._times[0]
         start = min(int(np.ceil(first_s * fps - EVEN)), count - 1)
         # What begins and ends between two frames of the grid is shown in the second.
         motion = resample(part, fps, self._times[0] + min(start / fps, float(last_s)))
-        return list(range(start, start + len(motion))), motion
+        return np.arange(start, start + len(motion)), motion
 
 
 _ENTRY = ("tid", "tracked_time", "smpl", "camera")
 
 
-def _entries(motion: Motion, *, in_world: bool) -> list[dict[str, Any]]:
-    """Per frame one person's values under PHALP's names."""
-    local = motion.matrices
-    local[:, 0] = Y_UP[:, None] * local[:, 0]
-    local = local.astype(np.float32)
-    if in_world:  # a body turns about its pelvis, which lies beside its origin
-        camera = (motion.pelvis * Y_UP - motion.rest_pelvis).astype(np.float32)
-    else:
-        camera = (motion.joints[:, -1] * Y_UP).astype(np.float32)  # the body's origin
+def _entries(
+    places: IntArray, motion: Motion, *, in_world: bool
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Per frame its row in the file, and one person's values under PHALP's names."""
+    row = iter(places.tolist())
     betas = motion.betas.astype(np.float32)
-    return [
-        {
-            "tid": motion.track_id,
-            "tracked_time": 0 if seen else _FILLED,
-            "smpl": {"global_orient": turns[:1], "body_pose": turns[1:], "betas": betas},
-            "camera": place,
-        }
-        for seen, turns, place in zip(motion.observed.tolist(), local, camera, strict=True)
-    ]
+    for part in motion.parts():
+        local = part.matrices
+        local[:, 0] = Y_UP[:, None] * local[:, 0]
+        local = local.astype(np.float32)
+        if in_world:  # a body turns about its pelvis, which lies beside its origin
+            camera = (part.pelvis * Y_UP - part.rest_pelvis).astype(np.float32)
+        else:
+            camera = (part.joints[:, -1] * Y_UP).astype(np.float32)  # the body's origin
+        columns = zip(part.observed.tolist(), local, camera, row, strict=False)
+        for seen, turns, place, at in columns:
+            yield (
+                at,
+                {
+                    "tid": motion.track_id,
+                    "tracked_time": 0 if seen else _FILLED,
+                    "smpl": {"global_orient": turns[:1], "body_pose": turns[1:], "betas": betas},
+                    "camera": place,
+                },
+            )

@@ -15,7 +15,7 @@ from pycocotools import mask as run_length
 
 from humantrack._version import __version__
 from humantrack.body.joints import OPENPOSE_JOINTS
-from humantrack.clips.source import Batch, FrameEntry
+from humantrack.clips.frames import Batch, FrameEntry
 from humantrack.export.formats.base import Exporter
 from humantrack.results.table import readable
 from humantrack.types import JointSource

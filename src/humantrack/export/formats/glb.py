@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, BinaryIO
 
 import numpy as np
 import pygltflib as gl
 
 from humantrack._version import __version__
-from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
-from humantrack.clips.source import Batch
+from humantrack.body.joints import SMPL_PARENTS
+from humantrack.clips.frames import Batch
 from humantrack.errors import OutputError, ResultsError
 from humantrack.export.formats.base import MotionExporter
+from humantrack.export.formats.glb_keys import key_frames, linear, switch, xyzw
+from humantrack.export.rigs import scene_rig
+from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
+from humantrack.motion.rig import Rig
 from humantrack.motion.skeleton import Skeleton
+from humantrack.motion.spool import Store
 from humantrack.motion.surface import surface_of
 from humantrack.render.palette import identity_colour
 from humantrack.results.table import readable
@@ -39,7 +45,13 @@ _CORRECTIVES = "SMPL's surface is skinned only; its pose correctives are left ou
 
 
 class Glb(MotionExporter):
-    """All tracks in one file, whatever their number."""
+    """All tracks in one file, whatever their number.
+
+    Where no rest pose is asked for, nodes stand in the first pose, and the surface is bound as it
+    was made. With one, both nodes and surface rest in it, as BVH does.
+    """
+
+    is_timed = True
 
     def begin(self) -> None:
         """Open the file; it is written at the end."""
@@ -48,7 +60,8 @@ class Glb(MotionExporter):
         self._times: list[float] = []
         self._shown: list[float] = []
         self._camera = CameraTrack()
-        self._scene = _Scene()
+        rests = self.options.rest is not None or self.options.bones == "lafan"
+        self._scene = _Scene(scene_rig(self.options), rests=rests)
 
     def write(self, batch: Batch) -> None:
         """Gather the people, and when the frames were."""
@@ -109,7 +122,7 @@ def write_rest_body(file: BinaryIO, skeleton: Skeleton) -> None:
         time_s=np.zeros(1),
         shot=np.zeros(1, np.int64),
         observed=np.ones(1, bool),
-        quaternions=np.tile([1.0, 0.0, 0.0, 0.0], (1, len(SMPL_JOINTS), 1)),
+        quaternions=np.tile([1.0, 0.0, 0.0, 0.0], (1, len(SMPL_PARENTS), 1)),
         pelvis=np.zeros((1, 3)),
         joints=np.zeros((1, 45, 3)),
         betas=np.zeros(10),
@@ -125,14 +138,21 @@ def write_rest_body(file: BinaryIO, skeleton: Skeleton) -> None:
 
 
 class _Scene:
-    """A glTF document that grows, and the bytes it speaks of."""
+    """A glTF document that grows, and the bytes it speaks of.
 
-    def __init__(self) -> None:
+    Args:
+        rig: names of the nodes, their axes and their rest pose.
+        rests: whether nodes and surface stand in that rest pose.
+    """
+
+    def __init__(self, rig: Rig | None = None, *, rests: bool = False) -> None:
+        self._rig, self._rests = rig or Rig(), rests
+        self._joints = self._rig.joints
         self._gltf = gl.GLTF2(scene=0, scenes=[gl.Scene(nodes=[])])
         self._animation = gl.Animation(name="motion")
         self._tracks: list[int] = []
         self._has_smpl = False
-        self._chunks: list[bytes] = []
+        self._data = Store()
         self._size = 0
         self._stored: dict[tuple[Any, ...], int] = {}
         self._materials: dict[int, int] = {}
@@ -157,14 +177,13 @@ class _Scene:
         if not np.isfinite(time_s).all():
             raise ResultsError(f"track {motion.track_id} has times that are no times")
         rows = np.flatnonzero(np.diff(np.maximum.accumulate(time_s), prepend=-1) > 0)
-        turns = _continuous(motion.quaternions)[shown][..., [1, 2, 3, 0]].astype(np.float32)
-        places = motion.pelvis[shown].astype(np.float32)
+        turns, places = key_frames(self._rig, motion, shown)
         self._add_tree(motion, turns[0], places[0])
         clock = self._store(time_s[rows], bounds=True)
-        for joint in range(len(SMPL_JOINTS)):
-            self._animate(top + 1 + joint, "rotation", clock, turns[rows, joint])
+        for node, joint in enumerate(self._joints, start=top + 1):
+            self._animate(node, "rotation", clock, turns[rows, joint])
         self._animate(top + 1, "translation", clock, places[rows])
-        switch_s, on = _switch(motion, clip_s, end_s)
+        switch_s, on = switch(motion, clip_s, end_s)
         if len(on) > 1:
             scale = np.repeat(on[:, None], 3, axis=1)
             self._animate(top, "scale", self._store(switch_s, bounds=True), scale, "STEP")
@@ -213,17 +232,21 @@ class _Scene:
 
     def _add_tree(self, motion: Motion, turns: FloatArray, place: FloatArray) -> None:
         """The top node and, below it, the joints in their first pose."""
-        nodes, skeleton = self._gltf.nodes, motion.skeleton
+        nodes, skeleton, rig = self._gltf.nodes, motion.skeleton, self._rig
         top = len(nodes)
+        if self._rests:
+            turns = xyzw(matrix_to_quaternion(rig.at_rest()))
+        node_of = {joint: top + 1 + i for i, joint in enumerate(self._joints)}
+        offsets = rig.offsets(skeleton)
         about = {"track_id": motion.track_id, "part": motion.part, "skeleton": skeleton.kind}
         about["betas"] = motion.betas.tolist()
         self._add_root(gl.Node(name=motion.name, children=[top + 1], extras=about))
-        for joint, name in enumerate(SMPL_JOINTS):
-            offset = place if joint == 0 else skeleton.offsets[joint]
-            children = [top + 1 + c for c, parent in enumerate(SMPL_PARENTS) if parent == joint]
+        for joint in self._joints:
+            offset = place if joint == 0 else offsets[joint]
+            children = [node_of[c] for c in self._joints if SMPL_PARENTS[c] == joint]
             nodes.append(
                 gl.Node(
-                    name=name,
+                    name=rig.names[joint],
                     translation=offset.tolist(),
                     rotation=turns[joint].tolist(),
                     children=children,
@@ -232,7 +255,7 @@ class _Scene:
 
     def _add_surface(self, motion: Motion, top: int) -> None:
         """The mesh, its skin and the node that shows it; skinned nodes belong to the root."""
-        surface = surface_of(motion.skeleton, motion.betas)
+        surface = surface_of(motion.skeleton, motion.betas, self._rig if self._rests else None)
         self._has_smpl |= motion.skeleton.smpl is not None
         vertices = {"target": gl.ARRAY_BUFFER}
         gltf = self._gltf
@@ -247,8 +270,9 @@ class _Scene:
             indices=self._store(surface.faces.ravel(), target=gl.ELEMENT_ARRAY_BUFFER),
             material=self._material(motion.track_id),
         )
-        columns = np.ascontiguousarray(surface.inverse_bind.transpose(0, 2, 1))
-        joints = list(range(top + 1, top + 1 + len(SMPL_JOINTS)))
+        inverse = surface.inverse_bind[self._joints]
+        columns = np.ascontiguousarray(inverse.transpose(0, 2, 1))
+        joints = list(range(top + 1, top + 1 + len(self._joints)))
         skin = gl.Skin(inverseBindMatrices=self._store(columns), joints=joints, skeleton=top)
         name = f"{motion.name}_body"
         self._add_root(gl.Node(name=name, mesh=len(gltf.meshes), skin=len(gltf.skins)))
@@ -260,7 +284,7 @@ class _Scene:
             srgb = np.array(identity_colour(track_id)) / 255
             self._materials[track_id] = len(self._gltf.materials)
             paint = gl.PbrMetallicRoughness(
-                baseColorFactor=[*_linear(srgb).tolist(), 1.0],
+                baseColorFactor=[*linear(srgb).tolist(), 1.0],
                 metallicFactor=0.0,
                 roughnessFactor=0.7,
             )
@@ -290,7 +314,7 @@ class _Scene:
     ) -> int:
         """The accessor of an array; equal ones are stored once."""
         data = np.ascontiguousarray(array).tobytes()
-        key = (data, array.shape, array.dtype.name, target)
+        key = (sha256(data).digest(), array.shape, array.dtype.name, target)
         if key in self._stored:
             return self._stored[key]
         gltf = self._gltf
@@ -309,7 +333,7 @@ class _Scene:
             )
         )
         padding = b"\0" * (-len(data) % 4)
-        self._chunks += [data, padding]
+        self._data.append(data + padding)
         self._size += len(data) + len(padding)
         self._stored[key] = len(gltf.accessors) - 1
         return self._stored[key]
@@ -341,31 +365,4 @@ class _Scene:
         file.write(struct.pack("<I4s", len(text), b"JSON") + text)
         if self._size:
             file.write(struct.pack("<I4s", self._size, b"BIN\0"))
-            file.writelines(self._chunks)
-
-
-def _continuous(quaternions: FloatArray) -> FloatArray:
-    """(T,24,4) the same rotations with signs such that neighbours in time are near each other."""
-    flips = (quaternions[1:] * quaternions[:-1]).sum(axis=-1) < 0
-    signs = np.where(np.cumsum(flips, axis=0) % 2, -1.0, 1.0)
-    out = quaternions.copy()
-    out[1:] *= signs[..., None]
-    return out
-
-
-def _switch(motion: Motion, clip_s: FloatArray, end_s: float) -> tuple[FloatArray, FloatArray]:
-    """(K,) times and 0 or 1: when the person appears, and is gone, between 0 and ``end_s``."""
-    times, on = [max(float(motion.time_s[0]), 0.0)], [1.0]
-    if times[0] > 0:
-        times, on = [0.0, *times], [0.0, *on]
-    later = clip_s[(clip_s > motion.time_s[-1]) & (clip_s <= end_s)]
-    if len(later):
-        times, on = [*times, float(later.min())], [*on, 0.0]
-    seconds = np.array(times, np.float32)
-    rows = np.flatnonzero(np.diff(seconds, prepend=-1) > 0)
-    return seconds[rows], np.array(on, np.float32)[rows]
-
-
-def _linear(srgb: FloatArray) -> FloatArray:
-    """Colours 0..1 as screens take them -> as light adds up (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+            self._data.pour(file)

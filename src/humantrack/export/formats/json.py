@@ -9,11 +9,11 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 import orjson
 
-from humantrack.clips.source import Batch
+from humantrack.clips.frames import Batch
 from humantrack.export.formats.base import Exporter
 from humantrack.export.formats.header import header_of
 from humantrack.geometry.notations import rotations_as
-from humantrack.motion.camera import camera_with_focal
+from humantrack.motion.camera import through_lens
 from humantrack.results import PeopleColumns
 from humantrack.results.table import readable
 from humantrack.types import SOURCE_NAMES, FrameKey, person_confidence, pose_source
@@ -115,16 +115,17 @@ class _Document(Exporter):
             tidy(world.root_position.astype(np.float32)),
             world.contacts.tolist(),
             tidy(world.confidence).tolist(),
+            tidy(world.scale).tolist(),
             strict=True,
         )
-        for person, place, contacts, confidence in rows:
-            person["smpl"]["root_position"] = place
+        for person, place, contacts, confidence, scale in rows:
+            person["smpl"] |= {"root_position": place, "scale": scale}
             person["contacts"] = dict(zip(CONTACTS, contacts, strict=True))
             person["confidence"] = confidence
 
     def _people(self, people: PeopleColumns) -> list[dict[str, Any]]:
+        people = through_lens(people, self.options.focal_px)
         kind, tidy = self.options.rotations, self._rounded
-        camera = camera_with_focal(people.cam_t, people.focal_px(), self.options.focal_px)
         columns = zip(
             people.track_id.tolist(),
             people.missed.tolist(),
@@ -132,7 +133,7 @@ class _Document(Exporter):
             tidy(people.score),
             tidy(people.centre_px),
             tidy(people.scale).tolist(),
-            tidy(camera),
+            tidy(people.cam_t),
             tidy(people.cam_crop),
             tidy(rotations_as(people.global_orient, kind)[:, 0]),
             tidy(rotations_as(people.body_pose, kind)),

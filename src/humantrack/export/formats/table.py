@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from humantrack.clips.frames import Batch
 from humantrack.clips.options import ExportOptions
-from humantrack.clips.source import Batch
-from humantrack.motion.camera import camera_with_focal
+from humantrack.motion.camera import through_lens
 from humantrack.results.table import people_table
 from humantrack.types.world import CONTACTS
 
@@ -27,9 +26,8 @@ def table_of(
         ResultsError: if a frame is malformed.
     """
     people, frames = batch.world.people if in_world else batch.people, batch.frames
-    camera = camera_with_focal(people.cam_t, people.focal_px(), options.focal_px)
     table = people_table(
-        replace(people, cam_t=camera),
+        through_lens(people, options.focal_px),
         index=[frame.index for frame in frames],
         key=[frame.key for frame in frames],
         time_s=[frame.time_s for frame in frames],
@@ -51,6 +49,7 @@ def _world(batch: Batch) -> dict[str, npt.NDArray[Any]]:
     focal_px = np.array([c.focal_px for c in cameras], np.float64)[rows]
     return {
         **{f"root_position_{a}": world.root_position[:, i].copy() for i, a in enumerate("xyz")},
+        "body_scale": world.scale,
         "confidence": world.confidence,
         **{f"contact_{name}": world.contacts[:, i].copy() for i, name in enumerate(CONTACTS)},
         **{f"camera_rotation_{i // 3}{i % 3}": rotation[:, i].copy() for i in range(9)},

@@ -142,12 +142,38 @@ class PersonOut(Schema):
     parts = List(Nested(PartOut))
 
 
+class WorldCameraOut(Schema):
+    """The video's camera in the world."""
+
+    position = List(Float(), required=True)
+    rotation = List(Float(), required=True)
+    focal_px = Float(required=True)
+
+
+class WorldPersonOut(Schema):
+    """A person in the world: metres, quaternions, feet that stand."""
+
+    track_id = Integer(required=True)
+    state = String(required=True, validate=OneOf(("observed", "predicted")))
+    pelvis = List(Float(), required=True)
+    rotations = List(List(Float()), required=True)
+    contacts = List(Boolean(), required=True)
+
+
+class WorldFrameOut(Schema):
+    """The world in a frame."""
+
+    camera = Nested(WorldCameraOut, required=True)
+    people = List(Nested(WorldPersonOut), required=True)
+
+
 class FrameOut(Schema):
     """A frame."""
 
     index = Integer(required=True)
     time_s = Float(required=True)
     people = List(Nested(PersonOut), required=True)
+    world = Nested(WorldFrameOut)
 
 
 class FramesOut(Schema):
@@ -171,6 +197,22 @@ class TrackOut(Schema):
     kind = String(required=True)
 
 
+class WorldTrackOut(Schema):
+    """A person's bones in the world."""
+
+    track_id = Integer(required=True)
+    rest = List(List(Float()), required=True)
+    kind = String(required=True)
+
+
+class WorldOut(Schema):
+    """The world of a clip; the camera's way is row, x, y, z."""
+
+    tracks = List(Nested(WorldTrackOut), required=True)
+    shots = List(Integer(), required=True)
+    camera = List(List(Float()), required=True)
+
+
 class TimelineOut(Schema):
     """All people's."""
 
@@ -183,6 +225,7 @@ class TimelineOut(Schema):
     mark_every = Integer(required=True)
     marks_s = List(Float(), required=True)
     tracks = List(Nested(TrackOut), required=True)
+    world = Nested(WorldOut)
 
 
 class LimitsOut(Schema):

@@ -22,16 +22,18 @@ import orjson
 from humantrack.atomic import atomic_write
 from humantrack.body.mannequin import load_mannequin
 from humantrack.body.smpl_file import SmplArrays
-from humantrack.clips.source import Batch, ResultsSource
+from humantrack.clips.frames import Batch
+from humantrack.clips.source import ResultsSource
 from humantrack.clips.spans import TrackSpans
 from humantrack.errors import ResultsError
 from humantrack.export.formats.glb import write_rest_body
 from humantrack.geometry.rotations import matrix_to_quaternion, quaternion_to_matrix
-from humantrack.motion.camera import camera_with_focal, usual_focal_px
+from humantrack.motion.camera import through_lens, usual_focal_px
 from humantrack.motion.motion import FARTHEST, Y_UP, cached_smpl
 from humantrack.motion.skeleton import PELVIS_ROW, Skeleton, skeleton_of
 from humantrack.render.palette import identity_colour
-from humantrack.results import PeopleColumns
+from humantrack.results import PeopleColumns, world_path
+from humantrack.service.workers.scene_world import WorldScene, plain
 from humantrack.types import SOURCE_NAMES, person_confidence, pose_source
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
@@ -70,7 +72,8 @@ def timeline(results: Path, folder: Path) -> bytes:
         ``mark_every``, ``marks_s`` (times of every so many rows) and ``tracks``, each with
         ``track_id``, ``color``, ``first`` and ``last`` row, ``seen`` (frames), ``mean_score``,
         ``gaps`` (first and last row of each), ``rest`` (24 joints of the T pose in the body's own
-        axes, the pelvis at 0) and ``kind`` (of skeleton).
+        axes, the pelvis at 0) and ``kind`` (of skeleton). Where the results have a world also
+        ``world``, see ``scene_world``.
 
     Raises:
         ResultsError: if the results cannot be read.
@@ -96,6 +99,7 @@ def frames(results: Path, folder: Path, start: int, count: int) -> bytes:
         others' from their parents). Where the results say how far joints are to be trusted also
         ``confidence`` (of the person), ``pose`` (where it comes from: 'seen', 'hidden', 'held' or
         'made_up') and ``parts``: ``name``, ``confidence`` and worst ``source`` of head and limbs.
+        Where there is a world also ``world``, see ``scene_world``.
     """
     prepare(results, folder)
     with (folder / _OFFSETS).open("rb") as file:
@@ -151,23 +155,39 @@ def _stamp(results: Path) -> bytes:
         known = results.stat()
     except OSError as error:
         raise ResultsError("cannot read the results", where=results) from error
-    return orjson.dumps([2, known.st_size, known.st_mtime_ns])
+    try:
+        world = world_path(results).stat()
+    except OSError:
+        return orjson.dumps([3, known.st_size, known.st_mtime_ns])
+    of_world = world.st_size, world.st_mtime_ns
+    return orjson.dumps([3, known.st_size, known.st_mtime_ns, *of_world])
 
 
 def _walked(results: Path, folder: Path) -> bytes:
     """Walk through the results; the time line is written last: its being there says all is."""
     stamp = _stamp(results)
     source = ResultsSource(results)
-    clip = _Clip(source)
-    with atomic_write(folder / _FRAMES) as file, np.errstate(all="ignore"):
-        for batch in source.batches():
-            clip.take(batch, file)
+    try:
+        clip = _written(source, folder, world=source.has_world)
+    except ResultsError:  # perhaps of the world, which may be of other results
+        if not source.has_world:
+            raise
+        clip = _written(source, folder, world=False)
     with atomic_write(folder / _OFFSETS) as file:
         file.write(np.array(clip.offsets, np.int64).tobytes())
     text = orjson.dumps(clip.timeline())
     with atomic_write(folder / _TIMELINE) as file:
         file.write(stamp + b"\n" + text)
     return text
+
+
+def _written(source: ResultsSource, folder: Path, *, world: bool) -> _Clip:
+    """Write the frames."""
+    clip = _Clip(source, WorldScene() if world else None)
+    with atomic_write(folder / _FRAMES) as file, np.errstate(all="ignore"):
+        for batch in source.batches(world=world):
+            clip.take(batch, file)
+    return clip
 
 
 @dataclass(slots=True)
@@ -195,8 +215,8 @@ class _Track:
 class _Clip:
     """Takes batch after batch; holds a few numbers per frame, and some frames per track."""
 
-    def __init__(self, source: ResultsSource) -> None:
-        self._facts = source.facts
+    def __init__(self, source: ResultsSource, world: WorldScene | None) -> None:
+        self._facts, self._world = source.facts, world
         self._tracks: dict[int, _Track] = {}
         self._marks: list[float] = []
         self._size: tuple[int, int] | None = None
@@ -210,11 +230,14 @@ class _Clip:
         first = len(self.offsets) - 1
         self._gather(rows, first)
         people = rows.people_by_frame(len(batch.frames))
+        worlds = [] if self._world is None else self._world.take(batch, first)
         for row, (entry, there) in enumerate(zip(batch.frames, people, strict=True), start=first):
             if row % MARK_EVERY == 0:
                 self._marks.append(entry.time_s)
             self._last_s = entry.time_s
             frame = {"index": entry.index, "time_s": entry.time_s, "people": there}
+            if worlds:
+                frame["world"] = worlds[row - first]
             text = orjson.dumps(frame) + _BETWEEN
             file.write(text)
             self.offsets.append(self.offsets[-1] + len(text))
@@ -237,6 +260,7 @@ class _Clip:
         count = len(self.offsets) - 1
         smpl = cache(cached_smpl)  # read once, and only if somebody needs it
         start_s = self._marks[0] if self._marks else 0.0
+        world = {} if self._world is None else {"world": self._world.timeline(smpl)}
         return {
             "fps": facts.fps,
             "frames": count,
@@ -247,6 +271,7 @@ class _Clip:
             "mark_every": MARK_EVERY,
             "marks_s": self._marks,
             "tracks": [_about(self._tracks[i], smpl) for i in sorted(self._tracks)],
+            **world,
         }
 
 
@@ -264,7 +289,7 @@ def _about(track: _Track, smpl: Callable[[], SmplArrays | None]) -> dict[str, An
         "seen": spans.seen,
         "mean_score": None if score is None else round(score, 4),
         "gaps": gaps,
-        "rest": _plain(skeleton.rest, 5),
+        "rest": plain(skeleton.rest, 5),
         "kind": skeleton.kind,
     }
 
@@ -273,9 +298,8 @@ class _Rows:
     """A batch's people in the page's axes and notation."""
 
     def __init__(self, people: PeopleColumns) -> None:
-        self.columns = people
-        cam_t = camera_with_focal(people.cam_t, people.focal_px(), usual_focal_px(people.size))
-        joints = people.joints_3d + cam_t[:, None]
+        people = self.columns = through_lens(people, usual_focal_px(people.size))
+        joints = people.joints_3d + people.cam_t[:, None]
         local = np.concatenate([people.global_orient, people.body_pose], axis=1).astype(float)
         self.good: BoolArray = people.cam_t[:, 2] > 0
         """(P,) whether a body can be drawn at all."""
@@ -292,8 +316,8 @@ class _Rows:
         """Per frame its people, as :func:`frames` gives them; a track once a frame."""
         columns = self.columns
         out: list[dict[int, dict[str, Any]]] = [{} for _ in range(count)]
-        boxes, places = _plain(columns.xywh_px, 2), _plain(self.joints[:, PELVIS_ROW], 4)
-        rotations, scores = _plain(self.quaternions, 5), _plain(columns.score, 4)
+        boxes, places = plain(columns.xywh_px, 2), plain(self.joints[:, PELVIS_ROW], 4)
+        rotations, scores = plain(self.quaternions, 5), plain(columns.score, 4)
         for i in np.flatnonzero(self.good).tolist():
             track_id = int(columns.track_id[i])
             person = {
@@ -313,20 +337,14 @@ class _Rows:
 def _trust(confidence: FloatArray, source: IntArray) -> dict[str, Any]:
     """How far a person, (45,) joints, is to be trusted, as :func:`frames` gives it."""
     return {
-        "confidence": _plain(person_confidence(confidence), 3),
+        "confidence": plain(person_confidence(confidence), 3),
         "pose": SOURCE_NAMES[int(pose_source(source))],
         "parts": [
             {
                 "name": name,
-                "confidence": _plain(confidence[list(rows)].mean(), 3),
+                "confidence": plain(confidence[list(rows)].mean(), 3),
                 "source": SOURCE_NAMES[int(source[list(rows)].max())],
             }
             for name, rows in _PARTS.items()
         ],
     }
-
-
-def _plain(array: FloatArray, digits: int) -> list[Any]:
-    """Numbers for JSON (float64, as its shortest text is then the rounded one); no -0.0."""
-    numbers: list[Any] = (np.round(array.astype(np.float64), digits) + 0.0).tolist()
-    return numbers

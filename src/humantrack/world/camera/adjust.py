@@ -253,7 +253,7 @@ def _damped(blocks: Array, damping: float) -> Array:
 
 def _summed(values: Array, owner: IntArray, count: int) -> Array:
     """Sums of (N,...) by owner: (count,...)."""
-    flat = values.reshape(len(values), -1)
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
     take = sparse.csr_array(
         (np.ones(len(owner)), (owner, np.arange(len(owner)))), shape=(count, len(owner))
     )

@@ -47,6 +47,9 @@ _ZOOM_NOT_WORSE = 0.2
 _TURNS = 0.8
 """A turn that explains so many points is one: the rest are things that move."""
 
+_PERHAPS = 0.5
+"""A turn that explains so many is tried: people whom no silhouette covers also look like depth."""
+
 _AGREED = 0.5
 
 _FOCAL_MOVED_PX = 40.0
@@ -118,8 +121,8 @@ class Verdict:
             or self.turn_share >= min(self.travel_share - _NOT_WORSE, _TURNS)
         ):
             return ("turning",)
-        likely = self.zooms and self.zoom_share >= self.travel_share - _ZOOM_NOT_WORSE
-        return ("free", "turning") if likely else ("free",)
+        zoom = self.zooms and self.zoom_share >= self.travel_share - _ZOOM_NOT_WORSE
+        return ("free", "turning") if zoom or self.turn_share > _PERHAPS else ("free",)
 
 
 class Judge:

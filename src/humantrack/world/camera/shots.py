@@ -22,9 +22,9 @@ WINDOW = 900
 OVERLAP = 60
 """... of which so many are those of the window before, and stay as they were."""
 
-_ZOOM_SHARE, _ZOOM_ERROR = 0.96, 1.15
-"""Share that agrees and median error, over those of travelling, at which a zoom explains as much.
-Zooms are rarer than cameras that are carried, but travelling has three unknowns more."""
+_TURN_SHARE, _TURN_ERROR = 0.96, 1.15
+"""Share that agrees and median error, over those of travelling, at which a turn explains as much:
+travelling has three unknowns more for each frame."""
 
 _WORST_SHARE = 0.3
 """A turn that explains less is none."""
@@ -94,9 +94,9 @@ def solve_shot(
         fit = None
         if now == "free":
             fit = solve_free(window, known, begin, fixed=fixed)
-            if fit is None or (len(kinds) > 1 and last is None and _is_zoom(window, begin, fit)):
-                fit = None
-                now, known = "turning", KnownPlaces()
+            unsure = fit is not None and last is None and len(kinds) > 1
+            if fit is None or (unsure and _is_turn(window, begin, fit, zooms=zooms)):
+                fit, now, known = None, "turning", KnownPlaces()
             elif last is None:
                 fit = _from_first(fit, known)
         if now == "turning":
@@ -114,14 +114,14 @@ def solve_shot(
     return path
 
 
-def _is_zoom(window: Window, begin: Cameras, free: Fitted) -> bool:
-    """True if a turn with a zoom explains a window nearly as well as travelling does."""
-    turn = solve_turning(window, KnownPlaces(), begin, fixed=1, zooms=True)
-    if turn.agreeing.sum() / max(turn.seen.sum(), 1) < _ZOOM_SHARE * free.agreeing.sum() / max(
+def _is_turn(window: Window, begin: Cameras, free: Fitted, *, zooms: bool) -> bool:
+    """True if a turn (with a zoom) explains a window nearly as well as travelling does."""
+    turn = solve_turning(window, KnownPlaces(), begin, fixed=1, zooms=zooms)
+    if turn.agreeing.sum() / max(turn.seen.sum(), 1) < _TURN_SHARE * free.agreeing.sum() / max(
         free.seen.sum(), 1
     ):
         return False
-    return bool(np.nanmedian(turn.error_px) < _ZOOM_ERROR * np.nanmedian(free.error_px))
+    return bool(np.nanmedian(turn.error_px) < _TURN_ERROR * np.nanmedian(free.error_px))
 
 
 def unmoved(window: Window, begin: Cameras) -> Fitted:

@@ -17,7 +17,13 @@ from humantrack.world.types import CameraPath
 SOLVED_KINDS = ("auto", "still", "turning", "free")
 
 
-def solve(evidence: Iterable[FrameTracks], *, focal_px: float, kind: str = "auto") -> CameraPath:
+def solve(
+    evidence: Iterable[FrameTracks],
+    *,
+    focal_px: float,
+    kind: str = "auto",
+    focal_is_guess: bool = False,
+) -> CameraPath:
     """The camera's path through all shots.
 
     It goes through the evidence twice: to see what kind of motion each shot shows, and to solve.
@@ -28,6 +34,7 @@ def solve(evidence: Iterable[FrameTracks], *, focal_px: float, kind: str = "auto
         evidence: an ``EvidenceFile``, or frames in order that can be gone through twice.
         focal_px: focal length in pixels of the frame, at each shot's start.
         kind: one of ``SOLVED_KINDS``.
+        focal_is_guess: use the focal length that a turning shot gives away, where one does.
 
     Raises:
         ValueError: if ``kind`` is none of these, or the focal length is not above 0.
@@ -39,12 +46,16 @@ def solve(evidence: Iterable[FrameTracks], *, focal_px: float, kind: str = "auto
         raise ValueError(f"focal_px must be above 0, not {focal_px}")
     verdicts = [_verdict(frames, focal_px) for frames in _shots(evidence)]
     told = Told(len(verdicts) > 1)
+    if focal_is_guess:
+        focal_px = told.better_focal(verdicts, focal_px)
     whole = _Columns()
     kinds = []
     for frames, verdict in zip(_shots(evidence), verdicts, strict=True):
         wanted = verdict.kinds if kind == "auto" else (kind,)
+        if kind == "free" and "turning" in verdict.kinds:
+            wanted = ("free", "turning")  # unless it travels after all
         path = solve_shot(whole.passing(frames), wanted, focal_px, zooms=verdict.zooms)
-        whole.take(path, zooms=verdict.zooms and path.kind == "turning")
+        whole.take(path, None if verdict.zooms and path.kind == "turning" else focal_px)
         told.shot(path, verdict, kind, wanted, focal_px)
         kinds.append(path.kind)
     return whole.path(tuple(kinds), told)
@@ -92,11 +103,11 @@ class _Columns:
             self._centre.append((frame.width / 2, frame.height / 2))
             yield frame
 
-    def take(self, path: ShotPath, *, zooms: bool) -> None:
-        """The shot that has passed."""
+    def take(self, path: ShotPath, focal_px: float | None) -> None:
+        """The shot that has passed; its focal length where it does not change."""
         focal = np.exp(np.array(path.log_focal))
-        if not zooms:  # exactly what was given
-            focal[:] = focal[0]
+        if focal_px is not None:
+            focal[:] = focal_px
         self._rotation.append(np.array(path.rotation))
         self._position.append(np.array(path.position))
         self._focal.append(focal)

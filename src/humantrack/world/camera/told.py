@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from humantrack.world.camera.shots import ShotPath
 _FEWEST_USABLE = 0.5
 _ZOOM_SEEN = 0.02
 """Change of focal length, over the first, below which none is said."""
+
+FOCAL_SURE = 0.05
+"""A focal length whose logarithm is known so well takes the place of a guess."""
 
 _FOCAL_OFF = 0.1
 """Logarithm by which a given focal length must be off for that to be said."""
@@ -29,8 +33,26 @@ class Told:
 
     def __init__(self, many: bool) -> None:
         self._many = many
+        self._found = 1.0
         self.notes: list[str] = []
         self.shots: list[dict[str, Any]] = []
+
+    def better_focal(self, verdicts: Sequence[Verdict], focal_px: float) -> float:
+        """The focal length that the surest turning shot gives away, else the given one."""
+        turns = [
+            v
+            for v in verdicts
+            if v.kinds == ("turning",) and v.focal_sd < FOCAL_SURE and not v.zooms
+        ]
+        if not turns:
+            return focal_px
+        surest = min(turns, key=lambda verdict: verdict.focal_sd)
+        self._found = surest.focal_ratio
+        self.notes.append(
+            f"the focal length, {focal_px * surest.focal_ratio:.0f} px, was found from the "
+            "camera's turn"
+        )
+        return focal_px * surest.focal_ratio
 
     def shot(
         self, path: ShotPath, verdict: Verdict, asked: str, wanted: tuple[str, ...], focal_px: float
@@ -57,7 +79,7 @@ class Told:
             "zoom": round(zoom, 4),
         }
         if path.kind == "turning" and np.isfinite(verdict.focal_sd):
-            told["focal_px_by_turning"] = round(focal_px * verdict.focal_ratio, 1)
+            told["focal_px_by_turning"] = round(focal_px * verdict.focal_ratio / self._found, 1)
             told["focal_px_by_turning_off"] = round(verdict.focal_sd, 4)
         self.shots.append(told)
         self._say_kind(path, verdict, asked, wanted)
@@ -78,7 +100,7 @@ class Told:
             )
         elif verdict.is_torn and not verdict.is_still and asked == "auto":
             self._say("no motion of the camera explains the background: taken as still")
-        if path.kind not in wanted:
+        if path.kind != asked and (asked != "auto" or path.kind not in wanted):
             self._say(
                 f"a camera that is {_NAMES[wanted[0]]} could not be solved: taken as "
                 f"{_NAMES[path.kind]}"
@@ -95,11 +117,12 @@ class Told:
                 f"the camera zooms: its focal length goes from {focal[0]:.0f} to {focal[-1]:.0f} "
                 f"px (least {focal.min():.0f}, most {focal.max():.0f})"
             )
-        differs = abs(np.log(verdict.focal_ratio)) > max(_FOCAL_OFF, 2 * verdict.focal_sd)
+        better = verdict.focal_ratio / self._found
+        differs = abs(np.log(better)) > max(_FOCAL_OFF, 2 * verdict.focal_sd)
         if path.kind == "turning" and differs:
             self._say(
-                f"the camera's turn fits a focal length near {focal_px * verdict.focal_ratio:.0f} "
-                f"px better than the {focal_px:.0f} px it was solved with"
+                f"the camera's turn fits a focal length near {focal_px * better:.0f} px better "
+                f"than the {focal_px:.0f} px it was solved with"
             )
 
     def _say(self, what: str) -> None:

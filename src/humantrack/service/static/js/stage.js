@@ -11,6 +11,7 @@ import {
   LineBasicMaterial,
   LineSegments,
   PerspectiveCamera,
+  Quaternion,
   Scene,
   Vector3,
   WebGLRenderer,
@@ -38,6 +39,7 @@ export class Stage {
   #asked = false;
   #observer;
   #afterDraw;
+  #eye = { place: new Vector3(), turn: new Quaternion(), focal: null }; // the video's camera
   #home = { target: new Vector3(0, 0, -5), points: [] };
 
   constructor(host, timeline, afterDraw) {
@@ -128,9 +130,29 @@ export class Stage {
   toggleVideo() {
     if (this.#throughVideo) return this.home();
     this.#setVideo(true);
-    this.#camera.position.set(0, 0, 0);
-    this.#controls.target.set(0, 0, this.#home.target.z);
-    this.#controls.update();
+    this.#look();
+  }
+
+  /** Where the video's camera is: metres, a quaternion (w first), pixels; without, at the origin. */
+  place({ position = [0, 0, 0], rotation = [1, 0, 0, 0], focal_px: focal = this.#timeline.focal_px } = {}) {
+    const [w, x, y, z] = rotation;
+    this.#eye.place.fromArray(position);
+    this.#eye.turn.set(x, y, z, w).normalize();
+    this.#eye.focal = focal;
+    this.#cone.position.copy(this.#eye.place);
+    this.#cone.quaternion.copy(this.#eye.turn);
+    const wide = focal ? this.#timeline.focal_px / focal : 1;
+    this.#cone.scale.set(wide, wide, 1);
+    if (this.#throughVideo) this.#look();
+  }
+
+  #look() {
+    const { place, turn } = this.#eye;
+    const ahead = new Vector3(0, 0, -Math.max(1, place.distanceTo(this.#home.target))).applyQuaternion(turn);
+    this.#camera.position.copy(place);
+    this.#camera.quaternion.copy(turn);
+    this.#controls.target.copy(place).add(ahead);
+    this.#setLens();
     this.draw();
   }
 
@@ -197,7 +219,8 @@ export class Stage {
   }
 
   #setLens() {
-    const { width, height, focal_px: focal } = this.#timeline;
+    const { width, height } = this.#timeline;
+    const focal = this.#eye.focal ?? this.#timeline.focal_px;
     let tangent = Math.tan((40 * Math.PI) / 360);
     if (this.#throughVideo && focal)
       tangent = Math.max(height / 2, width / 2 / this.#camera.aspect) / focal;

@@ -32,6 +32,7 @@ export class Viewer {
   #person;
   #world = null;
   #kind = "body";
+  #space = "camera";
   #only = null;
   #parts = {};
   #unlisten = null;
@@ -55,6 +56,7 @@ export class Viewer {
       const { id } = this.#job;
       const [timeline, { files }] = await Promise.all([getTimeline(id), listFiles(id)]);
       this.#timeline = timeline;
+      this.#space = timeline.world ? "world" : "camera";
       this.#files = files;
     } catch (error) {
       const again = h("button", { type: "button", onclick: () => this.#open() }, "Try again");
@@ -95,6 +97,7 @@ export class Viewer {
     const parts = this.#parts;
     const kind = (name, text) =>
       h("button", { type: "button", "aria-pressed": String(name === this.#kind), onclick: () => this.#setKind(name) }, text);
+    parts.world = this.#timeline.world && h("button", { type: "button", "aria-pressed": "true", title: "On one floor, or as the camera sees them (W)", onclick: () => this.#toggleSpace() }, "World");
     parts.kinds = { body: kind("body", "Bodies"), skeleton: kind("skeleton", "Skeletons") };
     parts.camera = h("button", { type: "button", "aria-pressed": "false", title: "Look through the video's camera (C)", onclick: () => this.#world?.toggleVideo() }, "Camera");
     const home = h("button", { type: "button", title: "Look at those who are shown (R)", onclick: () => this.#world?.home() }, "Centre");
@@ -102,7 +105,7 @@ export class Viewer {
       "div",
       { class: "tools", role: "group", "aria-label": "3D view" },
       h("span", { class: "segments", role: "group", "aria-label": "Shown as" }, parts.kinds.body, parts.kinds.skeleton),
-      h("span", { class: "segments" }, parts.camera, home),
+      h("span", { class: "segments" }, ...(parts.world ? [parts.world] : []), parts.camera, home),
     );
   }
 
@@ -163,6 +166,7 @@ export class Viewer {
       End: () => player.seek(player.count - 1),
       b: () => this.#setKind(this.#kind === "body" ? "skeleton" : "body"),
       c: () => this.#world?.toggleVideo(),
+      w: () => this.#timeline.world && this.#toggleSpace(),
       r: () => this.#world?.home(),
       0: () => this.#solo(null),
       Escape: () => this.#solo(null),
@@ -179,7 +183,8 @@ export class Viewer {
       const [{ World }, { readBody }] = await Promise.all([import("./world.js"), import("./body.js")]);
       body ??= readBody(await getBody());
       if (this.#closed) return;
-      this.#world = new World(worldHost, this.#timeline, body);
+      this.#world = new World(worldHost, this.#timeline, body, (row) => this.#chunks.peek(row));
+      this.#world.space = this.#space;
     } catch (error) {
       worldHost.replaceChildren(h("p", { class: "pane-note", role: "alert" }, `The people cannot be shown in 3D: this browser may have WebGL switched off. (${error.message})`));
       worldPane.querySelectorAll("button").forEach((button) => (button.disabled = true));
@@ -202,6 +207,17 @@ export class Viewer {
     this.#kind = kind;
     for (const [name, button] of Object.entries(this.#parts.kinds)) button.setAttribute("aria-pressed", name === kind);
     if (this.#world) this.#world.kind = kind;
+  }
+
+  /** The world, or what the camera sees. */
+  #toggleSpace() {
+    const inWorld = this.#space !== "world";
+    this.#space = inWorld ? "world" : "camera";
+    this.#parts.world.setAttribute("aria-pressed", String(inWorld));
+    if (!this.#world) return;
+    this.#world.space = this.#space;
+    this.#showRow();
+    say(inWorld ? "People are on one floor." : "People are as the camera sees them.");
   }
 
   #solo(trackId) {
@@ -230,6 +246,7 @@ export class Viewer {
     this.#settle();
     this.#world.show(frame, row);
     this.element.dataset.shown = row;
+    this.element.dataset.trails = this.#world.trails.join(" ");
   }
 
   #settle() {

@@ -5,6 +5,7 @@ import { h, setText } from "./dom.js";
 import { isGuess } from "./format.js";
 import { Sticks } from "./skeleton.js";
 import { Stage } from "./stage.js";
+import { Trails } from "./trails.js";
 
 const SOLE_M = 0.07; // how far below the foot joints the ground is
 const NEAR_PX = 40;
@@ -25,13 +26,27 @@ export class World extends EventTarget {
   #settled = false;
   #down = null;
   #drawn = [];
+  #space = "camera";
+  #row = null;
+  #spaces;
+  #trails = null;
 
-  constructor(host, timeline, body) {
+  /** "peek" gives the frame of a row, if it is here. */
+  constructor(host, timeline, body, peek) {
     super();
     this.#body = body;
-    this.#tracks = new Map(timeline.tracks.map((track) => [track.track_id, track]));
+    const here = new Map(timeline.tracks.map((track) => [track.track_id, track]));
+    const rests = new Map((timeline.world?.tracks ?? []).map((track) => [track.track_id, track.rest]));
+    const there = [...here].filter(([id]) => rests.has(id)).map(([id, track]) => [id, { ...track, rest: rests.get(id) }]);
+    this.#spaces = { camera: here, world: new Map(there) };
+    this.#tracks = here;
     this.#labels = h("div", { class: "labels", "aria-hidden": "true" });
     this.#stage = new Stage(host, timeline, () => this.#placeLabels());
+    if (timeline.world) {
+      this.#trails = new Trails(timeline, peek);
+      this.#stage.scene.add(this.#trails.group);
+      document.addEventListener("themechange", this.#retheme);
+    }
     this.#shadow = new MeshBasicMaterial({ map: blot(), transparent: true, depthWrite: false, fog: false });
     host.append(this.#labels);
     const canvas = this.#stage.canvas;
@@ -58,6 +73,24 @@ export class World extends EventTarget {
     this.#reveal();
   }
 
+  /** "world", on the floor, or "camera", before the camera. */
+  set space(space) {
+    if (space === this.#space) return;
+    this.#space = space;
+    this.#settled = false;
+    this.#drawn = [];
+    for (const figure of this.#people.values()) this.#remove(figure);
+    this.#people.clear();
+    this.#tracks = this.#spaces[space];
+    if (space === "camera") this.#stage.place();
+    this.#reveal();
+  }
+
+  /** Ids of the tracks whose way on the floor is drawn. */
+  get trails() {
+    return this.#trails?.group.visible ? this.#trails.shown : [];
+  }
+
   /** Show one track alone; null for all. */
   set only(trackId) {
     this.#only = trackId;
@@ -77,27 +110,36 @@ export class World extends EventTarget {
   /** Show a frame of the results at a row. */
   show(frame, row) {
     this.#drawn = [];
-    for (const person of frame.people) {
+    if (this.#space === "world") this.#stage.place(frame.world.camera);
+    for (const person of this.#peopleOf(frame)) {
       const track = this.#tracks.get(person.track_id);
       if (!track || row < track.first || row > track.last) continue;
       const figure = this.#figure(track);
       figure.person.pose(person);
       figure.sticks.update();
       setText(figure.label, isGuess(person) ? `${person.track_id} ?` : String(person.track_id));
-      figure.shadow.position.set(person.pelvis[0], lowest(figure.sticks) - SOLE_M, person.pelvis[2]);
+      const ground = this.#space === "world" ? 0.01 : lowest(figure.sticks) - SOLE_M;
+      figure.shadow.position.set(person.pelvis[0], ground, person.pelvis[2]);
       this.#drawn.push(person.track_id);
     }
+    this.#row = row;
     this.#reveal();
+  }
+
+  /** Those of a frame, in the world with what is said of them before the camera. */
+  #peopleOf(frame) {
+    if (this.#space === "camera") return frame.people;
+    return (frame.world?.people ?? []).map((person) => ({ ...frame.people.find((p) => p.track_id === person.track_id), ...person }));
   }
 
   /** Find the ground and the view from the first frames. */
   settle(frames) {
-    if (this.#settled || !frames.some((frame) => frame.people.length)) return;
+    if (this.#settled || !frames.some((frame) => this.#peopleOf(frame).length)) return;
     this.#settled = true;
     const lows = [];
     const points = [];
     for (let i = 0; i < frames.length; i += 6) {
-      for (const person of frames[i].people) {
+      for (const person of this.#peopleOf(frames[i])) {
         const track = this.#tracks.get(person.track_id);
         if (!track || person.state !== "observed") continue;
         const figure = this.#figure(track);
@@ -109,20 +151,28 @@ export class World extends EventTarget {
     }
     if (!lows.length) return;
     lows.sort((a, b) => a - b);
-    const floor = lows[Math.floor(lows.length / 2)] - SOLE_M;
+    const floor = this.#space === "world" ? 0 : lows[Math.floor(lows.length / 2)] - SOLE_M;
     this.#stage.settle(floor, points);
   }
 
   dispose() {
-    for (const { person, sticks, shadow } of this.#people.values()) {
-      person.dispose();
-      sticks.dispose();
-      shadow.geometry.dispose();
-    }
+    for (const figure of this.#people.values()) this.#remove(figure);
+    this.#trails?.dispose();
+    document.removeEventListener("themechange", this.#retheme);
     this.#shadow.map.dispose();
     this.#shadow.dispose();
     this.#stage.dispose();
     this.#labels.remove();
+  }
+
+  #retheme = () => this.#trails?.retheme();
+
+  #remove({ person, sticks, shadow, label }) {
+    this.#stage.scene.remove(person.group, sticks.group, shadow);
+    person.dispose();
+    sticks.dispose();
+    shadow.geometry.dispose();
+    label.remove();
   }
 
   #figure(track) {
@@ -147,6 +197,10 @@ export class World extends EventTarget {
       figure.sticks.group.visible = there && this.#kind === "skeleton";
       figure.shadow.visible = there;
       figure.label.hidden = !there;
+    }
+    if (this.#trails) {
+      this.#trails.group.visible = this.#space === "world" && this.#row !== null;
+      if (this.#trails.group.visible) this.#trails.show(this.#row, this.#only);
     }
     this.#stage.draw();
   }

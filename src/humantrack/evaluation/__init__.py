@@ -1,0 +1,1 @@
+"""Scores results against the truth of published benchmarks, by their own protocols."""

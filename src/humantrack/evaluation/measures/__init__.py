@@ -1,0 +1,1 @@
+"""The formulas of bodies and of the world; tracking is left to TrackEval and motmetrics."""

@@ -1,0 +1,37 @@
+"""Where Blender puts a file's joints: run by a Python that has the package bpy.
+
+usage: python blender_reader.py FILE OUT.json; FILE is a .glb or .bvh of one person
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import bpy
+
+
+def main(path, out):
+    """Import with Blender's defaults, at 30 frames per second, and write heads of bones."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps = 30
+    first = 1 if path.endswith(".bvh") else 0
+    if first:
+        bpy.ops.import_anim.bvh(filepath=path)
+    else:
+        bpy.ops.import_scene.gltf(filepath=path)
+    [armature] = [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]
+    place = armature.matrix_world
+    rest = {bone.name: list(place @ bone.head_local) for bone in armature.data.bones}
+    frames = []
+    for frame in range(0, 40, 5):
+        scene.frame_set(frame + first)
+        posed = armature.pose.bones
+        frames.append({bone.name: list(armature.matrix_world @ bone.head) for bone in posed})
+    with open(out, "w", encoding="utf-8") as file:  # noqa: PTH123
+        json.dump({"version": bpy.app.version_string, "rest": rest, "frames": frames}, file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
