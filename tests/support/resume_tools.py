@@ -123,7 +123,14 @@ def assert_whole(out: Path, whole: Path) -> None:
         assert meta[name] == other[name], name
     assert_same_video(files(out)["overlay"], files(whole)["overlay"])
     left = {p.name for p in out.rglob("*") if p.is_file() and ".hydra" not in p.parts}
-    assert left == {f"demo_{NAME}.pkl", f"demo_{NAME}.meta.json", f"PHALP_{NAME}.mp4"}
+    assert left == {
+        *(f"demo_{NAME}.pkl", f"demo_{NAME}.meta.json", f"PHALP_{NAME}.mp4"),
+        *(f"demo_{NAME}.camera", f"demo_{NAME}.world.pkl"),
+    }
+    for name in (f"demo_{NAME}.camera", f"demo_{NAME}.world.pkl"):
+        one, two = ((f / "results" / name).read_bytes() for f in (out, whole))
+        assert one == two, name
+    assert meta["world"] == other["world"]
 
 
 def copied(source: str, target: str) -> str:
