@@ -38,6 +38,16 @@ def test_a_pattern_that_no_shell_expanded(folder, attempt, pattern, left):
     assert (tried.code, tried.new) == (0, [f"out/{name}.csv" for name in left])
 
 
+def test_worlds_beside_results_that_a_shell_expanded_are_left_out(folder, attempt):
+    for name in ("a", "b"):
+        (folder / f"{name}.world.pkl").write_bytes(b"not looked at")
+    names = [f"outputs/results/{name}" for name in ("a.pkl", "a.world.pkl", "b.pkl", "b.world.pkl")]
+    tried = attempt(*names, "-f", "csv", "-o", "out/", "--quiet")
+    assert (tried.code, tried.new) == (0, ["out/a.csv", "out/b.csv"])
+    tried = attempt("outputs/results/a.world.pkl", "-f", "csv", "-o", "alone/", "--quiet")
+    assert (tried.code, tried.new) == (9, [])
+
+
 @pytest.mark.parametrize(
     ("pattern", "nearest"),
     [
