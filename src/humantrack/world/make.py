@@ -26,7 +26,8 @@ from humantrack.world.camera import (
 )
 from humantrack.world.facts import facts_of
 from humantrack.world.file import WorldWriter, world_path
-from humantrack.world.metadata import focal_35mm, focal_px_of
+from humantrack.world.matched import matched
+from humantrack.world.metadata import focal_35mm, focal_px_of, sensible_35mm
 from humantrack.world.options import WorldOptions
 from humantrack.world.types import CameraPath
 from humantrack.world.windows import CORE_S
@@ -118,7 +119,7 @@ def _lens_mm(meta: dict[str, Any], sources: Sequence[Path]) -> float | None:
     lens = world.get("lens") if isinstance(world, dict) else None
     known = lens.get("file_35mm") if isinstance(lens, dict) else None
     if isinstance(known, float | int) and not isinstance(known, bool):
-        return float(known)
+        return sensible_35mm(float(known))
     if not sources:
         about = meta.get("source")
         said = about.get("path") if isinstance(about, dict) else None
@@ -184,7 +185,8 @@ class _Camera:
             known = options.focal_px is not None or options.fov_deg is not None
             folder = colmap_folder(self._results)
             path = solve_with_colmap(folder, path, size, refine_focal=not known)
-        return path
+        known_size = (facts.width, facts.height) if facts.width and facts.height else None
+        return matched(path, index, shots, known_size, self.evidence.path)
 
 
 def still_path(
