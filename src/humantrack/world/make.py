@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,33 +79,49 @@ def write_world(
         ConfigError: if the camera that is asked for cannot be had.
         OutputError: if something cannot be written.
     """
-    source = ResultsSource(results)
-    meta = read_meta(results) or {}
-    lens_mm = _lens_mm(meta, sources)
-    camera = _Camera(results, options, source)
-    size = source.facts.width, source.facts.height
-    lens_px = None
-    if lens_mm is not None and size[0] and size[1]:
-        lens_px = focal_px_of(lens_mm, size[0], size[1])
-    builder = WorldBuilder(
-        source,
-        camera.path,
-        options,
-        evidence=camera.evidence,
-        lens_px=lens_px,
-        advance=advance,
-        core_s=core_s,
-    )
-    with WorldWriter(results) as writer:
-        builder.survey()
-        for frame in builder.frames():
-            writer.write(frame)
-        facts, notes, line = facts_of(builder, lens_mm)
-        writer.facts.update(facts)
+    said: list[str] = []
+    with _overheard(said):
+        source = ResultsSource(results)
+        meta = read_meta(results) or {}
+        lens_mm = _lens_mm(meta, sources)
+        camera = _Camera(results, options, source)
+        size = source.facts.width, source.facts.height
+        lens_px = None
+        if lens_mm is not None and size[0] and size[1]:
+            lens_px = focal_px_of(lens_mm, size[0], size[1])
+        builder = WorldBuilder(
+            source,
+            camera.path,
+            options,
+            evidence=camera.evidence,
+            lens_px=lens_px,
+            advance=advance,
+            core_s=core_s,
+        )
+        with WorldWriter(results) as writer:
+            builder.survey()
+            for frame in builder.frames():
+                writer.write(frame)
+            facts, notes, line = facts_of(builder, lens_mm, said)
+            writer.facts.update(facts)
     if meta:
         meta["world"] = facts
         write_meta(meta_path(results), meta)
     return WorldReport(path=world_path(results), facts=facts, notes=notes, line=line)
+
+
+@contextmanager
+def _overheard(said: list[str]) -> Iterator[None]:
+    """Add what is warned of, such as results that are cut short, each thing once."""
+
+    def heard(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, UserWarning) and str(message) not in said:
+            said.append(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = heard
+        yield
 
 
 def remove_world(results: Path) -> None:
