@@ -183,7 +183,7 @@ def generate_world(results: Path, people: int) -> None:
         for index, (_, frame) in enumerate(iter_results(results)):
             is_left = index % FPS < FPS // 2  # steps, as when walking
             turns = axis_angle_to_matrix(rng.standard_normal((people, 24, 3)))
-            joints = rng.standard_normal((people, 45, 3)) + np.array([0, 1, -5])
+            joints = rng.normal((0, 1, -5), 1, (people, 45, 3))
             somebody = [
                 WorldPerson(
                     track_id=track_id,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from motion_tools import motions
+from world_tools import make_world
 
+from humantrack.clips.source import ResultsSource
 from humantrack.errors import OutputError
 from humantrack.export.cli import main
 from humantrack.motion import spool
+from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.spool import Spool, Spooled
 
 FIELDS = (
@@ -48,6 +53,39 @@ def test_files_of_long_motions_are_the_same(make_results, tmp_path, monkeypatch,
     assert main([*command, "-o", f"{tmp_path}/parts/"]) == 0
     expected = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
     assert expected == {p.name: p.read_bytes() for p in (tmp_path / "parts").iterdir()}
+
+
+@pytest.mark.parametrize("kind", ["npz", "glb", "trc", "blender", "usda"])
+def test_files_of_long_motions_in_the_world_are_the_same(make_results, tmp_path, monkeypatch, kind):
+    if kind == "usda":
+        pytest.importorskip("pxr", reason="usd-core is not installed")
+    path = make_results()
+    make_world(path)
+    is_text = kind == "usda"
+    for folder, rows in (("whole", spool.CHUNK), ("parts", 7)):
+        monkeypatch.setattr(spool, "CHUNK", rows)
+        out = f"{tmp_path}/{folder}/{'clip.usda' if is_text else ''}"
+        assert main([str(path), "-f", "usd" if is_text else kind, "-o", out, "--quiet"]) == 0
+    expected = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
+    assert expected == {p.name: p.read_bytes() for p in (tmp_path / "parts").iterdir()}
+
+
+def test_the_cameras_way_takes_little_memory(make_results):
+    path = make_results()
+    make_world(path)
+    [batch] = ResultsSource(path).batches(world=True)
+    way, rounds = CameraTrack(), 200
+    tracemalloc.start()
+    for _ in range(rounds):
+        way.add(batch)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(way) == rounds * len(batch.frames)
+    assert held / len(way) < 200  # bytes; as lists of arrays it was 600
+    for row, frame in enumerate(batch.frames, start=len(way) - len(batch.frames)):
+        assert np.array_equal(way.rotation(row), frame.world.camera_rotation)
+        assert np.array_equal(way.position(row), frame.world.camera_position)
+        assert np.array_equal(way.centre_px(row), frame.world.centre_px)
 
 
 def test_a_spooled_array_is_used_as_any_other(monkeypatch):

@@ -9,6 +9,7 @@ counted from the first frame exported. Source of the layout: Khronos, glTF 2.0 s
 from __future__ import annotations
 
 import struct
+from array import array as numbers_of
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, BinaryIO
@@ -21,7 +22,7 @@ from humantrack.body.joints import SMPL_PARENTS
 from humantrack.clips.frames import Batch
 from humantrack.errors import OutputError, ResultsError
 from humantrack.export.formats.base import MotionExporter
-from humantrack.export.formats.glb_keys import key_frames, linear, switch, xyzw
+from humantrack.export.formats.glb_keys import key_frames, linear, of_joint, switch, xyzw
 from humantrack.export.rigs import scene_rig
 from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.camera_track import CameraTrack
@@ -57,8 +58,7 @@ class Glb(MotionExporter):
         """Open the file; it is written at the end."""
         super().begin()
         self._file = self.outputs.open(self.suffix)
-        self._times: list[float] = []
-        self._shown: list[float] = []
+        self._times, self._shown = numbers_of("d"), numbers_of("d")
         self._camera = CameraTrack()
         rests = self.options.rest is not None or self.options.bones == "lafan"
         self._scene = _Scene(scene_rig(self.options), rests=rests)
@@ -66,8 +66,8 @@ class Glb(MotionExporter):
     def write(self, batch: Batch) -> None:
         """Gather the people, and when the frames were."""
         super().write(batch)
-        self._times += [frame.time_s for frame in batch.frames]
-        self._shown += [frame.time_s for frame in batch.frames if frame.is_selected]
+        self._times.extend(frame.time_s for frame in batch.frames)
+        self._shown.extend(frame.time_s for frame in batch.frames if frame.is_selected)
         if self.in_world:
             self._camera.add(batch.selected)
 
@@ -180,8 +180,9 @@ class _Scene:
         turns, places = key_frames(self._rig, motion, shown)
         self._add_tree(motion, turns[0], places[0])
         clock = self._store(time_s[rows], bounds=True)
+        kept = turns.taken(rows)
         for node, joint in enumerate(self._joints, start=top + 1):
-            self._animate(node, "rotation", clock, turns[rows, joint])
+            self._animate(node, "rotation", clock, of_joint(kept, joint))
         self._animate(top + 1, "translation", clock, places[rows])
         switch_s, on = switch(motion, clip_s, end_s)
         if len(on) > 1:

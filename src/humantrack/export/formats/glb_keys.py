@@ -8,15 +8,16 @@ from humantrack.body.joints import SMPL_PARENTS
 from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.motion import Motion
 from humantrack.motion.rig import Rig
+from humantrack.motion.spool import Spool, Spooled, chunks
 from humantrack.motion.stages import continuous
 from humantrack.types.arrays import FloatArray
 
 
-def key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[FloatArray, FloatArray]:
+def key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[Spooled, FloatArray]:
     """(T,24,4) rotations, w last, and (T,3) places of the pelvis; float32, of the rows shown."""
     start, stop, _ = shown.indices(len(motion))
-    turns = np.empty((stop - start, len(SMPL_PARENTS), 4), np.float32)
-    places = np.empty((stop - start, 3), np.float32)
+    spool = Spool([("turns", "f4", (len(SMPL_PARENTS), 4))])
+    numbers, places = [], []
     is_turned = not np.array_equal(rig.frames, np.tile(np.eye(3), (len(rig.frames), 1, 1)))
     before: FloatArray | None = None
     row = 0
@@ -24,12 +25,16 @@ def key_frames(rig: Rig, motion: Motion, shown: slice) -> tuple[FloatArray, Floa
         local = matrix_to_quaternion(rig.local(part.matrices)) if is_turned else part.quaternions
         quaternions = continuous(local, before)
         before = quaternions[-1]
-        here, there = max(start - row, 0), max(row - start, 0)
-        some = xyzw(quaternions[here:])
-        turns[there : there + len(some)] = some
-        places[there : there + len(some)] = part.pelvis[here:]
+        here = max(start - row, 0)
+        numbers.append(spool.append(turns=xyzw(quaternions[here:])))
+        places.append(part.pelvis[here:].astype(np.float32))
         row += len(part)
-    return turns, places
+    return Spooled(spool, "turns", np.concatenate(numbers)), np.concatenate(places)
+
+
+def of_joint(turns: Spooled, joint: int) -> FloatArray:
+    """(T,4) one joint's of the rotations (T,24,4)."""
+    return np.concatenate([turns[some, joint] for some in chunks(0, len(turns))])
 
 
 def xyzw(quaternions: FloatArray) -> FloatArray:

@@ -146,7 +146,7 @@ class Rrd(MotionExporter):
             focal_px = self.options.focal_px or float(np.hypot(facts.width, facts.height))
             if len(self._way):
                 focal_px = self._way.focal_px[0]
-                yield self._moves()
+                yield from self._moves()
             lens = rr.Pinhole(
                 focal_length=focal_px,
                 width=facts.width,
@@ -169,13 +169,15 @@ class Rrd(MotionExporter):
                 "world/camera/video", self._frame[some], self._time_s[some], columns
             )
 
-    def _moves(self) -> Any:
+    def _moves(self) -> Iterator[Any]:
         """The camera's way through the world."""
         seconds, places, turns = self._way.key_frames(0.0)
         time_s = np.array(self._time_s)
         frame = np.array(self._frame)[np.searchsorted(time_s, seconds + 1e-4, side="right") - 1]
-        columns = self._rerun.Transform3D.columns(translation=places, quaternion=turns)
-        return self._over_time("world/camera", frame, seconds, columns)
+        moved = self._rerun.Transform3D.columns
+        for some in chunks(0, len(seconds)):
+            columns = moved(translation=places[some], quaternion=turns[some])
+            yield self._over_time("world/camera", frame[some], seconds[some], columns)
 
     def _person(self, motion: Motion, rows: slice) -> Iterator[Any]:
         """A person in 3-D; after the last frame there is nobody."""

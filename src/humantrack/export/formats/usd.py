@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from array import array as numbers_of
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
+from humantrack.motion.spool import chunks
 from humantrack.motion.stages import continuous
 from humantrack.motion.surface import surface_of
 from humantrack.render.palette import identity_colour
@@ -54,13 +56,13 @@ class Usd(MotionExporter):
         self._stage = _Stage(self.facts.fps)
         super().begin()
         self._file = self.outputs.open(self.suffix)
-        self._shown: list[float] = []
+        self._shown = numbers_of("d")
         self._camera = CameraTrack()
 
     def write(self, batch: Batch) -> None:
         """Gather the people, and when the frames were."""
         super().write(batch)
-        self._shown += [frame.time_s for frame in batch.frames if frame.is_selected]
+        self._shown.extend(frame.time_s for frame in batch.frames if frame.is_selected)
         if self.in_world:
             self._camera.add(batch.selected)
 
@@ -217,11 +219,18 @@ class _Stage:
         camera.CreateClippingRangeAttr(usd.Gf.Vec2f(_NEAR_M, _FAR_M))
         if keys is None:
             return
-        place, turn = camera.AddTranslateOp(), camera.AddOrientOp()
-        for second, position, (x, y, z, w) in zip(*(k.tolist() for k in keys), strict=True):
-            code = round(second * self._fps, 6)
-            place.Set(usd.Gf.Vec3d(*position), code)
-            turn.Set(usd.Gf.Quatf(w, x, y, z), code)
+        layer = self._stage.GetRootLayer()
+        place, turn = (
+            operation.GetAttr().GetPath()
+            for operation in (camera.AddTranslateOp(), camera.AddOrientOp())
+        )
+        for some in chunks(0, len(keys[0])):
+            columns = (column[some].tolist() for column in keys)
+            for second, position, (x, y, z, w) in zip(*columns, strict=True):
+                code = round(second * self._fps, 6)
+                layer.SetTimeSample(place, code, usd.Gf.Vec3d(*position))
+                layer.SetTimeSample(turn, code, usd.Gf.Quatf(w, x, y, z))
+            layer.Save()
 
     def written(self, end_s: float, about: dict[str, Any], *, is_text: bool) -> Path:
         """The file of the whole stage."""
