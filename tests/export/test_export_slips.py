@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from world_cases import results_of
 
-from humantrack.errors import ConfigError, OutputError
+from humantrack.errors import ConfigError, OutputError, ResultsError
 from humantrack.export.cli import main
 
 
@@ -40,3 +42,13 @@ def test_a_file_to_check_that_is_not_there(tmp_path, capsys):
 def test_a_rate_beyond_all_bounds_is_told_as_such(capsys):
     assert main(["out.pkl", "-f", "bvh", "--fps", "1e9"]) == ConfigError.exit_code
     assert "must be above 0 and below 1e9: --fps 1e+09" in capsys.readouterr().err
+
+
+def test_a_world_that_cannot_be_read_is_named_as_a_file_and_not_as_a_frame(tmp_path, capsys):
+    results = tmp_path / "demo_pan.pkl"
+    shutil.copy(results_of("pan"), results)
+    world = results.with_suffix(".world.pkl")
+    world.write_text("hello")
+    assert main([str(results), "-f", "bvh"]) == ResultsError.exit_code
+    line = capsys.readouterr().err
+    assert f": {world}. Make it again with humantrack-world" in line and "frame" not in line
