@@ -2,7 +2,7 @@
 
     python scripts/bench/export.py [--frames 108000] [--people 3] [--rotations matrix] [--keep DIR]
     python scripts/bench/export.py --formats all --frames 18000
-    python scripts/bench/export.py --formats bvh,usd --frames 100000 --people 1
+    python scripts/bench/export.py --formats bvh,usd --frames 100000 --people 1 [--world]
 
 Generates results of random people, exports them, and loads and dumps them as one would without
 humantrack; each in a process of its own. Prints frames per second and peak memory of both, their
@@ -10,7 +10,9 @@ ratio, which must be at least 3, and our memory, which must stay below 300 MB. E
 missed. An hour needs some 15 GB of memory (for the other side) and 5 GB of disk.
 
 With ``--formats`` it measures formats instead: peak memory, and processor time over that of only
-reading the results. Exits 1 if any takes 300 MB or more.
+reading the results; ``csv+tables`` are a format and the tables beside it. With ``--world`` a world
+file lies beside the results, in which motion formats have people then. Exits 1 if any takes 300 MB
+or more.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ import numpy as np
 FPS = 30
 LEAST_RATIO, MOST_MEMORY = 3.0, 300e6
 SIDES = "humantrack-export", "joblib + json.dump"
+_TABLES = "+tables"
+"""At the end of a format's name: the tables of tracks and frames too."""
 
 
 def main() -> int:
@@ -41,6 +45,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=options.keep) as folder:
         results = Path(folder) / "hour.pkl"
         generate(results, options.frames, options.people)
+        if options.world:
+            generate_world(results, options.people)
         print(f"{options.frames} frames, {options.people} people, {results.stat().st_size:,} bytes")
         if options.formats:
             return compare_formats(results, options)
@@ -69,6 +75,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=3)
     parser.add_argument("--rotations", default="axis_angle")
     parser.add_argument("--formats", help="'all', or some with commas between")
+    parser.add_argument("--world", action="store_true", help="with a world beside the results")
     parser.add_argument("--keep", type=Path, help="folder to work in")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=Path, help=argparse.SUPPRESS)
@@ -79,7 +86,8 @@ def compare_formats(results: Path, options: argparse.Namespace) -> int:
     """Each format in a process of its own."""
     from humantrack.export.formats.base import FORMATS
 
-    names = list(FORMATS) if options.formats == "all" else options.formats.split(",")
+    tables = [f"{name}{_TABLES}" for name in ("csv", "parquet")]
+    names = [*FORMATS, *tables] if options.formats == "all" else options.formats.split(",")
     reading = 0.0
     worst = 0.0
     print(f"{'':16} {'CPU s':>8} {'ratio':>6} {'peak MB':>8} {'MB written':>10}")
@@ -104,15 +112,17 @@ def compare_formats(results: Path, options: argparse.Namespace) -> int:
 def run_format(name: str, results: Path) -> int:
     """One format, or 'read': print processor seconds, peak bytes and bytes written."""
     from humantrack.clips.source import ResultsSource
-    from humantrack.export import export, find_format
+    from humantrack.export import ExportOptions, export, find_format
 
+    format_name = name.removesuffix(_TABLES)
+    options = ExportOptions(tables=() if format_name == name else ("tracks", "frames"))
     with tempfile.TemporaryDirectory(dir=results.parent) as folder:
         start = time.process_time()
         if name == "read":
             for batch in ResultsSource(results).batches():
                 _ = batch.people
         else:
-            export(results, [find_format(name)], f"{folder}/")
+            export(results, [find_format(format_name)], f"{folder}/", options)
         seconds = time.process_time() - start
         size = sum(file.stat().st_size for file in Path(folder).rglob("*"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -159,6 +169,47 @@ def generate(path: Path, frames: int, people: int) -> None:
         for index in range(frames):
             key = f"hour/{index + 1:06d}.jpg"
             writer.write_frame(key, frame(rng, index, key, people))
+
+
+def generate_world(results: Path, people: int) -> None:
+    """A world beside results: random people, before a camera that turns and moves."""
+    from humantrack.geometry.rotations import axis_angle_to_matrix
+    from humantrack.results import iter_results
+    from humantrack.types.world import WorldFrame, WorldPerson
+    from humantrack.world.file import WorldWriter
+
+    rng = np.random.default_rng(1)
+    with WorldWriter(results) as writer:
+        for index, (_, frame) in enumerate(iter_results(results)):
+            is_left = index % FPS < FPS // 2  # steps, as when walking
+            turns = axis_angle_to_matrix(rng.standard_normal((people, 24, 3)))
+            joints = rng.standard_normal((people, 45, 3)) + np.array([0, 1, -5])
+            somebody = [
+                WorldPerson(
+                    track_id=track_id,
+                    is_observed=True,
+                    root_position=joints[k, 8],
+                    root_rotation=turns[k, 0],
+                    body_pose=turns[k, 1:],
+                    betas=np.zeros(10),
+                    joints=joints[k],
+                    contacts=np.array([is_left, is_left, not is_left, not is_left]),
+                    confidence=0.9,
+                )
+                for k, track_id in enumerate(frame["tid"])
+            ]
+            writer.write(
+                WorldFrame(
+                    index=index,
+                    time_s=index / FPS,
+                    shot=0,
+                    camera_rotation=axis_angle_to_matrix(np.array([0, np.sin(index / 300), 0])),
+                    camera_position=np.array([np.sin(index / 500), 1.5, 0]),
+                    focal_px=2000.0,
+                    centre_px=np.array([960.0, 540.0]),
+                    people=tuple(somebody),
+                )
+            )
 
 
 def frame(rng: np.random.Generator, index: int, key: str, people: int) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import bisect
+from array import array as numbers_of
 
 import numpy as np
 
 from humantrack.clips.frames import Batch
 from humantrack.geometry.rotations import matrix_to_quaternion, slerp
 from humantrack.motion.motion import Y_UP
+from humantrack.motion.spool import chunks
 from humantrack.types.arrays import FloatArray
 
 _JUMP_S = 1e-3
@@ -16,19 +18,13 @@ _JUMP_S = 1e-3
 
 
 class CameraTrack:
-    """Gathers the camera of each frame; some 300 bytes a frame."""
+    """Gathers the camera of each frame; some 150 bytes a frame."""
 
     def __init__(self) -> None:
-        self.time_s: list[float] = []
-        self.shot: list[int] = []
-        self.rotation: list[FloatArray] = []
-        """(3,3) each, world to camera."""
-
-        self.position: list[FloatArray] = []
-        """(3,) each, metres in the world."""
-
-        self.focal_px: list[float] = []
-        self.centre_px: list[FloatArray] = []
+        self.time_s = numbers_of("d")
+        self.focal_px = numbers_of("d")
+        self._shot = numbers_of("q")
+        self._rotation, self._position, self._centre_px = (numbers_of("d") for _ in range(3))
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -39,11 +35,23 @@ class CameraTrack:
             if frame.world is None:
                 continue
             self.time_s.append(frame.time_s)
-            self.shot.append(frame.world.shot)
-            self.rotation.append(frame.world.camera_rotation)
-            self.position.append(frame.world.camera_position)
+            self._shot.append(frame.world.shot)
+            self._rotation.extend(frame.world.camera_rotation.ravel().tolist())
+            self._position.extend(frame.world.camera_position.tolist())
             self.focal_px.append(frame.world.focal_px)
-            self.centre_px.append(frame.world.centre_px)
+            self._centre_px.extend(frame.world.centre_px.tolist())
+
+    def rotation(self, row: int) -> FloatArray:
+        """(3,3) world to camera, in the frame of this row."""
+        return np.array(self._rotation[9 * row : 9 * row + 9]).reshape(3, 3)
+
+    def position(self, row: int) -> FloatArray:
+        """(3,) metres in the world, in the frame of this row."""
+        return np.array(self._position[3 * row : 3 * row + 3])
+
+    def centre_px(self, row: int) -> FloatArray:
+        """(2,) the principal point, in the frame of this row."""
+        return np.array(self._centre_px[2 * row : 2 * row + 2])
 
     def at(self, time_s: float) -> tuple[FloatArray, FloatArray, float]:
         """Rotation, position and focal length at any time, between those of the frames around it.
@@ -54,11 +62,11 @@ class CameraTrack:
         before = max(after - 1, 0)
         span = self.time_s[after] - self.time_s[before]
         share = 1.0 if span <= 0 else float(np.clip((time_s - self.time_s[before]) / span, 0, 1))
-        if share >= 1 - 1e-9 or self.shot[before] != self.shot[after]:
+        if share >= 1 - 1e-9 or self._shot[before] != self._shot[after]:
             row = after if share >= 1 - 1e-9 else before
-            return self.rotation[row], self.position[row], self.focal_px[row]
-        turn = slerp(self.rotation[before], self.rotation[after], np.array(share))
-        place = self.position[before] * (1 - share) + self.position[after] * share
+            return self.rotation(row), self.position(row), self.focal_px[row]
+        turn = slerp(self.rotation(before), self.rotation(after), np.array(share))
+        place = self.position(before) * (1 - share) + self.position(after) * share
         focal_px = self.focal_px[before] * (1 - share) + self.focal_px[after] * share
         return turn, place, focal_px
 
@@ -74,17 +82,19 @@ class CameraTrack:
         """
         time_s = np.array(self.time_s) - start_s
         rows = np.arange(len(self))
-        cuts = np.flatnonzero(np.diff(self.shot)) + 1
+        cuts = np.flatnonzero(np.diff(self._shot)) + 1
         if len(cuts):
             jumps = time_s[cuts] - np.minimum(_JUMP_S, (time_s[cuts] - time_s[cuts - 1]) / 2)
             time_s, rows = np.concatenate([time_s, jumps]), np.concatenate([rows, cuts - 1])
             order = np.argsort(time_s, kind="stable")
             time_s, rows = time_s[order], rows[order]
-        matrices = np.array(self.rotation)[rows].transpose(0, 2, 1) * Y_UP
-        turns = matrix_to_quaternion(matrices)
+        turns = np.empty((len(rows), 4))
+        for some in chunks(0, len(rows)):
+            matrices = np.array([self.rotation(row) for row in rows[some].tolist()])
+            turns[some] = matrix_to_quaternion(matrices.transpose(0, 2, 1) * Y_UP)
         signs = np.cumprod(np.where((turns[1:] * turns[:-1]).sum(axis=1) < 0, -1.0, 1.0))
         turns[1:] *= signs[:, None]
         seconds = np.maximum(time_s, 0).astype(np.float32)
         kept = np.flatnonzero(np.diff(seconds, prepend=np.float32(-1)) > 0)
-        places = np.array(self.position)[rows].astype(np.float32)
-        return seconds[kept], places[kept], turns[kept][:, [1, 2, 3, 0]].astype(np.float32)
+        places = np.array(self._position).reshape(-1, 3).astype(np.float32)
+        return seconds[kept], places[rows[kept]], turns[kept][:, [1, 2, 3, 0]].astype(np.float32)

@@ -212,16 +212,16 @@ class _Scene:
         self, width: int, height: int, camera: CameraTrack, start_s: float
     ) -> None:
         """The video's camera on its way through the world."""
-        if not camera.time_s:
+        if not len(camera):
             return
         node = len(self._gltf.nodes)
         self.add_camera(width, height, camera.focal_px[0])
         time_s, places, turns = camera.key_frames(start_s)
         top = self._gltf.nodes[node]
         top.translation, top.rotation = places[0].tolist(), turns[0].tolist()
-        top.extras = {"principal_point_px": camera.centre_px[0].tolist()}
+        top.extras = {"principal_point_px": camera.centre_px(0).tolist()}
         if np.ptp(camera.focal_px) > 0:  # the core of glTF cannot animate a lens
-            top.extras["focal_length_px"] = camera.focal_px
+            top.extras["focal_length_px"] = camera.focal_px.tolist()
         clock = self._store(time_s, bounds=True)
         self._animate(node, "translation", clock, places)
         self._animate(node, "rotation", clock, turns)

@@ -122,16 +122,20 @@ class Amass(MotionExporter):
         """What only the world tells of these rows."""
         if motion.contacts is None or motion.confidence is None:
             return {}
-        poses = [self._camera.at(when_s) for when_s in motion.time_s[rows].tolist()]
-        rotation, position, focal_px = zip(*poses, strict=True)
-        turn = AXES_UP[self.options.up or UP]
+        when_s, turn = motion.time_s[rows], AXES_UP[self.options.up or UP]
+        rotation = np.empty((len(when_s), 3, 3), np.float32)
+        position = np.empty((len(when_s), 3), np.float32)
+        focal_px = np.empty(len(when_s), np.float32)
+        for row, second in enumerate(when_s.tolist()):
+            turned, place, focal_px[row] = self._camera.at(second)
+            rotation[row], position[row] = turned @ turn.T, place @ turn.T
         return {
             "body_scale": np.float64(motion.skeleton.scale),
             "contacts": motion.contacts[rows],
             "confidence": motion.confidence[rows].astype(np.float32),
-            "camera_rotation": (np.array(rotation) @ turn.T).astype(np.float32),
-            "camera_position": (np.array(position) @ turn.T).astype(np.float32),
-            "camera_focal_px": np.array(focal_px, np.float32),
+            "camera_rotation": rotation,
+            "camera_position": position,
+            "camera_focal_px": focal_px,
         }
 
     def _betas(self, motion: Motion) -> dict[str, FloatArray]:
