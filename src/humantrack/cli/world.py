@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from humantrack.terminal import as_file, interrupted_by_signals
 
     console = Console(file=as_file(), soft_wrap=True, highlight=False, markup=False)
-    debug = "debug=true" in arguments
+    debug = "debug=true" in map(str.lower, arguments)
     with interrupted_by_signals():
         errors = _run(arguments, console, debug=debug)
     for error in errors:
@@ -126,20 +126,25 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, dict[str, Any
     from humantrack.config.options import world_options
     from humantrack.config.ranges import check_numbers
     from humantrack.errors import ConfigError
+    from humantrack.results import world_path
 
     paths: list[Path] = []
     values: dict[str, Any] = {}
     look: dict[str, Any] = {}
-    own = dict.fromkeys(_OWN, "false")
+    own = dict.fromkeys(_OWN, False)
     for text in arguments:
         name, equals, value = text.partition("=")
         if not equals or Path(text).exists():
             if text.startswith("-"):
                 raise ConfigError("unknown option", where=text, hint="see humantrack-world --help")
-            paths.append(Path(text).expanduser())
+            paths.append(_results(Path(text).expanduser()))
         elif name in own:
-            own[name] = value
-        elif name.startswith("world.") and name != "world.enable":
+            own[name] = _flag(name, value)
+        elif name == "world.enable":
+            raise ConfigError(
+                "the world is what this command makes", where=text, hint="it is a key of humantrack"
+            )
+        elif name.startswith("world."):
             values[name] = None if value in ("null", "None") else value
         elif name in _OF_THE_VIDEO:
             look[name] = value
@@ -147,6 +152,9 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, dict[str, Any
             raise ConfigError("not a key of the world", where=text, hint="keys begin with world.")
     if not paths:
         raise ConfigError("no results are named", hint="write humantrack-world out.pkl")
+    # A shell that expands *.pkl names the worlds of results, too.
+    worlds = {world_path(path) for path in paths}
+    paths = [path for path in dict.fromkeys(paths) if path not in worlds]
     config = load_config({**values, **look})
     check_numbers(config)
     source = look.get("video.source")
@@ -155,7 +163,24 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, dict[str, Any
             "one video is not that of several results", where=f"video.source={source}"
         )
     is_drawn = config.render.world
-    return paths, world_options(config), look if is_drawn else None, own["quiet"] == "true"
+    return paths, world_options(config), look if is_drawn else None, own["quiet"]
+
+
+def _flag(name: str, value: str) -> bool:
+    from humantrack.errors import ConfigError
+
+    if value.lower() not in ("true", "false"):
+        raise ConfigError("must be true or false", where=f"{name}={value}")
+    return value.lower() == "true"
+
+
+def _results(path: Path) -> Path:
+    from humantrack.errors import ConfigError
+
+    if path.is_dir():
+        hint = f"write humantrack-world {path}/*.pkl"
+        raise ConfigError("a folder, not results", where=path, hint=hint)
+    return path
 
 
 def _make(path: Path, options: WorldOptions, console: Console, *, quiet: bool) -> None:

@@ -139,7 +139,7 @@ class ExportOptions:
             ("min-length", self.min_length),
         ):
             if number is not None and not 0 < number < 1e9:
-                raise ConfigError("must be above 0", where=f"--{name} {number}")
+                raise ConfigError("must be above 0 and below 1e9", where=f"--{name} {number:g}")
         if self.space == "world" and self.focal_px is not None:
             raise ConfigError(
                 "the world has the focal length of its own camera",

@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from humantrack._version import __version__
 from humantrack.clips.options import (
@@ -25,8 +26,9 @@ from humantrack.clips.options import (
 from humantrack.errors import ConfigError
 from humantrack.export.formats.base import FORMATS, Format
 from humantrack.export.formats.registry import announced, find_format
-from humantrack.export.names import format_named
+from humantrack.export.names import format_named, is_folder
 from humantrack.export.presets import PRESETS, deaf
+from humantrack.export.streams import is_stream
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
 _HEED_MADE_UP = ("coco", "trc", "c3d")
@@ -65,7 +67,24 @@ def formats_of(arguments: argparse.Namespace) -> list[Format]:
         return [named]
     if arguments.for_ is not None:
         return [find_format(name) for name in PRESETS[arguments.for_].formats]
+    _refuse_foreign(arguments.output)
     return [find_format("json")]
+
+
+def _refuse_foreign(output: str | None) -> None:
+    """See that a file is not named for a format that nothing here writes.
+
+    Raises:
+        ConfigError: if it is: ``walk.fbx`` would hold JSON.
+    """
+    if output is None or is_folder(output) or is_stream(output):
+        return
+    if re.fullmatch(r"\.[A-Za-z]\w*", Path(output).suffix):
+        raise ConfigError(
+            "no format has this suffix",
+            where=f"-o {output}",
+            hint=f"-f says the format, one of {', '.join(FORMATS)}",
+        )
 
 
 def checked_formats(paths: Sequence[Path]) -> list[Format]:
@@ -200,6 +219,10 @@ class _Parser(argparse.ArgumentParser):
             f"formats:\n{listing}\n\n--for:\n{presets}\n\nMore, with examples: docs/export.md"
         )
         return super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        """What is wrong with the command line, in one line; exit code 2."""
+        self.exit(ConfigError.exit_code, f"{self.prog}: {message}. See {self.prog} --help\n")
 
 
 def parser_of() -> argparse.ArgumentParser:

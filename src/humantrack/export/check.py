@@ -92,6 +92,8 @@ def check(results: str | Path, path: str | Path, options: ExportOptions | None =
     """
     path, options = Path(path), options or ExportOptions()
     found = _format_of(path)
+    if not path.exists():
+        raise OutputError("there is no such file to check", where=path)
     source = ResultsSource(results, options)
     try:
         if found.name in _MOTION:

@@ -16,7 +16,7 @@ from humantrack.errors import HumantrackError, ResultsError
 from humantrack.export.formats.base import Exporter, Format
 from humantrack.export.names import misnamed, outputs_of
 from humantrack.export.output import OutputFiles
-from humantrack.results import DEFAULT_MAX_SIZE, meta_path
+from humantrack.results import DEFAULT_MAX_SIZE, meta_path, world_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,8 @@ def reading(path: Path, note: Callable[[str], None]) -> Iterator[None]:
         try:
             yield
         except ResultsError as error:
-            if error.where is None or str(path) in str(error.where):
+            where = str(error.where)
+            if error.where is None or str(path) in where or where == str(world_path(path)):
                 raise
             what = f"{error.what}, frame {error.where!s:.200}"
             raise type(error)(what, where=path, hint=error.hint) from error

@@ -44,6 +44,12 @@ class WorldOptions:
     """Of the first camera above the floor."""
 
     def __post_init__(self) -> None:
+        if not self.camera.strip():
+            raise ConfigError(
+                "must be a kind of camera or a file",
+                where="world.camera=",
+                hint=f"it is {', '.join(CAMERAS)} or a file",
+            )
         for name, value, most in (
             ("focal_px", self.focal_px, 1e6),
             ("fov_deg", self.fov_deg, 179.0),

@@ -13,6 +13,7 @@ from humantrack.geometry.rotations import Array, project_to_so3
 from humantrack.types.arrays import BoolArray, IntArray
 from humantrack.world.camera.adjust import Cameras
 from humantrack.world.camera.fitted import spread
+from humantrack.world.options import CAMERAS
 from humantrack.world.types import CameraPath
 
 LARGEST = 1 << 30
@@ -116,7 +117,11 @@ def _read(path: Path, fps: float) -> GivenCameras:
     if kind == ".chan":
         return given_chan.parse(read_text(path), path)
     if not path.exists():
-        raise CameraFileError("no such file", where=path)
+        raise CameraFileError(
+            "no such camera file",
+            where=path,
+            hint=f"world.camera is {', '.join(CAMERAS)} or a file",
+        )
     raise CameraFileError(
         "not a kind of camera file that is known",
         where=path,
