@@ -96,7 +96,7 @@ _Track = tuple[str, FloatArray, FloatArray, BoolArray, BoolArray]
 def _tracks(source: ResultsSource) -> Iterator[_Track]:
     """Every track or part of one, thinned out if it is long."""
     collector = collector_for(source, source.options)
-    for batch in source.batches(context=True):
+    for batch in source.batches(context=True, world=source.is_in_world(is_motion=True)):
         collector.add(batch)
     first, stop = source.options.frames
     for motion in collector.motions():

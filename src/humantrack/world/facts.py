@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from humantrack.world.build import WorldBuilder
+from humantrack.world.options import SHORTEST_M, TALLEST_M
 
 _HOW = {
     "feet": "feet that stand",
@@ -16,13 +18,22 @@ _HOW = {
 ADULT_M = 0.02
 """A size within this share of the estimate is told as assumed."""
 
+_OFF_FLOOR_M = 0.5
+"""Median distance of feet from the floor that is no mistake of the estimate any more."""
 
-def facts_of(builder: WorldBuilder, lens_mm: float | None) -> tuple[dict[str, Any], Any, str]:
+_SHOWN_IDS = 12
+"""Ids that a note names before it only counts."""
+
+
+def facts_of(
+    builder: WorldBuilder, lens_mm: float | None, said: Sequence[str] = ()
+) -> tuple[dict[str, Any], tuple[str, ...], str]:
     """Facts (plain values), notes, and one line.
 
     Args:
         builder: that has been through all frames.
         lens_mm: what the file says of its lens.
+        said: what was noticed while reading.
     """
     path, lens, options = builder.path, builder.lens, builder.options
     kinds = list(path.kinds) or ["still"]
@@ -68,7 +79,7 @@ def facts_of(builder: WorldBuilder, lens_mm: float | None) -> tuple[dict[str, An
             "filled_in": tally.filled,
         },
     }
-    notes = _notes(builder, scale)
+    notes = (*said, *_notes(builder))
     facts["notes"] = list(notes)
     return facts, notes, _line(builder, scale)
 
@@ -104,8 +115,8 @@ def _line(builder: WorldBuilder, scale: str) -> str:
     )
 
 
-def _notes(builder: WorldBuilder, scale: str) -> tuple[str, ...]:
-    notes = list(builder.path.notes)
+def _notes(builder: WorldBuilder) -> tuple[str, ...]:
+    notes = [*builder.path.notes, *_unused_heights(builder), *_unlikely_height(builder)]
     if builder.lens.how == "assumed":
         notes.append(
             "the lens is not known and taken to be of 43 mm on 35 mm film: distances from the "
@@ -129,6 +140,34 @@ def _notes(builder: WorldBuilder, scale: str) -> tuple[str, ...]:
                 "taken to stay where it is (world.camera_height_m, world.camera=FILE)"
             )
     return tuple(notes)
+
+
+def _unlikely_height(builder: WorldBuilder) -> list[str]:
+    """A height of the camera with which nobody would stand on the floor, or be of human size."""
+    camera_m = builder.options.camera_height_m
+    if camera_m is None or not builder.bodies:
+        return []
+    off = max((g.residual_m for g in builder.grounds if np.isfinite(g.residual_m)), default=0.0)
+    tallest = max(body.height_m for body in builder.bodies.values())
+    smallest = min(body.height_m for body in builder.bodies.values())
+    if off < _OFF_FLOOR_M and smallest >= SHORTEST_M and tallest <= TALLEST_M:
+        return []
+    return [
+        f"world.camera_height_m={camera_m:g} does not fit the people, who would be {smallest:.2g} "
+        f"to {tallest:.2g} m tall, their feet {off:.2g} m off the floor: it is in metres"
+    ]
+
+
+def _unused_heights(builder: WorldBuilder) -> list[str]:
+    """Heights of people who are not there: a slip, which would else go unseen."""
+    ids = sorted(builder.bodies)
+    there = f"there are {', '.join(map(str, ids[:_SHOWN_IDS]))}" if ids else "there is nobody"
+    if len(ids) > _SHOWN_IDS:
+        there += f" and {len(ids) - _SHOWN_IDS} more"
+    return [
+        f"world.person_height_m gives a height for track {track_id}, which is not there: {there}"
+        for track_id in sorted(set(builder.options.heights_m) - set(ids))
+    ]
 
 
 def _rounded(value: float, digits: int = 3) -> float | None:

@@ -56,7 +56,7 @@ def choose_lens(
     given = options.given_focal_px(width, height)
     assumed = float(usual_focal_px(np.array([[height, width]]))[0])
     path = solve(given or lens_px or assumed)
-    if "given" in path.kinds:
+    if "given" in path.kinds and path.evidence.get("says_focal", True):
         return Lens(focal_px=float(path.focal_px[0]), how="camera file", error=0.0), path
     if given is not None:
         return Lens(focal_px=given, how="given", error=0.0), path

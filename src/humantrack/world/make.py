@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,8 @@ from humantrack.world.camera import (
 )
 from humantrack.world.facts import facts_of
 from humantrack.world.file import WorldWriter, world_path
-from humantrack.world.metadata import focal_35mm, focal_px_of
+from humantrack.world.matched import matched
+from humantrack.world.metadata import focal_35mm, focal_px_of, sensible_35mm
 from humantrack.world.options import WorldOptions
 from humantrack.world.types import CameraPath
 from humantrack.world.windows import CORE_S
@@ -76,33 +79,49 @@ def write_world(
         ConfigError: if the camera that is asked for cannot be had.
         OutputError: if something cannot be written.
     """
-    source = ResultsSource(results)
-    meta = read_meta(results) or {}
-    lens_mm = _lens_mm(meta, sources)
-    camera = _Camera(results, options, source)
-    size = source.facts.width, source.facts.height
-    lens_px = None
-    if lens_mm is not None and size[0] and size[1]:
-        lens_px = focal_px_of(lens_mm, size[0], size[1])
-    builder = WorldBuilder(
-        source,
-        camera.path,
-        options,
-        evidence=camera.evidence,
-        lens_px=lens_px,
-        advance=advance,
-        core_s=core_s,
-    )
-    with WorldWriter(results) as writer:
-        builder.survey()
-        for frame in builder.frames():
-            writer.write(frame)
-        facts, notes, line = facts_of(builder, lens_mm)
-        writer.facts.update(facts)
+    said: list[str] = []
+    with _overheard(said):
+        source = ResultsSource(results)
+        meta = read_meta(results) or {}
+        lens_mm = _lens_mm(meta, sources)
+        camera = _Camera(results, options, source)
+        size = source.facts.width, source.facts.height
+        lens_px = None
+        if lens_mm is not None and size[0] and size[1]:
+            lens_px = focal_px_of(lens_mm, size[0], size[1])
+        builder = WorldBuilder(
+            source,
+            camera.path,
+            options,
+            evidence=camera.evidence,
+            lens_px=lens_px,
+            advance=advance,
+            core_s=core_s,
+        )
+        with WorldWriter(results) as writer:
+            builder.survey()
+            for frame in builder.frames():
+                writer.write(frame)
+            facts, notes, line = facts_of(builder, lens_mm, said)
+            writer.facts.update(facts)
     if meta:
         meta["world"] = facts
         write_meta(meta_path(results), meta)
     return WorldReport(path=world_path(results), facts=facts, notes=notes, line=line)
+
+
+@contextmanager
+def _overheard(said: list[str]) -> Iterator[None]:
+    """Add what is warned of, such as results that are cut short, each thing once."""
+
+    def heard(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, UserWarning) and str(message) not in said:
+            said.append(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = heard
+        yield
 
 
 def remove_world(results: Path) -> None:
@@ -118,7 +137,7 @@ def _lens_mm(meta: dict[str, Any], sources: Sequence[Path]) -> float | None:
     lens = world.get("lens") if isinstance(world, dict) else None
     known = lens.get("file_35mm") if isinstance(lens, dict) else None
     if isinstance(known, float | int) and not isinstance(known, bool):
-        return float(known)
+        return sensible_35mm(float(known))
     if not sources:
         about = meta.get("source")
         said = about.get("path") if isinstance(about, dict) else None
@@ -184,7 +203,8 @@ class _Camera:
             known = options.focal_px is not None or options.fov_deg is not None
             folder = colmap_folder(self._results)
             path = solve_with_colmap(folder, path, size, refine_focal=not known)
-        return path
+        known_size = (facts.width, facts.height) if facts.width and facts.height else None
+        return matched(path, index, shots, known_size, self.evidence.path)
 
 
 def still_path(

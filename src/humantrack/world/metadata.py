@@ -58,7 +58,7 @@ def _of_video(path: Path) -> float | None:
         if _NAME.search(name):
             number = _NUMBER.search(str(value))
             if number:
-                return _sensible(float(number.group()))
+                return sensible_35mm(float(number.group()))
     return None
 
 
@@ -70,8 +70,9 @@ def _of_picture(path: Path) -> float | None:
             value = image.getexif().get_ifd(_EXIF).get(_FOCAL_IN_35MM)
     except (UnidentifiedImageError, OSError, SyntaxError):
         return None
-    return None if value is None else _sensible(float(value))
+    return None if value is None else sensible_35mm(float(value))
 
 
-def _sensible(focal: float) -> float | None:
+def sensible_35mm(focal: float) -> float | None:
+    """The focal length, if a lens may have it; else None."""
     return focal if _SHORTEST_MM <= focal <= _LONGEST_MM else None

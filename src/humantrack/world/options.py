@@ -91,7 +91,7 @@ def parse_heights(text: str | float | None) -> tuple[float | None, dict[int, flo
         for part in str(text).split(","):
             key, colon, value = part.partition(":")
             if colon:
-                heights[int(key)] = float(value)
+                _once(heights, int(key), float(value))
             elif common is None:
                 common = float(key)
             else:
@@ -103,3 +103,11 @@ def parse_heights(text: str | float | None) -> tuple[float | None, dict[int, flo
             hint='give 1.8, or "1:1.8,2:1.2"',
         ) from error
     return common, heights
+
+
+def _once(heights: dict[int, float], track_id: int, height_m: float) -> None:
+    if track_id in heights:
+        raise ValueError("two heights for one track")
+    if track_id < 0:
+        raise ValueError("a track's id is 0 or more")
+    heights[track_id] = height_m

@@ -30,6 +30,8 @@ MAGIC = b"HTCAMERA" + struct.pack("<H", 1)
 BLOCK = 64
 """Frames that are compressed together."""
 
+AGAIN = "run humantrack on the video again; or remove it, and say world.camera=still or a file"
+
 QUANTUM = 32
 """Steps of a place in one pixel of the reduced picture."""
 
@@ -125,14 +127,18 @@ class EvidenceFile:
                 if len(data) < size:
                     return
                 if zlib.crc32(data) != crc:
-                    raise ResultsError("the camera evidence is damaged", where=self.path)
+                    raise ResultsError(
+                        "the camera evidence is damaged", where=self.path, hint=AGAIN
+                    )
                 yield from self._unpacked(data, count)
 
     def _unpacked(self, data: bytes, count: int) -> list[FrameTracks]:
         try:
             return _unpack(zlib.decompress(data), count)
         except (zlib.error, ValueError, IndexError) as error:
-            raise ResultsError("the camera evidence is damaged", where=self.path) from error
+            raise ResultsError(
+                "the camera evidence is damaged", where=self.path, hint=AGAIN
+            ) from error
 
     def _open(self) -> BinaryIO:
         try:
@@ -144,7 +150,7 @@ class EvidenceFile:
             ) from error
         if file.read(len(MAGIC)) != MAGIC:
             file.close()
-            raise ResultsError("not camera evidence of this version", where=self.path)
+            raise ResultsError("not camera evidence of this version", where=self.path, hint=AGAIN)
         return file
 
 

@@ -18,6 +18,9 @@ from humantrack.world.types import CameraPath
 LARGEST = 1 << 30
 """Bytes of a file that are read at most."""
 
+FARTHEST = 1e10
+"""Of a camera from the world's origin, in the file's unit; geodetic coordinates are below."""
+
 _BRIDGED = 0.5
 """Confidence between two frames of the file."""
 
@@ -53,6 +56,9 @@ class GivenCameras:
 
     is_metric: bool = False
     has_up: bool = False
+    says_focal: bool = True
+    """Whether the focal length of every frame is the file's own."""
+
     counts_from: int | None = 0
     """Number of the video's first frame; None if the file does not say."""
 
@@ -180,6 +186,8 @@ def _scaled(
     centre = np.where(np.isnan(given.centre_px), frame / 2, given.centre_px * scale)
     if not all(np.isfinite(x).all() for x in (given.rotation, given.position, focal, centre)):
         raise CameraFileError("the camera file holds numbers that are not finite", where=path)
+    if np.abs(given.position).max(initial=0.0) > FARTHEST:
+        raise CameraFileError(f"the camera file holds a place beyond {FARTHEST:g}", where=path)
     if (focal <= 0).any():
         raise CameraFileError(
             "the camera file holds a focal length that is not above 0", where=path
@@ -188,6 +196,7 @@ def _scaled(
         given,
         focal_px=focal,
         centre_px=centre,
+        says_focal=not np.isnan(given.focal_px).any(),
         size=np.broadcast_to(frame, size.shape),
         notes=tuple(notes),
     )
@@ -230,6 +239,7 @@ def _path(given: GivenCameras, index: IntArray, shot: IntArray | None, path: Pat
         notes=tuple(notes),
         evidence={
             "file": path.name,
+            "says_focal": given.says_focal,
             "frames_in_file": len(frame),
             "frames_found": int(have.sum()),
             "frames_bridged": int((inside & ~have).sum()),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +27,19 @@ _UPS = {
 }
 """What turns a world whose "up" is this axis so that y is up."""
 
+_HEAD = ("frames", "unit", "up", "size", "K")
+_FRAME = ("frame", "time_s", "K", "R", "t")
+
 
 def parse(text: str, path: Path, fps: float) -> GivenCameras:
     """The cameras of a JSON file.
 
     Raises:
-        CameraFileError: if it is not JSON, or a key is missing or wrong.
+        CameraFileError: if it is not JSON, or a key is missing, wrong, there twice, or nearly one
+            of ours ("units"). Other keys that are not ours are told in the notes.
     """
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise CameraFileError(f"not JSON ({error})", where=path) from error
     frames = data.get("frames") if isinstance(data, dict) else data
@@ -44,11 +50,13 @@ def parse(text: str, path: Path, fps: float) -> GivenCameras:
     _one_of("unit", unit, UNITS, path)
     _one_of("up", up, {**_UPS, "unknown": None}, path)
     size = _numbers(head.get("size", [np.nan, np.nan]), (2,), "size", path)
+    unknown = dict.fromkeys(_unknown(head, _HEAD, str(path)))
     number, k, r, t = [], [], [], []
     for at, frame in enumerate(frames):
         place = f"{path}, frames[{at}]"
         if not isinstance(frame, dict):
             raise CameraFileError("a frame must have R and t", where=place)
+        unknown.update(dict.fromkeys(_unknown(frame, _FRAME, place)))
         number.append(_number(frame, fps, place))
         k.append(_camera(frame.get("K", head.get("K")), place))
         r.append(_numbers(frame.get("R"), (3, 3), "R", place))
@@ -68,6 +76,7 @@ def parse(text: str, path: Path, fps: float) -> GivenCameras:
         size=np.tile(size, (count, 1)),
         is_metric=UNITS[unit] is not None,
         has_up=up in _UPS,
+        notes=tuple(f"{key!r} of the camera file is not taken into account" for key in unknown),
     )
 
 
@@ -96,6 +105,37 @@ def camera_json(path: CameraPath, size: tuple[int, int]) -> bytes:
         "size": list(size),
     }
     return orjson.dumps({**head, "frames": frames})
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are there once.
+
+    Raises:
+        ValueError: if one is there twice.
+    """
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} is there twice")
+        found[key] = value
+    return found
+
+
+def _unknown(given: Iterable[str], known: tuple[str, ...], place: str) -> list[str]:
+    """Keys that are not ours.
+
+    Raises:
+        CameraFileError: if one of them seems to be meant for ours.
+    """
+    keys = [key for key in given if key not in known]
+    for key in keys:
+        near = [name for name in known if name.casefold() == key.casefold()]
+        near = near or get_close_matches(key.casefold(), known, n=1, cutoff=0.75)
+        if near:
+            raise CameraFileError(
+                f"unknown key {key!r}", where=place, hint=f"did you mean {near[0]!r}?"
+            )
+    return keys
 
 
 def _number(frame: dict[str, Any], fps: float, place: str) -> int:
