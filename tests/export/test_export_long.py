@@ -81,7 +81,7 @@ def test_the_cameras_way_takes_little_memory(make_results):
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(way) == rounds * len(batch.frames)
-    assert held / len(way) < 200  # bytes; as lists of arrays it was 600
+    assert held / len(way) < 200  # bytes; lists of arrays take 560
     for row, frame in enumerate(batch.frames, start=len(way) - len(batch.frames)):
         assert np.array_equal(way.rotation(row), frame.world.camera_rotation)
         assert np.array_equal(way.position(row), frame.world.camera_position)
