@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import humantrack
+from humantrack.export.cli import main as export
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -51,6 +52,8 @@ def folder(tmp_path_factory, data):
     (folder / "results").mkdir()
     for name in ("demo_vid.pkl", "results/demo_vid.pkl"):
         shutil.copy(results, folder / name)
+    tables = ["-f", "parquet", "--tables", "tracks,frames", "-o", str(folder / "out.parquet")]
+    assert export([str(results), *tables, "--quiet"]) == 0
     return folder
 
 

@@ -63,6 +63,7 @@ def test_fields_of_a_run(tmp_path, meta):
         "decode_errors",
         "warnings",
         "error",
+        "world",
         "versions",
         "schema",
     ]

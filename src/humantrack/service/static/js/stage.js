@@ -233,8 +233,7 @@ export class Stage {
     const { width, height, focal_px: focal } = this.#timeline;
     const lines = new LineSegments(new BufferGeometry(), new LineBasicMaterial({ fog: false }));
     if (!focal) return lines;
-    const depth = 0.5;
-    const [x, y] = [((width / 2) * depth) / focal, ((height / 2) * depth) / focal];
+    const [depth, x, y] = [0.5, width / 4 / focal, height / 4 / focal];
     const corners = [[-x, -y, -depth], [x, -y, -depth], [x, y, -depth], [-x, y, -depth]];
     const points = corners.flatMap((corner, i) => [0, 0, 0, ...corner, ...corner, ...corners[(i + 1) % 4]]);
     points.push(-0.3 * x, y * 1.1, -depth, 0, y * 1.4, -depth, 0, y * 1.4, -depth, 0.3 * x, y * 1.1, -depth);
@@ -245,9 +244,8 @@ export class Stage {
   #retheme = () => {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => new Color(style.getPropertyValue(name).trim());
-    const ground = colour("--stage");
-    this.scene.background = ground;
-    this.scene.fog = new Fog(ground, 9, 26);
+    this.scene.background = colour("--stage");
+    this.scene.fog = new Fog(this.scene.background, 9, 26);
     this.#cone.material.color = colour("--soft");
     if (this.#grid) {
       this.scene.remove(this.#grid);

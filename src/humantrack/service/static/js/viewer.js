@@ -9,13 +9,9 @@ import { listenForKeys } from "./keys.js";
 import { PersonPanel } from "./person.js";
 import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
+import { PAUSE, PLAY, transport } from "./transport.js";
 
-const RATES = [0.25, 0.5, 1, 2];
 const AGAIN_MS = 3000;
-const PLAY = "M7 4.5v15l12-7.5z";
-const PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
-const BACK = "M5 5h2.5v14H5zM20 5v14L9 12z";
-const ON = "M16.5 5H19v14h-2.5zM4 5v14l11-7z";
 
 let body = null; // the same for every clip
 
@@ -87,7 +83,7 @@ export class Viewer {
     if (width && height) panes.style.setProperty("--aspect", Math.min(2, Math.max(0.8, width / height)));
     this.element.replaceChildren(
       panes,
-      this.#transport(),
+      transport(parts, this.#player, () => this.#toggle()),
       this.#tracks.element,
       h("div", { class: "panels" }, this.#person.element, downloadsPanel(this.#files)),
     );
@@ -106,28 +102,6 @@ export class Viewer {
       { class: "tools", role: "group", "aria-label": "3D view" },
       h("span", { class: "segments", role: "group", "aria-label": "Shown as" }, parts.kinds.body, parts.kinds.skeleton),
       h("span", { class: "segments" }, ...(parts.world ? [parts.world] : []), parts.camera, home),
-    );
-  }
-
-  #transport() {
-    const parts = this.#parts;
-    const button = (path, label, action) => h("button", { type: "button", "aria-label": label, title: label, onclick: action }, icon(path));
-    parts.play = button(PLAY, "Play", () => this.#toggle());
-    parts.play.classList.add("play");
-    parts.place = h("output", { class: "place numbers" });
-    const rate = h(
-      "select",
-      { "aria-label": "Speed", onchange: () => this.#player.setRate(Number(rate.value)) },
-      ...RATES.map((value) => h("option", { value, selected: value === 1 }, `${value}×`)),
-    );
-    return h(
-      "div",
-      { class: "transport", role: "group", "aria-label": "Playing" },
-      button(BACK, "One frame back", () => this.#player.step(-1)),
-      parts.play,
-      button(ON, "One frame on", () => this.#player.step(1)),
-      parts.place,
-      rate,
     );
   }
 

@@ -8,8 +8,7 @@ import { Stage } from "./stage.js";
 import { Trails } from "./trails.js";
 
 const SOLE_M = 0.07; // how far below the foot joints the ground is
-const NEAR_PX = 40;
-const TOES = [10, 11];
+const [NEAR_PX, TOES] = [40, [10, 11]];
 const LABEL_M = 0.3; // above the head joint
 const FEET = [7, 8, 10, 11];
 
@@ -49,8 +48,7 @@ export class World extends EventTarget {
     }
     this.#shadow = new MeshBasicMaterial({ map: blot(), transparent: true, depthWrite: false, fog: false });
     host.append(this.#labels);
-    const canvas = this.#stage.canvas;
-    canvas.tabIndex = 0;
+    const canvas = Object.assign(this.#stage.canvas, { tabIndex: 0 });
     canvas.setAttribute("role", "application");
     canvas.setAttribute("aria-label", "The people in 3D. Arrows turn the view, plus and minus come closer and go away.");
     canvas.addEventListener("keydown", (event) => {
