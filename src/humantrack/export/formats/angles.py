@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import orjson
@@ -36,6 +36,9 @@ class Angles(MotionExporter):
     In the world, where it is known when feet stand, a file ``.gait.json`` beside it has the steps.
     """
 
+    gait_suffix: ClassVar[str] = ".gait.json"
+    """Each kind's own, so that both can be exported into one folder."""
+
     def begin(self) -> None:
         """Write the names."""
         super().begin()
@@ -60,7 +63,7 @@ class Angles(MotionExporter):
         super().finish()
         if self._steps and not self.outputs.is_stream:
             about = {"unit": "m, s", "people": self._steps}
-            self.outputs.open_beside(".gait.json").write(orjson.dumps(about, option=_READABLE))
+            self.outputs.open_beside(self.gait_suffix).write(orjson.dumps(about, option=_READABLE))
         header = header_of(self.source, frames=self._frames, non_finite=0, in_world=self.in_world)
         self._rows.close({**metadata_of(header), "unit": "degrees"})
 
@@ -95,6 +98,8 @@ class AnglesParquet(Angles):
     Raises:
         DependencyError: on ``begin``, if pyarrow is missing or too old.
     """
+
+    gait_suffix = ".parquet.gait.json"
 
     def _begun(self, columns: Columns) -> Tabular:
         return ParquetFile(self.outputs.open(self.suffix), columns)
