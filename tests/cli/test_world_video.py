@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from humantrack.cli.world import _config_of
-from humantrack.errors import SourceNotFoundError
+from humantrack.errors import SourceError, SourceNotFoundError
+from humantrack.fingerprint import source_fingerprint
 from humantrack.results import write_meta
 
 
@@ -35,3 +36,20 @@ def test_a_video_that_is_gone_or_unknown_is_told(tmp_path):
     with pytest.raises(SourceNotFoundError, match="gone") as caught:
         _config_of(results, None)
     assert "video.source=" in str(caught.value)
+
+
+def test_a_copy_is_the_same_video_and_another_one_is_refused(tmp_path):
+    clip, copy, other = (tmp_path / name for name in ("clip.mp4", "moved.mp4", "other.mp4"))
+    clip.write_bytes(b"pictures")
+    copy.write_bytes(b"pictures")
+    other.write_bytes(b"others")
+    results = tmp_path / "demo_a.pkl"
+    about = {"config": {"video": {"source": str(clip)}}}
+    about["fingerprint"] = {"source": source_fingerprint(clip), "config": "0"}
+    write_meta(results.with_suffix(".meta.json"), about)
+    assert _config_of(results, str(copy)).video.source == str(copy)
+    with pytest.raises(SourceError, match="not the video that the results were made from"):
+        _config_of(results, str(other))
+    clip.write_bytes(b"what a later recording left there")
+    with pytest.raises(SourceError, match=r"clip\.mp4"):
+        _config_of(results, None)

@@ -126,7 +126,7 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, dict[str, Any
     from humantrack.config.options import world_options
     from humantrack.config.ranges import check_numbers
     from humantrack.errors import ConfigError
-    from humantrack.results import world_path
+    from humantrack.results import without_worlds
 
     paths: list[Path] = []
     values: dict[str, Any] = {}
@@ -152,9 +152,7 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, dict[str, Any
             raise ConfigError("not a key of the world", where=text, hint="keys begin with world.")
     if not paths:
         raise ConfigError("no results are named", hint="write humantrack-world out.pkl")
-    # A shell that expands *.pkl names the worlds of results, too.
-    worlds = {world_path(path) for path in paths}
-    paths = [path for path in dict.fromkeys(paths) if path not in worlds]
+    paths = without_worlds(dict.fromkeys(paths))
     config = load_config({**values, **look})
     check_numbers(config)
     source = look.get("video.source")
@@ -264,7 +262,32 @@ def _config_of(path: Path, source: str | None) -> Any:
             where=values["video.source"],
             hint=hint,
         )
+    _check_is_of(meta, values["video.source"])
     return load_config(values)
+
+
+def _check_is_of(meta: dict[str, Any], source: str) -> None:
+    """See that a video is the one that results were made from, if they say which.
+
+    Raises:
+        SourceError: if it is another one, whose pictures would lie beside people of this one.
+    """
+    from humantrack.errors import SourceError
+    from humantrack.fingerprint import source_fingerprint
+
+    known = (meta.get("fingerprint") or {}).get("source")
+    if known is None or not Path(source).exists():  # a pattern is known by the run alone
+        return
+    try:
+        is_same = source_fingerprint(source) == known
+    except OSError as error:
+        raise SourceError("cannot be read", where=source, hint=error.strerror) from error
+    if not is_same:
+        raise SourceError(
+            "not the video that the results were made from",
+            where=source,
+            hint="its pictures would not be those of the people: name the one that was tracked",
+        )
 
 
 @contextmanager

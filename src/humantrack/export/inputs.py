@@ -18,13 +18,13 @@ from typing import BinaryIO
 from humantrack.atomic import cannot_write
 from humantrack.errors import ConfigError, HumantrackError, ResultsError
 from humantrack.export.streams import descriptor_of
+from humantrack.results import without_worlds
 
 STDIN = "-"
 
 _CHUNK = 1 << 20
 
-_WORLD = ".world.pkl"
-OWN_SUFFIXES = (".phalp.pkl", ".blender.pkl", _WORLD)
+OWN_SUFFIXES = (".phalp.pkl", ".blender.pkl", ".world.pkl")
 """Pickles that an export has written; those of a folder or a pattern are not exported again."""
 
 
@@ -80,9 +80,7 @@ def find_inputs(names: Sequence[str], spool: ExitStack) -> list[Input]:
         for item in _named(name, spool):
             file = os.path.abspath(item.path)  # noqa: PTH100, links are files of their own
             found.setdefault(file, item)
-    # A shell that expands *.pkl names the worlds of results, too.
-    worlds = {f"{file.removesuffix('.pkl')}{_WORLD}" for file in found}
-    found = {file: item for file, item in found.items() if file not in worlds}
+    found = {str(file): found[str(file)] for file in without_worlds(map(Path, found))}
     places = Counter(item.place.with_suffix("") for item in found.values())
     if len(places) == len(found):
         return list(found.values())

@@ -18,6 +18,7 @@ from humantrack.results.world import (
     iter_world_of,
     load_world,
     read_facts,
+    without_worlds,
     world_path,
 )
 from humantrack.results.writer import ResultsWriter, check_partial, partial_path
@@ -48,6 +49,7 @@ __all__ = [
     "read_meta",
     "record_from_phalp",
     "record_to_phalp",
+    "without_worlds",
     "world_path",
     "write_meta",
 ]

@@ -61,6 +61,13 @@ def world_path(results: PathLike) -> Path:
     return path.with_name(f"{path.stem}.world.pkl")
 
 
+def without_worlds(paths: Iterable[Path]) -> list[Path]:
+    """The paths but for the worlds of results among them: a shell that expands *.pkl names both."""
+    named = list(paths)
+    worlds = {world_path(path) for path in named}
+    return [path for path in named if path not in worlds]
+
+
 def load_world(path: PathLike) -> World:
     """Read a whole world file.
 
