@@ -1,6 +1,13 @@
-"""So that PHALP's ``python scripts/demo.py video.source=...`` runs; the same as ``humantrack``."""
+"""So that ``python scripts/demo.py`` runs as PHALP's (``video.source=...``) and as 4D-Humans' does.
 
-from humantrack.cli.entry import main
+With 4D-Humans' flags (``--img_folder ...``) it is ``humantrack-demo``, else ``humantrack``.
+"""
+
+import sys
+
+from humantrack.cli import demo, entry
 
 if __name__ == "__main__":
-    main()
+    if demo.is_asked_for(sys.argv[1:]):
+        sys.exit(demo.main())
+    entry.main()

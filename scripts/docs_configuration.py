@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from humantrack.config.schema import KeyInfo, all_keys
+from humantrack.config.keys import KeyInfo
+from humantrack.config.schema import all_keys
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 
@@ -27,7 +28,8 @@ humantrack video.source=clip.mp4 phalp.n_init=3 render.type=SKELETON
 ```
 
 - `humantrack --cfg job` prints the configuration a command would run with; `null` means "not set".
-- A mistyped key is an error that names the nearest right one.
+- A mistyped key is an error that names the nearest right one. A key that is set and changes nothing, such as `hmr.precision` with
+  `tracker=embedded`, is told in one line.
 - `video=stream` (default) and `video=extract` are the two modes of reading; `video=extract` is `video.extract_video=true`.
 - Times are written `90`, `1.5s`, `500ms`, `1m30s`, `2h` or `00:01:30.5`. `-1` and `null` mean "no limit".
 - Paths are taken as typed, spaces, commas, `=`, brackets and numbers like `2024_10_05` included: `'video.source=my clip, 2.mp4'`
@@ -74,7 +76,7 @@ def page() -> str:
     for section in sections:
         inside = [k for k in keys if k.name.rpartition(".")[0] == section and not k.inert]
         lines += _table(f"`{section}.*`" if section else "Top level", inside)
-    lines += ["## Accepted, without effect", "", *_inert(keys), ""]
+    lines += ["## Keys with one value", "", *_inert(keys), ""]
     return "\n".join(lines)
 
 
@@ -83,18 +85,20 @@ def _table(title: str, keys: list[KeyInfo]) -> Iterator[str]:
         return
     yield from (f"## {title}", "", "| key | default | meaning |", "|---|---|---|")
     for key in keys:
-        default = "null" if key.default is None else str(key.default)
-        default = {"True": "true", "False": "false"}.get(default, default)
-        yield f"| `{key.name}` | `{default}` | {key.help.replace('|', '/')} |"
+        yield f"| `{key.name}` | `{key.default_text}` | {key.help.replace('|', '/')} |"
     yield ""
 
 
 def _inert(keys: list[KeyInfo]) -> Iterator[str]:
-    yield "These keys of PHALP are there so that its command lines run; they change nothing here."
+    yield (
+        "These keys of PHALP are there so that its command lines and files are read. Any other value than the default is refused, "
+        "as nothing here would come of it; with `tracker=upstream` the genuine classes get what you give."
+    )
     yield ""
     for key in keys:
         if key.inert:
-            yield f"- `{key.name}`: {key.help}"
+            either = " or `true`" if key.only == (False, True) else ""
+            yield f"- `{key.name}` (`{key.default_text}`{either}): {key.help}"
 
 
 def main() -> int:

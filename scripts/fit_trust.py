@@ -1,12 +1,13 @@
 """Fits the constants of humantrack/blazepose/trust.py and prints how far they hold.
 
-    python scripts/fit_trust.py ERRORS.npz
+    python scripts/fit_trust.py ERRORS.npz [--track CLIP...] [--sample FILE.npz]
 
 ERRORS.npz holds one row for each person that was found in a frame of a clip with truth: ``clip``
-(M,) names, real ones beginning with "balance"; ``visibility`` (M,12) of the landmarks; ``lean``
-(M,), the share of the trunk that is along the view, 0..1; ``error_mm`` (M,12) with the truth turned
-by the person's ray, and ``plain_mm`` (M,12) as it stands; joints in the order of lib/measures.py.
-Drawn and real clips count alike, and so do the clips within either.
+(M,) names, ``real`` (M,) whether it is a real one, what ``joint_trust`` is told of the person, and
+``error_mm`` (M,12) with the truth turned by the person's ray, ``plain_mm`` (M,12) as it stands, in
+the order of lib/measures.py. --track makes it, from clips with their truth beside them as
+NAME_gt.npz; without names, from those of tests/data. --sample writes a few rows of each clip.
+Drawn and real clips count alike, so do the clips within either, and so do both ways to measure.
 
 The table gives the shares of errors inside the 50 % and the 90 % radius: of each clip, with the
 constants fitted to all others; and of all drawn and all real ones, fitted to the other sort.
@@ -14,25 +15,67 @@ constants fitted to all others; and of all drawn and all real ones, fitted to th
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from lib.measures import OF_BLAZEPOSE, OF_BODY25
+from lib.trust_record import record
+
+DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
+CLIPS = (
+    "demo",
+    "demo_small",
+    "world/dolly",
+    "world/pan",
+    *(f"real/balance_cam{n}" for n in "1234"),
+)
+SAMPLED = 12
+"""Rows of each clip that --sample takes, evenly spread."""
+
 WRIST = 2
 KIND = np.repeat(np.arange(6), 2)
 
 
-def main(path: Path) -> None:
+def main(options: argparse.Namespace) -> None:
+    """Track if asked to; print the constants and the table of coverage."""
+    if options.track is not None:
+        clips = options.track or [DATA / f"{name}.mp4" for name in CLIPS]
+        rows = record([(clip, clip.with_name(f"{clip.stem}_gt.npz")) for clip in clips])
+        np.savez_compressed(options.errors, **rows)
+    with np.load(options.errors) as arrays:
+        rows = dict(arrays)
+    if options.sample:
+        np.savez_compressed(options.sample, **sample(rows))
+    fit_all(rows)
+
+
+def sample(rows):
+    """A few rows of each clip, evenly spread over it."""
+    of_clip = [np.flatnonzero(rows["clip"] == name) for name in np.unique(rows["clip"])]
+    taken = [at[np.linspace(0, len(at) - 1, SAMPLED).astype(int)] for at in of_clip]
+    return {name: values[np.concatenate(taken)] for name, values in rows.items()}
+
+
+def lean_of(joints_3d):
+    """(M,) the share of the trunk that is along the view, 0..1."""
+    joints = joints_3d[:, OF_BODY25]
+    trunk = joints[:, :2].mean(axis=1) - joints[:, 6:8].mean(axis=1)
+    return np.abs(trunk[:, 2]) / np.linalg.norm(trunk, axis=1)
+
+
+def fit_all(rows) -> None:
     """Print the constants and the table of coverage."""
-    with np.load(path) as arrays:
-        clip, lean = arrays["clip"], arrays["lean"].astype(float)
-        visibility = arrays["visibility"].astype(float)
-        errors = {name: arrays[name].astype(float) for name in ("error_mm", "plain_mm")}
-    real = np.char.startswith(clip, "balance")
-    log = np.log(np.maximum(errors["error_mm"], 1e-3))
+    clip, real, lean = rows["clip"], rows["real"], lean_of(rows["joints_3d"].astype(float))
+    visibility = rows["visibility"][:, OF_BLAZEPOSE].astype(float)
+    errors = {name: rows[name].astype(float) for name in ("error_mm", "plain_mm")}
+    log = np.log(np.maximum(np.stack(list(errors.values())), 1e-3))
     grows = np.stack([(KIND == WRIST) * (1 - visibility), lean[:, None].repeat(12, axis=1)])
-    median, slopes, wide = fit(log, grows, weights(clip, real))
+    median, slopes, wide = fit_both(log, grows, weights(clip, real))
     print("median mm", np.exp(median).round(1), "hidden wrist, lean", slopes.round(2))
     print("90 % over 50 %", np.exp(wide).round(2))
     print("% inside 50 %, 90 % along the ray; the same with the truth as it stands")
@@ -51,7 +94,7 @@ def main(path: Path) -> None:
 
 def fitted_to(rows, log, grows, clip, real):
     """(M,12,2) radii in mm for all, from constants fitted to some rows."""
-    median, slopes, wide = fit(log[rows], grows[:, rows], weights(clip[rows], real[rows]))
+    median, slopes, wide = fit_both(log[:, rows], grows[:, rows], weights(clip[rows], real[rows]))
     middle = median[KIND] + np.tensordot(slopes, grows, 1)
     return np.exp(np.stack([middle, middle + wide[KIND]], axis=-1))
 
@@ -70,6 +113,12 @@ def weights(clip: np.ndarray, real: np.ndarray) -> np.ndarray:
         at = clip == name
         out[at] = 1 / at.sum() / len(np.unique(clip[real if real[at].any() else ~real]))
     return out
+
+
+def fit_both(log, grows, weight):
+    """``fit`` to errors (2,M,12), measured both ways."""
+    twice = np.concatenate([grows, grows], axis=1)
+    return fit(log.reshape(-1, log.shape[-1]), twice, np.tile(weight, 2))
 
 
 def fit(log, grows, weight):
@@ -106,6 +155,8 @@ def quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python scripts/fit_trust.py ERRORS.npz")
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("errors", type=Path, metavar="ERRORS.npz")
+    parser.add_argument("--track", nargs="*", type=Path, metavar="CLIP")
+    parser.add_argument("--sample", type=Path, metavar="FILE.npz")
+    main(parser.parse_args())

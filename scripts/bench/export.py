@@ -3,6 +3,7 @@
     python scripts/bench/export.py [--frames 108000] [--people 3] [--rotations matrix] [--keep DIR]
     python scripts/bench/export.py --formats all --frames 18000
     python scripts/bench/export.py --formats bvh,usd --frames 100000 --people 1 [--world]
+    python scripts/bench/export.py --formats csv+json+mot,usd --results OUT.pkl
 
 Generates results of random people, exports them, and loads and dumps them as one would without
 humantrack; each in a process of its own. Prints frames per second and peak memory of both, their
@@ -10,9 +11,10 @@ ratio, which must be at least 3, and our memory, which must stay below 300 MB. E
 missed. An hour needs some 15 GB of memory (for the other side) and 5 GB of disk.
 
 With ``--formats`` it measures formats instead: peak memory, and processor time over that of only
-reading the results; ``csv+tables`` are a format and the tables beside it. With ``--world`` a world
-file lies beside the results, in which motion formats have people then. Exits 1 if any takes 300 MB
-or more.
+reading the results; ``csv+tables`` are a format and the tables beside it, ``csv+json`` two formats
+in one walk, whose peak each alone stays below. With ``--world`` a world file lies beside the
+results, in which motion formats have people then; ``--results`` takes those instead of generating
+some. Exits 1 if any takes 300 MB or more.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ import numpy as np
 FPS = 30
 LEAST_RATIO, MOST_MEMORY = 3.0, 300e6
 SIDES = "humantrack-export", "joblib + json.dump"
-_TABLES = "+tables"
-"""At the end of a format's name: the tables of tracks and frames too."""
+_TABLES = "tables"
+"""After a format's name and a plus: the tables of tracks and frames too."""
 
 
 def main() -> int:
@@ -42,12 +44,16 @@ def main() -> int:
     options = parse()
     if options.child:
         return run_child(options.child, options.results, options.rotations)
+    if options.results:
+        print(f"{options.results}, {options.results.stat().st_size:,} bytes", flush=True)
+        return compare_formats(options.results, options)
     with tempfile.TemporaryDirectory(dir=options.keep) as folder:
         results = Path(folder) / "hour.pkl"
         generate(results, options.frames, options.people)
         if options.world:
             generate_world(results, options.people)
-        print(f"{options.frames} frames, {options.people} people, {results.stat().st_size:,} bytes")
+        size = results.stat().st_size
+        print(f"{options.frames} frames, {options.people} people, {size:,} bytes", flush=True)
         if options.formats:
             return compare_formats(results, options)
         rates, peaks = {}, {}
@@ -78,7 +84,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--world", action="store_true", help="with a world beside the results")
     parser.add_argument("--keep", type=Path, help="folder to work in")
     parser.add_argument("--child", help=argparse.SUPPRESS)
-    parser.add_argument("--results", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--results", type=Path, help="results to measure formats with")
     return parser.parse_args()
 
 
@@ -86,16 +92,17 @@ def compare_formats(results: Path, options: argparse.Namespace) -> int:
     """Each format in a process of its own."""
     from humantrack.export.formats.base import FORMATS
 
-    tables = [f"{name}{_TABLES}" for name in ("csv", "parquet")]
+    tables = [f"{name}+{_TABLES}" for name in ("csv", "parquet")]
     names = [*FORMATS, *tables] if options.formats == "all" else options.formats.split(",")
     reading = 0.0
     worst = 0.0
-    print(f"{'':16} {'CPU s':>8} {'ratio':>6} {'peak MB':>8} {'MB written':>10}")
+    print(f"{'':16} {'CPU s':>8} {'ratio':>6} {'peak MB':>8} {'MB written':>10}", flush=True)
     for name in ("read", *names):
         command = [sys.executable, __file__, "--child", name, "--results", str(results)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            print(f"{name:16} {done.stderr.strip().splitlines()[-1]}")
+            print(f"{name:16} {done.stderr.strip().splitlines()[-1]}", flush=True)
+            worst = float("inf")
             continue
         seconds, peak, size = map(float, done.stdout.split())
         reading = reading or seconds
@@ -110,19 +117,20 @@ def compare_formats(results: Path, options: argparse.Namespace) -> int:
 
 
 def run_format(name: str, results: Path) -> int:
-    """One format, or 'read': print processor seconds, peak bytes and bytes written."""
+    """Formats in one walk, or 'read': print processor seconds, peak bytes and bytes written."""
     from humantrack.clips.source import ResultsSource
     from humantrack.export import ExportOptions, export, find_format
 
-    format_name = name.removesuffix(_TABLES)
-    options = ExportOptions(tables=() if format_name == name else ("tracks", "frames"))
+    names = name.split("+")
+    options = ExportOptions(tables=("tracks", "frames") if _TABLES in names else ())
     with tempfile.TemporaryDirectory(dir=results.parent) as folder:
         start = time.process_time()
         if name == "read":
             for batch in ResultsSource(results).batches():
                 _ = batch.people
         else:
-            export(results, [find_format(format_name)], f"{folder}/", options)
+            formats = [find_format(name) for name in names if name != _TABLES]
+            export(results, formats, f"{folder}/", options)
         seconds = time.process_time() - start
         size = sum(file.stat().st_size for file in Path(folder).rglob("*"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

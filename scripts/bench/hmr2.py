@@ -15,14 +15,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lib.device_rate import describe, matmul_rate, seconds
 
 from humantrack.body.smpl import Smpl
 from humantrack.body.smpl_file import SmplArrays
@@ -81,13 +85,6 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def describe(device: torch.device) -> str:
-    """The device in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type} with {torch.get_num_threads()} threads"
-
-
 def make(vit: VitSizes, device: torch.device) -> Hmr2:
     """A network with random weights, round a body without surface changes."""
     parents = np.arange(-1, 23)
@@ -134,21 +131,6 @@ def plain_attention() -> Iterator[None]:
         functional.scaled_dot_product_attention = fused
 
 
-def seconds(run: Callable[[], object], device: torch.device) -> float:
-    """Wall time of one run, with the device's queue empty before and after."""
-    wait(device)
-    start = time.perf_counter()
-    run()
-    wait(device)
-    return time.perf_counter() - start
-
-
-def wait(device: torch.device) -> None:
-    """Until the device has nothing left to do."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def arithmetic(vit: VitSizes, decoder: DecoderSizes) -> float:
     """Floating-point operations of the matrix products for one crop (an addition counts)."""
     dim, tokens = vit.embed_dim, vit.grid[0] * vit.grid[1]
@@ -159,15 +141,6 @@ def arithmetic(vit: VitSizes, decoder: DecoderSizes) -> float:
     cross = 2 * tokens * dim * 2 * inner + 4 * tokens * inner
     single = 2 * decoder.dim * (6 * inner + 2 * decoder.mlp_dim)
     return vit.depth * (linear + attention) + patches + decoder.depth * (cross + single)
-
-
-def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations per second of a large matrix product, the best of several."""
-    size = 8192 if device.type == "cuda" else 2048
-    a = torch.randn(size, size, device=device, dtype=dtype)
-    b = torch.randn(size, size, device=device, dtype=dtype)
-    best = min(seconds(lambda: a @ b, device) for _ in range(8))
-    return 2 * size**3 / best
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ DOOR = (
     *("cli/", "config/", "trackers/"),
     *("api.py", "phalp.py", "session.py"),
     *("service/jobs/overrides.py", "service/workers/runner.py"),
-    "upstream/adapter.py",
+    *("upstream/adapter.py", "split/job.py", "split/again.py"),
 )
 """Where a configuration may be a parameter; genuine classes are told of it by the adapter."""
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from humantrack.phalp import PHALP, Defaults
     from humantrack.pipeline.summary import RunSummary
     from humantrack.results import Results, iter_results, load_results
+    from humantrack.split.encoding import ObservedFrame
+    from humantrack.split.recorded import read_observations
     from humantrack.trackers.embedded import BlazePose_4dhuman
     from humantrack.trackers.hmr2 import HMR2_4dhuman
     from humantrack.types import (
@@ -73,6 +75,8 @@ else:
             "phalp": ("PHALP", "Defaults"),
             "pipeline.summary": ("RunSummary",),
             "results": ("Results", "iter_results", "load_results"),
+            "split.encoding": ("ObservedFrame",),
+            "split.recorded": ("read_observations",),
             "trackers.embedded": ("BlazePose_4dhuman",),
             "trackers.hmr2": ("HMR2_4dhuman",),
             "types": (
@@ -111,6 +115,7 @@ __all__ = [
     "InterruptedRunError",
     "MissingWeightsError",
     "Observation",
+    "ObservedFrame",
     "OutputError",
     "People",
     "Results",
@@ -130,5 +135,6 @@ __all__ = [
     "load_config",
     "load_results",
     "open_source",
+    "read_observations",
     "track",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from os import PathLike, fspath
 from threading import Event
 from typing import Any
@@ -19,9 +21,13 @@ from humantrack.pipeline.progress import progress_to
 from humantrack.pipeline.window import BackFillWindow
 from humantrack.results import Results, load_results
 from humantrack.run.settings import RunOptions, seed_everything
-from humantrack.session import Session, choose_tracker
+from humantrack.session import Session, choose_tracker, tell_unused
+from humantrack.split.job import track_in_parts, wants_parts
+from humantrack.split.processes import in_processes
 from humantrack.types import Frame, FrameRecord
 from humantrack.types.arrays import ByteArray
+
+_log = logging.getLogger(__name__)
 
 Tell = Callable[[int, "int | None"], None]
 """Called with the frames that are done and the frames to come (None if unknown)."""
@@ -63,7 +69,11 @@ def track(
     """
     cfg = _config(tracker, {**keys, "video.source": fspath(source)}, fspath(output_dir))
     shown = None if progress is None else progress_to(progress)
-    done = Session().track(cfg, stop, progress=shown)
+    if wants_parts(cfg):
+        quiet = partial(in_processes, tell=_log.info)
+        done = track_in_parts(cfg, stop or Event(), progress=shown, launch=quiet)
+    else:
+        done = Session().track(cfg, stop, progress=shown)
     return load_results(done.results)
 
 
@@ -97,6 +107,7 @@ def iter_track(
     settings = {"render.enable": False, "checkpoint.enable": False, **keys}
     cfg = _config(tracker, settings, None)
     kind, _ = choose_tracker(cfg)
+    tell_unused(cfg, kind, is_run=False)
     return _records(kind(cfg), run_options(cfg), _numbered(frames, fps))
 
 

@@ -1,16 +1,20 @@
-"""Files that are either whole or not there: temporary file, fsync, rename."""
+"""Files that are either whole or not there, and what all who write and check files need."""
 
 from __future__ import annotations
 
 import glob
 import os
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from humantrack.errors import OutputError
+
+_AT_ONCE = 1 << 20
+"""Bytes of a file that are checked at a time."""
 
 
 @contextmanager
@@ -64,9 +68,17 @@ def replace(source: Path, target: Path) -> None:
         OSError: if the rename fails.
     """
     source.replace(target)
+    sync_folder(target.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """See the names in a folder onto the disk: a rename alone is not safe from a power cut.
+
+    Raises:
+        OSError: if there is no such folder.
+    """
     if os.name == "posix":
-        # The rename itself is only safe from a power cut once the folder is on disk.
-        folder = os.open(target.parent, os.O_RDONLY)
+        folder = os.open(path, os.O_RDONLY)
         try:
             with suppress(OSError):  # some network file systems refuse to sync a folder
                 os.fsync(folder)
@@ -76,5 +88,33 @@ def replace(source: Path, target: Path) -> None:
 
 def cannot_write(path: Path, error: OSError, hint: str | None = None) -> OutputError:
     """The error to raise when the system refuses to write ``path``."""
-    reason = error.strerror or type(error).__name__
-    return OutputError(f"cannot write ({reason.lower()})", where=path, hint=hint)
+    return OutputError(f"cannot write ({reason_of(error)})", where=path, hint=hint)
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says, in a few small words."""
+    return (error.strerror or type(error).__name__).lower()
+
+
+def put_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of these bytes to a file without a buffer, which may take a part at a time.
+
+    Raises:
+        OSError: if the system refuses.
+    """
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def crc_of_next(file: BinaryIO, size: int) -> int | None:
+    """Checksum of the next ``size`` bytes; None if there are not so many.
+
+    Raises:
+        OSError: if they cannot be read.
+    """
+    crc = 0
+    while size > 0 and (data := file.read(min(size, _AT_ONCE))):
+        crc = zlib.crc32(data, crc)
+        size -= len(data)
+    return None if size else crc

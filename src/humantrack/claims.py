@@ -58,6 +58,8 @@ class Claim:
         self._token = uuid.uuid4().hex
         self._ended = Event()
         self._thread: Thread | None = None
+        self.follows_silent = False
+        """Whether it was taken over from a holder that may only be suspended, and wake."""
 
     def __enter__(self) -> Claim:
         try:
@@ -82,6 +84,20 @@ class Claim:
         if _token(self._path) == self._token:
             with contextlib.suppress(OSError):
                 self._path.unlink()
+
+    def is_ours(self) -> bool:
+        """False once somebody else has taken the claim over, or has ended what it was for.
+
+        True while the file system does not say.
+        """
+        try:
+            os.utime(self._path)
+            found = json.loads(self._path.read_text())
+        except FileNotFoundError:
+            return not self._path.parent.is_dir()
+        except (OSError, ValueError):
+            return True
+        return isinstance(found, dict) and found.get("token") == self._token
 
     def _create(self) -> bool:
         """True if there was no claim and now there is ours.
@@ -121,11 +137,12 @@ class Claim:
         place, or somebody else could claim anew meanwhile. Rights that go stale are the one gap
         left: of two holders then, the first learns of it with its next beat.
         """
-        before = _token(self._path)
+        before, is_dead = _token(self._path), _is_dead(holder_of(self._path))
         if not is_lost(self._path, self._lost_after_s):
             return False
         if not self._path.exists():
             return self._create()
+        self.follows_silent = not is_dead
         name = hashlib.sha256(repr(before).encode()).hexdigest()[:16]
         right = self._path.with_name(f"{self._path.name}.after.{name}")
         try:
@@ -156,12 +173,9 @@ class Claim:
             if time.monotonic() - beaten < min(BEAT_S, self._lost_after_s / 4):
                 continue
             beaten = time.monotonic()
-            found = _token(self._path)
-            if found is not None and found != self._token:
+            if not self.is_ours():
                 self._on_lost()
                 return
-            with contextlib.suppress(OSError):  # the file system may be away for a moment
-                os.utime(self._path)
 
 
 def is_held(path: Path, lost_after_s: float) -> bool:
@@ -174,9 +188,7 @@ def is_lost(path: Path, lost_after_s: float) -> bool:
 
     Ages are measured by the file system's own clock, since those of machines differ.
     """
-    holder = holder_of(path)
-    here = holder.get("host") == socket.gethostname()
-    if here and not _is_running(holder.get("pid")):
+    if _is_dead(holder_of(path)):
         return True
     try:
         touched = path.stat().st_mtime
@@ -187,6 +199,12 @@ def is_lost(path: Path, lost_after_s: float) -> bool:
     except OSError:
         return False
     return now - touched > lost_after_s
+
+
+def _is_dead(holder: dict[str, object]) -> bool:
+    """True if a holder was a process of this machine that is gone."""
+    here = holder.get("host") == socket.gethostname()
+    return here and not _is_running(holder.get("pid"))
 
 
 def note_of(path: Path) -> str:

@@ -27,13 +27,15 @@
     ├── LimitError             32   a measure is worse than what was asked for
     └── InterruptedRunError   130   stopped by Ctrl-C; what was final is kept
         ├── HangupError       129   ... by SIGHUP: the terminal was closed
-        ├── PreemptedRunError 138   ... by SIGUSR1, which Slurm sends before it takes a node away
+        ├── PreemptedRunError 138   ... by SIGUSR1 or 2, Slurm's notice that time is up
         └── TerminatedRunError 143  ... by SIGTERM
 
 Exit code 70 is an error of our own that none of these describes (see ``humantrack.cli.errors``).
 """
 
 from __future__ import annotations
+
+from humantrack.url import redacted
 
 INTERNAL_ERROR = 70
 """Exit code of an error that none of these describes (BSD's EX_SOFTWARE)."""
@@ -67,8 +69,11 @@ class HumantrackError(Exception):
 
 
 def printable(text: str) -> str:
-    """One line, in which what could steer a terminal is spelled out: a name may hold anything."""
-    line = " ".join(text.split())
+    """One line, in which what could steer a terminal is spelled out: a name may hold anything.
+
+    No address in it tells a secret.
+    """
+    line = redacted(" ".join(text.split()))
     if line.isprintable():
         return line
     return "".join(
@@ -228,7 +233,7 @@ class HangupError(InterruptedRunError):
 
 
 class PreemptedRunError(InterruptedRunError):
-    """The run was stopped by SIGUSR1."""
+    """The run was stopped by SIGUSR1 or SIGUSR2."""
 
     exit_code = 138
 

@@ -25,12 +25,26 @@ def need_torch(what: str, *packages: str) -> None:
     Raises:
         DependencyError: naming those that are missing, and how to install them.
     """
-    lacking = missing(*(packages or TORCH))
+    need(what, "hmr2", *(packages or TORCH))
+
+
+def need(what: str, extra: str, *packages: str) -> None:
+    """Refuse something that needs packages of an extra if they are not there.
+
+    Args:
+        what: as the user asked for it.
+        extra: that installs them.
+        packages: by the names under which they are imported.
+
+    Raises:
+        DependencyError: naming those that are missing, and how to install them.
+    """
+    lacking = missing(*packages)
     if lacking:
         verb = "is" if len(lacking) == 1 else "are"
         raise DependencyError(
             f"{what} needs {_listed(lacking)}, which {verb} not installed",
-            hint='run pip install "humantrack[hmr2]"',
+            hint=f'run pip install "humantrack[{extra}]"',
         )
 
 

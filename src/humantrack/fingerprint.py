@@ -18,7 +18,8 @@ LONGEST_NAME = 150
 NEUTRAL_KEYS = (
     *("batch_frames", "read_ahead", "debug", "verbose", "overwrite", "device"),
     *("video.source", "video.output_dir", "video.base_path", "track_dataset", "base_tracker"),
-    *("checkpoint", "sweep"),
+    *("checkpoint", "sweep", "live", "video.allow_hosts"),
+    *("split", "results.observations"),
 )
 """Keys, or whole sections, that change no result: where things lie and how fast it goes."""
 

@@ -1,9 +1,12 @@
-"""Recognises a lack of memory by the errors of the libraries that meet it."""
+"""Recognises a lack of memory by the errors of libraries; bounds the search for garbage."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import mmap
+from collections.abc import Iterator
 
 from humantrack.errors import DependencyError, HumantrackError, OutOfMemoryError, StageError
 
@@ -71,3 +74,20 @@ def out_of_memory(error: BaseException, where: object = None) -> OutOfMemoryErro
     hint = error.hint if isinstance(error, HumantrackError) else None
     kept = [part for part in (hint or "").split("; ") if part.startswith(("the same", "the res"))]
     return OutOfMemoryError("not enough memory", where=where, hint="; ".join([_HINT, *kept]))
+
+
+@contextlib.contextmanager
+def collecting_new_only() -> Iterator[None]:
+    """Let Python look for garbage only among what is made inside the block.
+
+    What is there before, libraries and models, is hundreds of thousands of objects that stay
+    anyway. It is looked at again afterwards. Of blocks one in another the outermost counts.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -10,11 +10,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from humantrack import video
-from humantrack.config.options import box_aspect, boxes_options, detector_options, run_options
-from humantrack.config.ranges import check_numbers
-from humantrack.config.schema import PHALPConfig
+from humantrack.config.options import (
+    box_aspect,
+    boxes_options,
+    detector_options,
+    n_init,
+    run_options,
+)
+from humantrack.config.ranges import check_values
+from humantrack.config.unused import asks_for_costs
 from humantrack.detect.registry import first_available, least_score, make_detector
-from humantrack.pipeline.observe import observations
+from humantrack.pipeline.observe import observations, settled
+from humantrack.pipeline.pace import Step, lighter_detector
 from humantrack.pipeline.progress import StartProgress
 from humantrack.pipeline.summary import RunSummary
 from humantrack.run.run import Run
@@ -22,12 +29,15 @@ from humantrack.run.settings import choose_device
 from humantrack.run.source import load_boxes
 from humantrack.types import Detections, Frame, Observation, People
 from humantrack.types.stages import (
+    USUAL_WARM_UP_S,
     BodyModel,
     BridgesRests,
     Detector,
     Estimator,
     Resumable,
+    Settles,
     Tracker,
+    warm_up_of,
 )
 
 
@@ -68,7 +78,7 @@ class PHALP:
     pose_forecaster: Any
 
     def __init__(self, cfg: Any) -> None:
-        check_numbers(cfg)
+        check_values(cfg)
         self.cfg = cfg
         self.given_boxes = load_boxes(boxes_options(cfg))
         self.device = self.choose_device()
@@ -77,6 +87,11 @@ class PHALP:
         self.setup_detectron2()
         self.setup_deepsort()
         self.setup_visualizer()
+
+    @classmethod
+    def for_found(cls, cfg: Any) -> Any:
+        """A tracker of people who have been found before; it may leave out what finds them."""
+        return cls(cfg)
 
     def setting(self, name: str) -> Any:
         """The value of ``phalp.<name>``, or what suits this body network if it is null."""
@@ -111,12 +126,16 @@ class PHALP:
         """Set ``self.detector``."""
         options = detector_options(
             self.cfg,
+            name=self._detector_name(),
             device=self.device,
             least_score=self._least_score(),
             boxes=self.given_boxes,
-            may_rest=isinstance(self.estimator, BridgesRests) and not self._hooks_need_boxes(),
+            may_rest=self._detector_may_rest(),
         )
         self.detector = make_detector(self._detector_name(), options)
+
+    def _detector_may_rest(self) -> bool:
+        return isinstance(self.estimator, BridgesRests) and not self._hooks_need_boxes()
 
     def _hooks_need_boxes(self) -> bool:
         """True if a subclass does something with the boxes of every frame."""
@@ -146,7 +165,7 @@ class PHALP:
                 past_lookback=keys.past_lookback,
             ),
             LifeOptions(
-                n_init=keys.n_init,
+                n_init=n_init(self.cfg),
                 max_age_track=keys.max_age_track,
                 track_history=keys.track_history,
                 low_th_c=self._least_score(),
@@ -159,10 +178,7 @@ class PHALP:
 
     def _by_boxes(self) -> bool:
         """Colours alone tell few people apart, unless the user asks for PHALP's costs."""
-        keys, usual = self.cfg.phalp, PHALPConfig()
-        names = ("predict", "distance_type", "pose_distance", "hungarian_th", "past_lookback")
-        asked = any(keys[name] != getattr(usual, name) for name in names)
-        return self.appearance == "colour" and not asked and not keys.reference_quirks
+        return self.appearance == "colour" and not asks_for_costs(self.cfg)
 
     def tracker_options(self) -> dict[str, Any]:
         """Further arguments of the tracker, such as the texture encoder."""
@@ -180,6 +196,9 @@ class PHALP:
                 kind=render.type,
                 output_resolution=render.output_resolution,
                 head_mask=render.head_mask,
+                show_keypoints=render.show_keypoints,
+                side_view_each=render.side_view_each,
+                colours=render.colors,
                 device=self.device,
             )
 
@@ -242,6 +261,18 @@ class PHALP:
         tried = getattr(self.detector, "tried", None)
         return None if tried is None else str(tried())
 
+    # -- live sources ----------------------------------------------------------------------------
+
+    def suit(self, *, is_live: bool) -> None:
+        """Choose what suits a live source, or a file, where the configuration leaves it open."""
+        suit = getattr(self.detector, "suit", None)
+        if suit is not None:
+            suit(is_live=is_live)
+
+    def lighter(self) -> list[Step]:
+        """What can be done less of where frames of a live source are late (docs/live.md)."""
+        return lighter_detector(self.detector, may_rest=self._detector_may_rest())
+
     # -- resuming an unfinished run --------------------------------------------------------------
 
     @property
@@ -279,6 +310,52 @@ class PHALP:
             if self.has_own(hook) and not self.has_own("state_dict"):
                 return f"{type(self).__name__} has a {hook} of its own, but no state_dict"
         return None
+
+    def warm_up_s(self) -> float:
+        """Seconds of earlier frames to show to the stages before a part of a video.
+
+        0 means that a part is exactly what it would be in one run. A subclass with a hook of its
+        own that remembers nothing says so by overriding this.
+        """
+        hooks = ("observe", "get_detections", "run_additional_models", "get_human_features")
+        if any(map(self.has_own, hooks)):
+            return USUAL_WARM_UP_S
+        return max(warm_up_of(self.detector), warm_up_of(self.estimator))
+
+    def begin_part(self) -> Sequence[Any]:
+        """Who is known at the beginning of a part; see :class:`humantrack.types.stages.Settles`."""
+        settler = self._settler
+        return [] if settler is None else settler.begin_part()
+
+    def known(self) -> Sequence[Any]:
+        """Who is known at the end of a part."""
+        settler = self._settler
+        return [] if settler is None else settler.known()
+
+    def pass_seam(self, before: Sequence[Any], now: Sequence[Any]) -> None:
+        """What follows is of another part."""
+        if self._settler is not None:
+            self._settler.pass_seam(before, now)
+
+    def settle(self, frames: Sequence[Sequence[Observation]]) -> list[list[Observation]]:
+        """What was found in a chunk of frames of a part, once it is known what came before it."""
+        if self._settler is None or not any(one.evidence for some in frames for one in some):
+            return [list(some) for some in frames]
+        new = self._settler.settle(frames)
+        return [settled(some, bodies) for some, bodies in zip(frames, new, strict=True)]
+
+    @property
+    def _settler(self) -> Settles | None:
+        """Whoever makes bodies again; not if a subclass may have changed them since."""
+        changed = self.has_own("observe") or self.has_own("get_human_features")
+        return self.estimator if isinstance(self.estimator, Settles) and not changed else None
+
+    def warm_up_before(self, begin_s: float) -> float:
+        """The same for a part that begins there, seconds from the source's start."""
+        most = self.warm_up_s()
+        if self.has_own("warm_up_s") or most == USUAL_WARM_UP_S:
+            return most
+        return max(warm_up_of(self.detector, begin_s), warm_up_of(self.estimator, begin_s))
 
     def has_own(self, hook: str) -> bool:
         """True if a subclass has a hook of that name of its own."""

@@ -9,9 +9,10 @@ from threading import Event
 from typing import Any, Generic, TypeVar
 
 from humantrack import extras
-from humantrack.config.options import plain, with_values
+from humantrack.config.options import n_init, plain, with_values
 from humantrack.config.quoting import parsed
-from humantrack.config.ranges import check_numbers
+from humantrack.config.ranges import check_values
+from humantrack.config.unused import unused_by_models, unused_by_run
 from humantrack.detect import registry
 from humantrack.errors import ConfigError, SourceError
 from humantrack.extras import need_torch
@@ -73,6 +74,22 @@ def which_tracker(cfg: Any) -> tuple[str, str]:
         return "hmr2", "since all its files are there"
     what = missing[0] if len(missing) == 1 else f"{len(missing)} files"
     return "embedded", f"since hmr2 misses {what} (humantrack-weights list)"
+
+
+def tell_unused(cfg: Any, kind: type[Any], *, is_run: bool = True) -> None:
+    """Warn of keys that are set and change nothing, a line for each reason.
+
+    Args:
+        cfg: the configuration.
+        kind: the class of its tracker.
+        is_run: False if only frames are looked at, and nothing is read or written.
+
+    Raises:
+        ConfigError: if there is no such tracker or detector.
+    """
+    lines = unused_by_models(cfg, which_tracker(cfg)[0], kind)
+    for line in [*lines, *(unused_by_run(cfg) if is_run else ())]:
+        _log.warning(line)
 
 
 def may_use_gpu(cfg: Any) -> bool:
@@ -158,8 +175,9 @@ class Session:
             HumantrackError: whatever ended the run early. The models are then let go, unless it
                 was the source's fault.
         """
-        check_numbers(cfg)  # before models are loaded for nothing
+        check_values(cfg)  # before models are loaded for nothing
         kind, why = choose_tracker(cfg)
+        tell_unused(cfg, kind)
         own = as_meant_today(cfg) if records_choice else cfg
         tracker = self._tracker_for(kind, own, why)
         try:
@@ -179,11 +197,12 @@ class Session:
         models = models_key(plain(cfg))
         if models is None:
             self.drop()
-        is_kept = models is not None and self._kept.holds((kind, models))
+        key = (kind, models, n_init(cfg))
+        is_kept = models is not None and self._kept.holds(key)
         _log.info("tracker: %s%s", why, "" if is_kept else "; loading models")
         if models is None:
             return kind(cfg)
-        tracker = self._kept.get((kind, models), lambda: kind(cfg))
+        tracker = self._kept.get(key, lambda: kind(cfg))
         tracker.cfg = cfg
         return tracker
 
@@ -204,3 +223,8 @@ def models_key(config: Mapping[str, Any]) -> str | None:
         return None
     kept = {k: v for k, v in config.items() if k not in (*_OF_ONE_CLIP, *_OF_NO_MODEL)}
     return json.dumps(kept, sort_keys=True, default=str)
+
+
+def for_found(kind: type[Any], cfg: Any) -> Any:
+    """A tracker of people who have been found before."""
+    return getattr(kind, "for_found", kind)(cfg)

@@ -12,22 +12,24 @@ from types import FrameType
 from typing import Any, TextIO, cast
 
 from humantrack.errors import HangupError, InterruptedRunError, TerminatedRunError
+from humantrack.url import redacted
 
 _STDOUT, _STDERR = 1, 2
 
 
-def say(line: str, stream: TextIO | None = None) -> None:
+def say(line: str, stream: TextIO | None = None, *, with_secrets: bool = False) -> None:
     """Write a line to standard error, if it is open. Safe in a signal handler.
 
     Args:
         line: without its end.
         stream: standard error as it was when it mattered; None is that of now.
+        with_secrets: tell what addresses hold, as a token that was made for who reads this.
     """
     # RuntimeError: a handler that interrupted another write to the same stream
     with contextlib.suppress(OSError, ValueError, RuntimeError):
         out = sys.stderr if stream is None else stream
         if out is not None:
-            out.write(f"{line}\n")
+            out.write(f"{line if with_secrets else redacted(line)}\n")
 
 
 class StandardError(io.TextIOBase):
@@ -55,7 +57,7 @@ class StandardError(io.TextIOBase):
         """Write what can be written."""
         with contextlib.suppress(OSError, ValueError):
             if self._stream is not None:
-                self._stream.write(text)
+                self._stream.write(redacted(text))
         return len(text)
 
     def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""The landmark network goes on to the coming frame while the bodies of this one are made."""
+"""The landmark network goes on to the coming frame while bodies are made, of several at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from humantrack.types import Detections
 
 @pytest.fixture
 def events(monkeypatch) -> list[tuple[str, int]]:
-    """What is done in which order: searches begun, by the picture's brightness, and bodies made."""
+    """What is done in which order: searches begun, by their frames, and bodies made, of so many."""
     seen: list[tuple[str, int]] = []
 
     class Watched(Search):
@@ -23,13 +23,13 @@ def events(monkeypatch) -> list[tuple[str, int]]:
             seen.append(("search", frame.index))
             super().__init__(network, frame, memory)
 
-    def fit(people, betas, body):
-        seen.append(("fit", len(people.xy_px)))
-        return real(people, betas, body)
+    def make(frames, body):
+        seen.append(("make", len(frames)))
+        return real(frames, body)
 
-    real = estimator.fit_bodies
+    real = estimator.make_bodies
     monkeypatch.setattr(estimator, "Search", Watched)
-    monkeypatch.setattr(estimator, "fit_bodies", fit)
+    monkeypatch.setattr(estimator, "make_bodies", make)
     return seen
 
 
@@ -39,8 +39,7 @@ def test_the_coming_frame_is_begun_before_bodies_are_made(
     some = slice(0, 3)
     one = BlazePoseEstimator(mannequin, model=models.BLAZEPOSE)
     one.estimate(demo_frames[some], demo_boxes[some])
-    assert [kind for kind, _ in events] == ["search", "search", "fit", "search", "fit", "fit"]
-    assert [index for kind, index in events if kind == "search"] == [0, 1, 2]
+    assert events == [*(("search", index) for index in range(3)), ("make", 2), ("make", 1)]
 
 
 def test_nothing_is_begun_across_a_cut(mannequin, demo_frames, demo_boxes, events):
@@ -48,7 +47,7 @@ def test_nothing_is_begun_across_a_cut(mannequin, demo_frames, demo_boxes, event
     frames[1] = dataclasses.replace(frames[1], is_shot_start=True)
     one = BlazePoseEstimator(mannequin, model=models.BLAZEPOSE)
     people = one.estimate(frames, demo_boxes[:3])
-    assert [kind for kind, _ in events] == ["search", "fit", "search", "search", "fit", "fit"]
+    assert events == [*(("search", index) for index in range(3)), ("make", 2), ("make", 1)]
     fresh = BlazePoseEstimator(mannequin, model=models.BLAZEPOSE)
     again = fresh.estimate(frames[1:], demo_boxes[1:3])
     for got, expected in zip(people[1:], again, strict=True):

@@ -25,7 +25,7 @@ def mirrored(world: np.ndarray) -> np.ndarray:
 def facing_sideways(left_z: float) -> np.ndarray:
     """(1,33,3) somebody whose left side lies ``left_z`` metres further away than the middle."""
     points = np.zeros((1, 33, 3))
-    points[0, [11, 23], 2], points[0, [12, 24], 2] = left_z, -left_z
+    points[0, 11::2, 2], points[0, 12::2, 2] = left_z, -left_z
     return points
 
 
@@ -66,8 +66,33 @@ def test_from_the_side_the_wrists_move_apart(corrections, left_z):
     change = (corrections(world + corrections.asymmetry_m) - world)[0, :, 2]
     sign = np.sign(left_z)
     for left, right in ((15, 16), (17, 18), (19, 20), (21, 22)):
-        assert change[left] - change[right] == pytest.approx(2 * sign * corrections.forearm_m)
-    assert change[13] == change[14]
+        apart = change[left] - change[right]
+        assert apart == pytest.approx(2 * sign * 1.3 * corrections.forearm_m)
+    assert change[13] == pytest.approx(change[14])
+
+
+@BOTH
+@pytest.mark.parametrize("left_z", [0.15, -0.15])
+def test_from_the_side_legs_close_and_arms_open(corrections, left_z):
+    """Bones that lead 8 cm outward along the view: 4 cm are left of a leg's, an arm's grow to 10.4.
+
+    From the front the same bones stay as they are.
+    """
+    outward = 0.08 * np.sign(left_z)
+    bent = facing_sideways(left_z)
+    for left, out in ((13, 1), (15, 2), (17, 2), (25, 1), (27, 2), (31, 2)):
+        bent[0, left, 2] += out * outward
+        bent[0, left + 1, 2] -= out * outward
+    straight = corrections(facing_sideways(left_z) + corrections.asymmetry_m)
+    change = (corrections(bent + corrections.asymmetry_m) - straight)[0]
+    np.testing.assert_allclose(change[:, :2], 0, atol=1e-12)
+    for left, share in ((13, 1.3), (15, 2.6), (17, 2.6), (25, 0.5), (27, 1.0), (31, 1.0)):
+        assert change[left, 2] == pytest.approx(share * outward)
+        assert change[left + 1, 2] == pytest.approx(-share * outward)
+
+    turned = bent[..., [2, 1, 0]]
+    from_front = corrections(turned + corrections.asymmetry_m) - turned
+    np.testing.assert_allclose(from_front[0, 25:27], 0, atol=1e-12)
 
 
 @BOTH

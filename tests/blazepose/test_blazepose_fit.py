@@ -176,6 +176,23 @@ def test_people_of_one_frame_do_not_mix(golden: dict[str, np.ndarray]) -> None:
             )
 
 
+def test_a_body_is_the_same_to_the_bit_whoever_is_fitted_with_it(golden) -> None:
+    xy, world, visibility = (np.repeat(a, 3, axis=0) for a in person(golden))
+    xy[1] += 20
+    visibility[2, [15, 27]] = 0.05  # a hidden wrist and ankle
+    boxes = np.repeat(expand_to_aspect(golden["pose_box"][None]), 3, axis=0)
+    betas = np.linspace(-1, 1, 30).reshape(3, 10)
+    one = [
+        see(xy[[i]], world[[i]], np.maximum(visibility[[i]], 0.9 * (i < 2)), boxes[[i]], (277, 190))
+        for i in range(3)
+    ]
+    together = fit_bodies(Seen.concatenate(one), betas, BODY)
+    for i in range(3):
+        alone = fit_bodies(one[i], betas[[i]], BODY)
+        for name in ("global_orient", "body_pose", "cam_t", "cam_crop", "joints_3d", "joints_2d"):
+            np.testing.assert_array_equal(getattr(together, name)[i], getattr(alone, name)[0])
+
+
 def test_moving_in_the_image_moves_the_camera_only(golden: dict[str, np.ndarray]) -> None:
     xy, _, _ = person(golden)
     visible = np.ones((1, 33))

@@ -8,11 +8,14 @@ import tempfile
 from pathlib import Path
 
 import av
+import fake_rfdetr
 import numpy as np
 import pytest
+from vitdet_tools import tiniest_vitdet
 
 from humantrack.detect import GivenBoxes, GivenFrame, NanoDet
-from humantrack.detect.vitdet import VitDet
+from humantrack.detect.rfdetr import RfDetr
+from humantrack.detect.vitdet_detectron2 import Detectron2VitDet
 from humantrack.types import Detections, Frame
 from humantrack.types.stages import Detector
 
@@ -34,14 +37,21 @@ def vitdet_on_a_stand_in() -> Detector:
     fake = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fake)
     with fake.installed(), tempfile.TemporaryDirectory() as folder:
-        return VitDet(weights=fake.write_weights(Path(folder) / "model.pkl"))
+        return Detectron2VitDet(weights=fake.write_weights(Path(folder) / "model.pkl"))
+
+
+def rfdetr_on_a_stand_in() -> Detector:
+    with fake_rfdetr.installed():
+        return RfDetr()
 
 
 DETECTORS = {
     "nanodet": lambda: NanoDet(size=416),
     "nanodet-auto": NanoDet,
     "given": given_boxes,
-    "vitdet": vitdet_on_a_stand_in,
+    "vitdet": lambda: tiniest_vitdet(score=0.5),
+    "rfdetr": rfdetr_on_a_stand_in,
+    "vitdet-detectron2": vitdet_on_a_stand_in,
     "given-with-fallback": lambda: GivenBoxes({}, fallback=NanoDet(size=416)),
 }
 

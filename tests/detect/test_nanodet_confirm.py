@@ -93,6 +93,17 @@ def test_somebody_who_shows_weakly_makes_the_look_full(clip):
     assert found[11].looked, "after somebody came"
 
 
+def test_who_shows_strongly_where_nobody_was_is_looked_at_in_full(clip):
+    def scores(i, size):
+        lamp = {COMES: 0.5} if i >= 9 and size == 320 else {}
+        return {STAYS: 0.8, **lamp}
+
+    frames, calls = clip(scores, 12)
+    found = NanoDet(every="auto").detect(frames)
+    assert sizes(calls, 9) == [320, 416, 640]
+    assert np.count_nonzero(found[9].score >= 0.4) == 1
+
+
 @pytest.mark.parametrize("box", [(12, 2, 22, 30), (50, 4, 52, 6)])
 def test_a_part_of_somebody_and_a_tiny_box_do_not(clip, box):
     frames, calls = clip(lambda i, size: {STAYS: 0.8, **({box: 0.25} if i >= 9 else {})}, 12)

@@ -9,6 +9,7 @@ import pytest
 
 from humantrack.detect import NanoDet
 from humantrack.detect.nanodet import detector as module
+from humantrack.detect.nanodet.schedule import Schedule
 from humantrack.types import Frame
 
 PERSON = np.array([[10, 2, 20, 30]], np.float32)
@@ -189,3 +190,92 @@ def test_what_was_tried_is_said(network, make_frame):
     detector.detect([make_frame(1, 1080, 1920, is_shot_start=True)])
     assert detector.tried() == "inputs of 320, 416 and 640 px and in tiles of the full picture"
     assert NanoDet(size=512).tried() == "inputs of 512 px"
+
+
+def looks_of(schedule, fps, frames, strong=1):
+    """Numbers of the frames that are looked at, and of those looked at thoroughly."""
+    looked, full, wide = [], [], []
+    for i in range(frames):
+        frame = Frame(
+            index=i, source_index=i, time_s=i / fps, rgb=np.zeros((480, 854, 3), np.uint8), key=i
+        )
+        if not schedule.is_due(frame):
+            schedule.rested()
+            continue
+        is_wide, is_full = schedule.is_wide_due(frame), schedule.is_full_due(frame)
+        looked.append(i)
+        full += [i] * (is_full or is_wide)
+        wide += [i] * is_wide
+        schedule.looked(frame, strong, is_full=is_full or is_wide, is_wide=is_wide)
+    return looked, full, wide
+
+
+@pytest.mark.parametrize("fps", [0.5, 2, 6, 15, 30])
+def test_the_work_for_a_live_frame_is_bounded_however_far_apart_frames_are(fps):
+    looked, full, wide = looks_of(Schedule(is_live=True), fps, 305)
+    assert looked[:5] == [0, 1, 2, 3, 4]
+    assert np.diff(looked[4:]).min() >= 3
+    assert len(full) <= len(looked) / 2 + 2
+    assert len(wide) <= len(looked) / 2 + 1
+    by_time = looks_of(Schedule(), fps, 305)
+    if fps <= 6:
+        assert len(by_time[0]) >= 300  # a file's frame costs the same, whenever it comes
+    else:
+        assert len(looked) >= 0.8 * len(by_time[0])
+
+
+def test_a_live_frame_without_anybody_is_looked_at():
+    looked, _, _ = looks_of(Schedule(is_live=True), 5, 50, strong=0)
+    assert looked == list(range(50))
+
+
+@pytest.mark.parametrize(("every", "frames"), [("auto", 5), (3, 3)])
+def test_it_rests_as_many_times_as_long_as_it_is_told(every, frames):
+    usual, _, _ = looks_of(Schedule(every), 30, 300)
+    rested, _, _ = looks_of(Schedule(every, rest=4), 30, 300)
+    assert np.median(np.diff(usual[6:])) == frames
+    assert np.median(np.diff(rested[6:])) == pytest.approx(4 * frames, abs=1)
+
+
+def live_looks(detector, network, count):
+    """Input sizes of every look at so many frames of a live source, 5 a second."""
+    looks = []
+    for frame in frames([1] * count, fps=5):
+        before = len(network.calls)
+        if detector.detect([frame])[0].looked:
+            looks.append([call[1] for call in network.calls[before:]])
+    return looks
+
+
+def test_looks_at_a_live_source_take_turns_at_what_is_beside_the_usual(network):
+    detector = NanoDet(every="auto")
+    detector.suit(is_live=True)
+    looks = live_looks(detector, network, 120)
+    assert sorted(looks[0]) == [320, 416, 640]  # everything, once
+    assert max(map(len, looks[1:])) <= 3
+    assert sum(map(len, looks[1:])) < 2.2 * len(looks)
+    seen = {size for look in looks[1:] for size in look}
+    assert seen >= {320, 416, 640}
+    usual = NanoDet(every="auto")
+    assert sum(map(len, live_looks(usual, network, 120))) > 2.5 * sum(map(len, looks))
+
+
+def test_a_detector_does_less_and_again_what_it_did(network):
+    detector = NanoDet(every="auto")
+    detector.suit(is_live=True)
+    live_looks(detector, network, 30)
+    detector.lighten(rest=4, longest_side=320)
+    less = live_looks(detector, network, 60)
+    assert {size for look in less for size in look} == {320}
+    assert len(less) <= 6
+    detector.lighten(rest=1, longest_side=None)
+    again = live_looks(detector, network, 60)
+    assert {size for look in again for size in look} >= {320, 416, 640}
+    assert len(again) >= 15
+
+
+def test_a_smaller_input_that_was_asked_for_is_never_made_larger(network):
+    detector = NanoDet(every="auto", size=320)
+    detector.lighten(rest=1, longest_side=416)
+    looks = live_looks(detector, network, 20)
+    assert {size for look in looks for size in look} == {320}

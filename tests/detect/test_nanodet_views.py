@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humantrack.detect.nanodet import views
-from humantrack.detect.nanodet.joining import Seen, join
+from humantrack.detect.nanodet.joining import join
+from humantrack.detect.nanodet.views import Seen
 
 sides = st.integers(200, 8000)
 

@@ -60,6 +60,24 @@ def test_a_person_is_scaled_to_the_height_asked(scaling, people):
 
 
 @pytest.mark.parametrize(
+    ("name", "height"),
+    [
+        ("balance_cam1.mp4 0", 40),
+        ("balance_cam1.mp4 0", 50),
+        ("balance_cam3.mp4 95", 50),
+        ("balance_cam2.mp4 50", 360),
+        ("balance_cam2.mp4 50", 480),
+    ],
+)
+def test_a_still_like_a_card_and_the_mount_of_a_camera_are_nobody(scaling, data, name, height):
+    people = [still for still in scaling.stills(data)["real"] if still.name == name]
+    detector = make_detector("nanodet", DetectorOptions())
+    (result,) = scaling.results(detector, people, [height])
+    assert result.found
+    assert result.false == 0
+
+
+@pytest.mark.parametrize(
     ("boxes", "expected"),
     [
         ([], (False, 0, 0)),

@@ -75,28 +75,40 @@ def roi_align(  # noqa: PLR0917 - the operator's signature
     sampling_ratio: int,
     aligned: bool,
 ) -> Tensor:
-    """Means of bilinear samples in each cell of each region; ``rois`` = (image, x0, y0, x1, y1)."""
-    channels, height, width = features.shape[1:]
-    count = max(sampling_ratio, 1)
+    """Means of bilinear samples in each cell of each region; ``rois`` = (image, x0, y0, x1, y1).
+
+    Without a ``sampling_ratio`` a cell has as many samples as it has places, either way.
+    """
     shift = 0.5 if aligned else 0.0
     start, stop = (rois[:, [1, 2]], rois[:, [3, 4]])
     start, stop = start * spatial_scale - shift, stop * spatial_scale - shift
     size = stop - start if aligned else (stop - start).clamp(min=1)
-    steps_x = (torch.arange(pooled_width * count) + 0.5) / (pooled_width * count)
-    steps_y = (torch.arange(pooled_height * count) + 0.5) / (pooled_height * count)
-    x = start[:, :1] + size[:, :1] * steps_x
-    y = start[:, 1:] + size[:, 1:] * steps_y
-    grid = torch.stack(
-        torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1
-    ) / torch.tensor([max(width - 1, 1), max(height - 1, 1)])
-    out = features.new_zeros(len(rois), channels, pooled_height, pooled_width)
-    for image in range(len(features)):
-        rows = (rois[:, 0] == image).nonzero()[:, 0]
-        if len(rows):
-            flat = grid[rows].flatten(0, 1)[None] * 2 - 1
-            samples = functional.grid_sample(
-                features[image : image + 1], flat, padding_mode="border", align_corners=True
-            )
-            samples = samples[0].unflatten(1, (len(rows), -1)).transpose(0, 1)
-            out[rows] = functional.avg_pool2d(samples, count)
+    cells = size.new_tensor([pooled_width, pooled_height])
+    counts = (size / cells).ceil() if sampling_ratio <= 0 else size * 0 + sampling_ratio
+    groups = torch.cat([rois[:, :1], counts.clamp(min=1)], dim=1)
+    out = features.new_zeros(len(rois), features.shape[1], pooled_height, pooled_width)
+    for group in groups.unique(dim=0):
+        rows = (groups == group).all(dim=1).nonzero()[:, 0]
+        image, across, down = (int(number) for number in group)
+        x = _places(start[rows, :1], size[rows, :1], pooled_width * across)
+        y = _places(start[rows, 1:], size[rows, 1:], pooled_height * down)
+        samples = _samples(features[image], x, y)
+        out[rows] = functional.avg_pool2d(samples, (down, across))
     return out
+
+
+def _places(start: Tensor, size: Tensor, count: int) -> Tensor:
+    """(N,count) where a map is looked up along one axis."""
+    return start + size * ((torch.arange(count) + 0.5) / count)
+
+
+def _samples(features: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """(N,C,rows,columns) of a map (C,H,W), bilinear."""
+    height, width = features.shape[1:]
+    grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1)
+    grid = grid / torch.tensor([max(width - 1, 1), max(height - 1, 1)])
+    flat = grid.flatten(0, 1)[None] * 2 - 1
+    samples = functional.grid_sample(
+        features[None], flat, padding_mode="border", align_corners=True
+    )
+    return samples[0].unflatten(1, (len(x), -1)).transpose(0, 1)

@@ -99,7 +99,7 @@ def attacks(canary):
             "subprocess:check_output", b"](" + text("touch") + text(str(canary)) + b"e"
         ),
         "pty": call("pty:spawn", "touch"),
-        "timeit": call("timeit:timeit", code),
+        "timeit": call("timeit:timeit", code, "pass", named("time:perf_counter"), b"K\x01"),
         "profile": call("cProfile:run", code),
         "bdb": call("bdb:Bdb.run", call("bdb:Bdb"), code),
         "runpy": call("runpy:run_path", str(canary)),

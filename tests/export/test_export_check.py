@@ -12,7 +12,7 @@ from humantrack.errors import OutputError
 from humantrack.export.check import check
 from humantrack.export.cli import main
 
-KINDS = ("json", "jsonl", "csv", "parquet", "bvh", "glb", "npz", "trc")
+KINDS = ("json", "jsonl", "csv", "parquet", "bvh", "glb", "npz", "trc", "c3d")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -70,7 +70,11 @@ def test_what_cannot_be_checked_is_refused_in_one_line(make_results, attempt, tm
     for name in ("broken.bvh", "broken.npz"):
         outcome = attempt(path, "--check", tmp_path / name)
         assert (outcome.code, len(outcome.lines)) == (OutputError.exit_code, 1)
-    for name, words in (("a.coco.json", "nothing reads"), ("alone.csv", "not beside it")):
+    for name, words in (
+        ("a.abc", "nothing reads"),
+        ("a.angles.csv", "not beside it"),
+        ("alone.csv", "not beside it"),
+    ):
         assert words in attempt("--check", tmp_path / name).lines[0]
 
 

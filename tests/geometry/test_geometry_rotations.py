@@ -110,6 +110,15 @@ def test_frame_keeps_the_first_direction(first: np.ndarray, second: np.ndarray) 
     assert np.all(np.einsum("na,na->n", frame[:, :, 1], second) >= -1e-4)
 
 
+@given(rotation_vectors())
+def test_across_are_right_angles_all_round(vector: np.ndarray) -> None:
+    directions = rot.axis_angle_to_matrix(vector)  # its rows are three directions
+    axes = np.concatenate([directions[..., None], rot.across(directions)], axis=-1)
+    gram = rot.transpose(axes) @ axes
+    np.testing.assert_allclose(gram, np.broadcast_to(np.eye(3), gram.shape), atol=1e-12)
+    np.testing.assert_array_equal(rot.across(directions[..., 1, :]), axes[..., 1, :, 1:])
+
+
 @pytest.mark.parametrize("first", [(0, 0, 0), (1, 1, 1)])
 def test_frame_of_parallel_directions_is_a_rotation(first: tuple[float, ...]) -> None:
     first = np.array(first, float)

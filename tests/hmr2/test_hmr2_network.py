@@ -9,7 +9,8 @@ from golden_rule import GOLDEN, hmr2_images, hmr2_state, normal, rule
 from large_goldens import large_golden
 
 from humantrack.body.smpl_head import rotations_from_6d
-from humantrack.hmr2.network import Hmr2, pick_dtype
+from humantrack.hmr2.network import Hmr2
+from humantrack.nn.precision import pick_dtype
 
 
 def close(got, want, rel=1e-4):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,18 +36,29 @@ def whole(clip, tmp_path_factory):
     return out
 
 
+def orphan(killed_run):
+    """Let its claims be those of a process that is no more; this one goes on."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    claims = list((killed_run / "results").glob(".*.claim"))
+    assert claims
+    for claim in claims:
+        claim.write_text(json.dumps({**json.loads(claim.read_text()), "pid": gone.pid}))
+
+
 @pytest.fixture(scope="session")
 def killed_runs(clip, tmp_path_factory):
-    """What a kill would leave at every fifth frame, by frame."""
+    """What a kill would leave at every ninth frame, by frame: at each place in a chunk of four."""
     root = tmp_path_factory.mktemp("killed_runs")
     out, found = root / "out", {}
     write = ResultsWriter.write
 
     def copying(self, frame, record):
         write(self, frame, record)
-        if record.index % 5 == 2:
+        if record.index % 9 == 4:
             found[record.index] = root / str(record.index)
             shutil.copytree(out, found[record.index], copy_function=copied)
+            orphan(found[record.index])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ResultsWriter, "write", copying)

@@ -39,7 +39,7 @@ from humantrack.run.run import Run
 
 @pytest.mark.slow
 def test_a_kill_at_any_frame_changes_nothing(killed_runs, clip, whole, tmp_path):
-    assert len(killed_runs) == len(range(2, FRAMES, 5))
+    assert {index % 4 for index in killed_runs} == {0, 1, 2, 3}
     for index, killed_run in killed_runs.items():
         out = Path(shutil.copytree(killed_run, tmp_path / str(index)))
         done = track(clip, out, "checkpoint.every_s=1000")
@@ -218,7 +218,7 @@ def test_a_disk_that_is_really_full(small_disk, clip, whole):
 def test_a_checkpoint_that_cannot_be_written_stops_nothing(clip, whole, tmp_path, caplog):
     from humantrack.pipeline import checkpoint
 
-    def refusing(path, state):
+    def refusing(path, state, *confirm):
         raise OutputError("no room")
 
     with pytest.MonkeyPatch.context() as patch:

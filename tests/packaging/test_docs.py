@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from humantrack import errors
+from humantrack.cli.demo import parser_of as demo_parser
+from humantrack.cli.live import parser_of as live_parser
 from humantrack.config.schema import all_keys
 from humantrack.evaluation.arguments import parser_of as eval_parser
 from humantrack.evaluation.limits import parse_limits
 from humantrack.export.arguments import parser_of
 from humantrack.export.formats.base import FORMATS
 from humantrack.service import cli as service
-from humantrack.service import client
+from humantrack.service import client, client_live
 from humantrack.weights import cli as weights
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +29,9 @@ KEYS = {key.name for key in all_keys()}
 GROUPS = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
 GROUPS |= {"video", "tracker"}
 HYDRA = {"-m", "--multirun", "--cfg", "--help", "--version", "--hydra-help", "--info", "-sc"}
-HYDRA |= {"--config-dir", "--config-name", "--config-path", "--shell-completion"}
+HYDRA |= {"--list-cameras", "--config-dir", "--config-name", "--config-path", "--shell-completion"}
 OTHERS = {"--signal", "--no-build-isolation", "--no-deps", "--network", "--force-reinstall"}
+OTHERS.add("--output_type")
 """Options of other programs that the text names."""
 
 
@@ -46,10 +49,13 @@ def options_of(parser):
 EXPORT = options_of(parser_of())
 WEIGHTS = options_of(weights._parser())
 SERVE = options_of(service._parser()) | options_of(client._parser()) | {"--token-file"}
+SERVE |= options_of(client_live._parser())
 OPTIONS = {
     "humantrack": HYDRA,
+    "humantrack-demo": options_of(demo_parser()),
     "humantrack-eval": options_of(eval_parser()),
     "humantrack-export": EXPORT,
+    "humantrack-live": options_of(live_parser()),
     "humantrack-weights": WEIGHTS,
     "humantrack-serve": SERVE,
 }
@@ -115,7 +121,7 @@ def test_options_in_the_text_exist(page):
     for code in re.findall(r"`([^`\n]+)`", text):
         if code.startswith(("pip ", "python ", "docker ", "sbatch ")):
             continue
-        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code):
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z_-]+", code):
             assert option in known, code
 
 

@@ -20,6 +20,9 @@ FRAMES = 6
 NEEDS_GENUINE_PACKAGES = {"docs/porting.md-0", "docs/upstream.md-0"}
 """Only compiled: what they subclass is not on PyPI."""
 
+NEEDS_A_SERVER = {"docs/live.md-0"}
+"""Only compiled: they ask one that is running; the same client is one of those of tests/live."""
+
 
 def snippets():
     for page in PAGES:
@@ -47,7 +50,7 @@ def folder(tmp_path_factory, data):
     shutil.copy(folder / "clip.mp4", folder / "game.mp4")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        humantrack.track("clip.mp4", render={"enable": False})
+        humantrack.track("clip.mp4", render={"enable": False}, results={"observations": True})
     results = folder / "outputs" / "results" / "demo_clip.pkl"
     (folder / "results").mkdir()
     for name in ("demo_vid.pkl", "results/demo_vid.pkl"):
@@ -77,7 +80,7 @@ def names():
 @pytest.mark.parametrize(("where", "code"), list(snippets()))
 def test_a_snippet_runs_as_it_stands(where, code, folder, monkeypatch):
     compiled = compile(code, where, "exec")
-    if where in NEEDS_GENUINE_PACKAGES:
+    if where in NEEDS_GENUINE_PACKAGES | NEEDS_A_SERVER:
         return
     monkeypatch.chdir(folder)
     exec(compiled, {"__name__": "snippet", **names()})

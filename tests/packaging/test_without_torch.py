@@ -108,7 +108,8 @@ def test_what_needs_torch_says_in_one_line_how_to_get_it(tmp_path, data):
         "device=cuda:1": "device=cuda:1 needs torch",
         "device=mps": "device=mps needs torch",
         "phalp.detector=maskrcnn": "Mask R-CNN needs",
-        "phalp.detector=vitdet": "phalp.detector=vitdet needs torch",
+        "phalp.detector=vitdet": "phalp.detector=vitdet needs torch and torchvision",
+        "phalp.detector=vitdet-detectron2": "phalp.detector=vitdet-detectron2 needs torch",
         "video.mask_model=maskrcnn video.boxes=boxes.txt": "Mask R-CNN needs",
         "tracker=hmr2 hmr_type=hmr2018": "tracker=hmr2 needs torch",
     }
@@ -166,10 +167,11 @@ def test_torch_is_seeded_where_it_is_in_use():
 HEAVY = {
     *TORCH,
     *("numpy", "scipy", "hydra", "omegaconf", "onnxruntime", "cv2", "av", "rich", "joblib", "yaml"),
-    *("orjson", "flask", "apiflask", "sqlalchemy", "huey", "pandas", "pyarrow", "scenedetect"),
+    *("orjson", "flask", "apiflask", "sqlalchemy", "pandas", "pyarrow", "scenedetect"),
 }
 COMMANDS = (
     ("humantrack", "cli.main"),
+    ("humantrack-demo", "cli.demo"),
     ("humantrack-eval", "evaluation.cli"),
     ("humantrack-export", "export.cli"),
     ("humantrack-serve", "service.cli"),

@@ -58,3 +58,17 @@ def test_any_event_will_do_and_none_too():
     stop.set()
     with pytest.raises(InterruptedRunError):
         next(until(stop, "ab"))
+
+
+@posix
+@pytest.mark.parametrize("order", [("SIGUSR2", "SIGTERM"), ("SIGTERM", "SIGUSR2")])
+def test_a_schedulers_notice_beside_sigterm_is_not_a_second_wish(order, capsys):
+    with on_signals() as stop:
+        for name in order:
+            signal.raise_signal(getattr(signal, name))
+        with pytest.raises(PreemptedRunError) as caught:
+            check(stop)
+        signal.raise_signal(signal.SIGUSR2)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM if order[0] == "SIGTERM" else signal.SIGINT)
+    assert caught.value.exit_code == 138

@@ -181,7 +181,10 @@ def test_unknown_names_list_what_is_there(failing, tracked, data):
     assert "embedded, hmr2, upstream, " in line and "jersey (jersey-plugins 1.2)" in line
     code, line = failing(main, clip, "phalp.detector=box", "tracker=embedded")
     assert code == 2
-    assert "nanodet, maskrcnn, vitdet, given, boxer (jersey-plugins 1.2)" in line
+    assert (
+        "nanodet, maskrcnn, vitdet, vitdet-detectron2, rfdetr, given, boxer (jersey-plugins 1.2)"
+        in line
+    )
     code, line = failing(export_cli.main, tracked, "-f", "lynes")
     assert code == 2
     assert "--format lynes. Did you mean lines?" in line

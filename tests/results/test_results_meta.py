@@ -64,6 +64,7 @@ def test_fields_of_a_run(tmp_path, meta):
         "warnings",
         "error",
         "world",
+        "live",
         "versions",
         "schema",
     ]

@@ -8,7 +8,6 @@ cancelled, one with "broken" fails.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import mimetypes
 import re
@@ -16,132 +15,23 @@ import threading
 import time
 import urllib.parse
 import uuid
-from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fake_live
+from fake_documents import OVERRIDES, chart_of, files_of
+from fake_service import DATA, FINAL, FakeService, now
+
 import humantrack.service
 from humantrack.service.workers.scene import body_glb
 
-DATA = Path(__file__).parents[1] / "data"
 STATIC = Path(humantrack.service.__file__).parent / "static"
-POLICY = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
-FINAL = ("succeeded", "failed", "cancelled")
-FORMATS = ("json", "jsonl", "csv", "parquet", "txt", "coco.json", "phalp.pkl", "glb")
-PER_TRACK = ("npz", "bvh", "trc", "blender.pkl")
-STEPS, STEP_S = 24, 0.05
-OVERRIDES = {
-    "start_time": {"type": "time", "choices": None, "help": "Start, as 90, 1m30s or 00:01:30."},
-    "detect_shots": {"type": "boolean", "choices": None, "help": "Find cuts."},
-    "render.type": {"type": "string", "choices": ["HUMAN_MESH", "SKELETON"], "help": ""},
-}
-
-
-def now() -> str:
-    """As the service writes times."""
-    return datetime.now(timezone.utc).isoformat()
-
-
-class FakeService:
-    """Jobs in memory, and a thread that pretends to run them one after the other."""
-
-    def __init__(self, *, overlay: Path | None = None, token: str | None = None) -> None:
-        with gzip.open(DATA / "page" / "demo_scene.json.gz") as file:
-            scene = json.load(file)
-        self.timeline, self.frames = scene["timeline"], scene["frames"]
-        self.overlay = overlay or DATA / "demo.mp4"
-        self.token, self.session = token, uuid.uuid4().hex
-        self.upload_bytes = 50_000_000
-        self.jobs: dict[str, dict[str, Any]] = {}
-        self.requests: list[str] = []
-        self.keys: dict[str, str] = {}
-        self.broken_events = False
-        self.slow_files = 0
-        """How many times a file is not made yet."""
-        self.pause_at = 1.0
-        """Share of a clip at which a job stays."""
-        self.change = threading.Condition()
-        self._stop = threading.Event()
-        threading.Thread(target=self._work, daemon=True).start()
-
-    def lengthen(self, times: int) -> None:
-        """Repeat the clip; every other second of the result is as long as two."""
-        count, frames, time_s = len(self.frames), [], 0.0
-        for i in range(times * count):
-            frames.append({**self.frames[i % count], "index": i, "time_s": round(time_s, 5)})
-            time_s += (2 if i // 30 % 2 else 1) / 30
-        every = self.timeline["mark_every"]
-        marks = [frame["time_s"] for frame in frames[::every]]
-        about = {"frames": len(frames), "duration_s": time_s, "marks_s": marks}
-        self.frames, self.timeline = frames, {**self.timeline, **about}
-
-    def add(self, name: str, state: str = "queued", **changes: Any) -> dict[str, Any]:
-        """Make a job."""
-        job_id = uuid.uuid4().hex[:12]
-        total = len(self.frames)
-        done = state == "succeeded"
-        job = {
-            "id": job_id,
-            "state": state,
-            "name": name,
-            "created_at": now(),
-            "started_at": None if state == "queued" else now(),
-            "ended_at": now() if state in FINAL else None,
-            "progress": 1.0 if done else 0.0,
-            "frames": total if done else 0,
-            "frames_total": total,
-            "fps": 14.2 if done else None,
-            "people": 4 if done else None,
-            "seconds_left": None,
-            "error": None,
-            "warnings": [],
-            "attempts": 0 if state == "queued" else 1,
-            "priority": 0,
-            "overrides": {},
-            "links": {"self": f"/api/jobs/{job_id}"},
-            **changes,
-        }
-        with self.change:
-            self.jobs[job_id] = job
-            self.change.notify_all()
-        return job
-
-    def set(self, job: dict[str, Any], **changes: Any) -> None:
-        """Change a job and tell whoever listens."""
-        with self.change:
-            job.update(changes)
-            self.change.notify_all()
-
-    def _work(self) -> None:
-        while not self._stop.wait(STEP_S):
-            running = [j for j in list(self.jobs.values()) if j["state"] == "running"]
-            quick = [j for j in running if "slow" not in j["name"]]
-            waiting = [j for j in list(self.jobs.values()) if j["state"] == "queued"]
-            if not quick and waiting:
-                self.set(waiting[0], state="running", started_at=now(), attempts=1, progress=0.0)
-            for job in running:
-                self._advance(job)
-
-    def _advance(self, job: dict[str, Any]) -> None:
-        total, slow = job["frames_total"], "slow" in job["name"]
-        frames = job["frames"] + max(1, total // (STEPS * (40 if slow else 1)))
-        frames = min(frames, int(total * self.pause_at))
-        if slow:
-            frames = min(frames, total - 1)
-        facts = {"frames": frames, "progress": frames / total, "fps": 14.2, "people": 3}
-        if "broken" in job["name"] and frames > total / 3:
-            detail = "no video that can be read: broken.mp4. It may be damaged"
-            error = {"code": "UnreadableSourceError", "exit_code": 4, "detail": detail}
-            self.set(job, **facts, state="failed", ended_at=now(), error=error)
-        elif frames == total:
-            self.set(job, **facts | {"people": 4}, state="succeeded", ended_at=now())
-        else:
-            self.set(job, **facts, seconds_left=(total - frames) / 14.2)
-
-    def close(self) -> None:
-        """End the thread."""
-        self._stop.set()
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; base-uri 'none'; "
+    "object-src 'none'; frame-ancestors 'none'"
+)
+"""The service's own."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -158,6 +48,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._route("POST")
+
+    def do_PATCH(self) -> None:
+        self._route("PATCH")
 
     def do_DELETE(self) -> None:
         self._route("DELETE")
@@ -200,14 +93,14 @@ class Handler(BaseHTTPRequestHandler):
 
     # -- routes ---------------------------------------------------------------------------------
 
-    def _route(self, method: str) -> None:  # noqa: PLR0911
+    def _route(self, method: str) -> None:  # noqa: PLR0911, PLR0912
         fake = self.fake
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query))
         parts = [urllib.parse.unquote(p) for p in url.path.strip("/").split("/")]
         fake.requests.append(f"{method} {self.path}")
         self.body = b""
-        if method == "POST":
+        if method in ("POST", "PATCH"):
             self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if parts == [""]:
             return self._file(STATIC / "index.html")
@@ -218,12 +111,24 @@ class Handler(BaseHTTPRequestHandler):
         if parts == ["api", "limits"]:
             about = {"upload_bytes": fake.upload_bytes, "overrides": OVERRIDES}
             return self._json({**about, "token_required": fake.token is not None})
-        if parts == ["api", "session"]:
-            return self._session(method)
-        if fake.token and f"session={fake.session}" not in self.headers.get("Cookie", ""):
-            return self._problem(401, "Unauthorized", "a token is needed")
         if parts == ["api", "body.glb"]:
             return self._send(200, body_glb(), "model/gltf-binary")
+        if parts == ["api", "session"]:
+            return self._session(method)
+        link = parts[2] if len(parts) > 2 else ""
+        ids = {link: job_id for job_id, link in fake.links.items()}
+        if link in ids:
+            job = {**fake.jobs[ids[link]], "id": link}
+            return self._job("GET", job, parts[3:])
+        if fake.token and f"session={fake.session}" not in self.headers.get("Cookie", ""):
+            return self._problem(401, "Unauthorized", "a token is needed")
+        if parts == ["api", "files.zip"]:
+            name = {"Content-Disposition": 'attachment; filename="humantrack.zip"'}
+            return self._send(200, b"PK", "application/zip", name)
+        if parts == ["api", "live"] and method == "GET":
+            return self._json(fake_live.about_live(fake))
+        if parts == ["api", "live"]:
+            return self._json(fake_live.begin_live(fake, json.loads(self.body)), 202)
         if parts == ["api", "jobs"]:
             return self._submit() if method == "POST" else self._list()
         job = fake.jobs.get(parts[2]) if len(parts) > 2 else None
@@ -244,7 +149,11 @@ class Handler(BaseHTTPRequestHandler):
     def _list(self) -> None:
         page, size = int(self.query.get("page", 1)), int(self.query.get("per_page", 20))
         state = self.query.get("state")
+        words = self.query.get("search", "").lower().split()
         jobs = [j for j in reversed(self.fake.jobs.values()) if not state or j["state"] == state]
+        jobs = [j for j in jobs if all(word in j["name"].lower() for word in words)]
+        if self.query.get("sort") == "name":
+            jobs.sort(key=lambda job: job["name"].lower())
         some = jobs[(page - 1) * size : page * size]
         self._json({"jobs": some, "page": page, "per_page": size, "total": len(jobs)})
 
@@ -259,6 +168,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._problem(422, "UnreadableSourceError", detail)
         overrides = re.search(rb'name="overrides"\r\n\r\n(.*?)\r\n', self.body)
         chosen = json.loads(overrides[1]) if overrides else {}
+        if chosen.get("start_time") == "soon":
+            return self._problem(422, "ConfigError", "start_time: not a time: 'soon'")
         job = fake.add(name[1].decode(), overrides=chosen)
         fake.keys[key] = job["id"]
         return self._json(job, 202, {"Location": job["links"]["self"]})
@@ -267,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         self, method: str, job: dict[str, Any], rest: list[str]
     ) -> None:
         fake = self.fake
-        if method == "DELETE":
+        if method == "DELETE" and not rest:
             if job["state"] in FINAL:
                 del fake.jobs[job["id"]]
             else:
@@ -276,15 +187,70 @@ class Handler(BaseHTTPRequestHandler):
         if rest == ["retry"]:
             fake.set(job, state="queued", error=None, ended_at=None, frames=0)
             return self._json(job, 202)
-        if not rest:
+        if not rest and method == "GET":
             return self._json(job)
         if rest == ["events"]:
             return self._events(job)
-        if rest == ["preview.jpg"]:
-            return self._file(DATA / "page" / "preview.jpg")
-        if job["state"] != "succeeded":
+        if rest[:1] == ["live"]:
+            return self._live(job, rest[1])
+        if rest in (["preview.jpg"], ["files", "preview.jpg", "status"]):
+            return self._preview(is_status=len(rest) > 1)
+        if rest in (["again"], ["link"]) or (method == "PATCH" and not rest):
+            return self._change(method, job, rest)
+        if rest[0] == "original" and fake.clip:
+            return self._file(fake.clip, "video/mp4")
+        has_part = fake.partial and job["state"] in ("failed", "cancelled")
+        if rest == ["files"] and job["state"] in FINAL[1:] and not has_part:
+            return self._json({"files": [], "clip": None})
+        if job["state"] != "succeeded" and not has_part:
             return self._problem(409, "NotReady", "the job is not done")
         return self._results(job, rest)
+
+    def _preview(self, *, is_status: bool) -> None:
+        fake = self.fake
+        fake.preview_waits -= is_status
+        making = {"name": "preview.jpg", "state": "running" if fake.preview_waits > 0 else "ready"}
+        if is_status:
+            return self._json(making)
+        if fake.preview_waits > 0:
+            return self._json(making, 202)
+        return self._file(DATA / "page" / "preview.jpg")
+
+    def _live(self, job: dict[str, Any], what: str) -> None:
+        fake = self.fake
+        if what == "stop":
+            fake_live.stop_live(fake, job, keep=json.loads(self.body)["keep"])
+            return self._json(job, 202)
+        is_scene = what == "scene"
+        kind = f"multipart/x-mixed-replace; boundary={fake_live.BOUNDARY}"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream" if is_scene else kind)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        for piece in (fake_live.scenes if is_scene else fake_live.pictures)(fake, job):
+            try:
+                self.wfile.write(piece)
+            except OSError:
+                return None
+        return None
+
+    def _change(self, method: str, job: dict[str, Any], rest: list[str]) -> None:
+        fake = self.fake
+        body = json.loads(self.body) if self.body else {}
+        if method == "PATCH":
+            fake.set(job, name=body["name"])
+            return self._json(job)
+        if rest == ["again"]:
+            if body["overrides"].get("start_time") == "soon":
+                return self._problem(422, "ConfigError", "start_time: not a time: 'soon'")
+            new = fake.add(job["name"], overrides=body["overrides"])
+            return self._json(new, 202)
+        if method == "DELETE":
+            fake.links.pop(job["id"], None)
+            return self._send(204, b"", "application/json")
+        fake.links.setdefault(job["id"], f"link-{uuid.uuid4().hex}")
+        return self._json({"link": fake.links[job["id"]]})
 
     def _results(  # noqa: PLR0911
         self, job: dict[str, Any], rest: list[str]
@@ -297,18 +263,18 @@ class Handler(BaseHTTPRequestHandler):
             return self._json({"start": start, "frames": fake.frames[start : start + count]})
         url = f"/api/jobs/{job['id']}/files/"
         if rest == ["files"]:
-            names = ["overlay.mp4", "results.pkl", *(f"results.{s}" for s in FORMATS)]
-            names = names if fake.overlay else names[1:]
-            names += [
-                f"results_track{track['track_id']}.{suffix}"
-                for suffix in PER_TRACK
-                for track in fake.timeline["tracks"]
-            ]
-            files = [
-                {"name": n, "media_type": "", "size": 622347, "ready": i < 2, "url": url + n}
-                for i, n in enumerate(names)
-            ]
-            return self._json({"files": files})
+            files = files_of(fake.timeline, url, has_overlay=bool(fake.overlay))
+            about = {"name": job["name"], "media_type": "video/mp4", "size": 1}
+            about["url"] = f"/api/jobs/{job['id']}/original"
+            clip = fake.clip and {**about, "playable_url": f"/api/jobs/{job['id']}/clip.mp4"}
+            return self._json({"files": files, "clip": clip})
+        if rest[0] == "charts":
+            return self._chart(rest[1])
+        if rest == ["files.zip"]:
+            name = {"Content-Disposition": 'attachment; filename="walk.zip"'}
+            return self._send(200, b"PK", "application/zip", name)
+        if rest == ["clip.mp4"] and fake.playable:
+            return self._file(fake.playable, "video/mp4")
         if rest == ["files", "overlay.mp4"]:
             return self._file(fake.overlay, "video/mp4")
         if rest[0] == "files" and fake.slow_files and self.headers.get("Range"):
@@ -319,6 +285,14 @@ class Handler(BaseHTTPRequestHandler):
             document = {"format": "humantrack", "frames": fake.frames[:2]}
             return self._json(document, headers=name)
         return self._problem(404, "NotFound", "no such thing")
+
+    def _chart(self, name: str) -> None:
+        chart = chart_of(self.fake.frames, int(name.removesuffix(".csv")))
+        if chart is None:
+            return self._problem(404, "NotFound", "no such person")
+        if name.endswith(".csv"):
+            return self._send(200, b"track_id,frame\n", "text/csv")
+        return self._json(chart)
 
     def _events(self, job: dict[str, Any]) -> None:
         fake = self.fake

@@ -131,7 +131,7 @@ def test_names_are_text_whatever_is_in_them(open_page, fake):
 
 
 def test_without_a_video_the_people_play_all_the_same(open_page, fake):
-    fake.overlay = None
+    fake.overlay = fake.clip = None
     job = fake.add("walk.mp4", "succeeded")
     page = open_page(path=f"#/jobs/{job['id']}")
     open_clip(page)

@@ -119,7 +119,7 @@ def test_the_results_are_walked_once_and_again_when_they_change(
     walks = []
     batches = ResultsSource.batches
     monkeypatch.setattr(
-        ResultsSource, "batches", lambda self, **k: walks.append(1) or batches(self, **k)
+        ResultsSource, "batches", lambda self, *a, **k: walks.append(1) or batches(self, *a, **k)
     )
     timeline(path, folder)
     for start in range(0, 40, 10):
@@ -153,7 +153,7 @@ def test_numbers_that_are_none_hide_a_person_and_no_one_else(make_results, edit_
 
 
 def test_a_long_track_keeps_few_samples_spread_over_its_length():
-    track = scene._Track(scene.TrackSpans(1))
+    track = scene.Track(scene.TrackSpans(1))
     most = 0
     for row in range(10_000):
         track.see(row, 0.5, (np.array([row]), np.zeros(1), np.zeros(1)))

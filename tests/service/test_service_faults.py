@@ -150,12 +150,17 @@ def test_a_full_disk_pauses_jobs_and_refuses_uploads(small_disk: Path, make_serv
     id = server.submit(overrides={}).json()["id"]
     until(lambda: server.job(id)["frames"] > 0, "the first frame")
     filler = small_disk / "filler"
-    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(2**16))
+
+    def filled() -> None:
+        with contextlib.suppress(OSError), filler.open("ab", buffering=0) as file:
+            while True:
+                file.write(bytes(2**16))
+
+    filled()
     answer = server.submit()
     assert answer.status_code == 507 and answer.json()["code"] == "DiskFullError"
     until(lambda: any(x["event"] == "paused" for x in server.lines()), "a pause")
+    filled()  # with what the job that made way has left
     assert server.get("/readyz").status_code == 503
     assert server.job(id)["state"] in ("queued", "running", "succeeded")
     filler.unlink()

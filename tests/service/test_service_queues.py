@@ -1,9 +1,8 @@
-"""The same service on each of its queues and databases: web and workers apart."""
+"""The same service on each of its databases, which are its queues: web and workers apart."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,23 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_servers import Postgres, Redis, may_run_postgres
+from own_servers import Postgres, may_run_postgres
 from service_process import Server, until
 
 if os.name != "posix":
     pytest.skip("signals and servers of POSIX systems", allow_module_level=True)
 
 
-@pytest.fixture(params=["embedded", "redis", "postgresql"])
+@pytest.fixture(params=["embedded", "postgresql"])
 def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Options that choose a queue, and the server behind it, if there is one."""
     one: Any = None
-    if request.param == "redis":
-        pytest.importorskip("redis")
-        if shutil.which("redis-server") is None:
-            pytest.skip("redis-server is not installed")
-        one = Redis(tmp_path)
-    elif request.param == "postgresql":
+    if request.param == "postgresql":
         pytest.importorskip("psycopg")
         if not may_run_postgres():
             pytest.skip("PostgreSQL is not installed")
@@ -35,7 +29,7 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     yield one
     if one is not None:
         one.stop()
-        getattr(one, "close", lambda: None)()
+        one.close()
 
 
 @pytest.fixture

@@ -83,8 +83,7 @@ def test_a_hostile_name_is_shown_and_never_used(web: Server, name: str) -> None:
     files = {str(p.relative_to(web.data)) for p in (web.data / "jobs" / job["id"]).rglob("*")}
     assert files == {f"jobs/{job['id']}/clip"}
     assert {p.name for p in web.data.iterdir()} <= {
-        *("jobs", "incoming", "jobs.db", "jobs.db-wal", "jobs.db-shm"),
-        *("queue.db", "queue.db-wal", "queue.db-shm"),
+        *("jobs", "incoming", "reserve", "jobs.db", "jobs.db-wal", "jobs.db-shm"),
     }
 
 
@@ -284,7 +283,9 @@ def test_every_answer_is_guarded_by_headers(web: Server) -> None:
         (("--trusted-proxy", "example.org"), 2, "IP address"),
         (("--trusted-proxy", "127.0.0.1"), 2, "token"),
         (("--submit-rate", "nan"), 2, "--submit-rate"),
-        (("--database", "postgresql://127.0.0.1:1/x"), 8, "database"),
+        (("--database", "mysql://127.0.0.1/x"), 2, "database"),
+        (("--database", "jobs"), 2, "database"),
+        (("--database", "sqlite:////proc/nowhere/jobs.db"), 8, "/proc/nowhere"),
     ],
 )
 def test_a_wrong_start_is_one_line_and_a_code(

@@ -1,4 +1,4 @@
-"""Records, tickets, access and housekeeping, without a server."""
+"""Records, access and housekeeping, without a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from humantrack.errors import ConfigError, HumantrackError
 from humantrack.service.jobs.folders import DataFolder
 from humantrack.service.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, SUCCEEDED, Error, stamp
 from humantrack.service.jobs.overrides import OVERRIDES, check_overrides, job_config
-from humantrack.service.jobs.queue import Tickets
 from humantrack.service.jobs.store import Store
 from humantrack.service.settings import Settings
 from humantrack.service.web.auth import Rates, Sessions, Tokens, new_token
@@ -143,15 +142,6 @@ def test_an_error_is_kept_whole(store: Store) -> None:
     assert public["state"] == "failed" and public["ended_at"].endswith("Z")
 
 
-def test_tickets_are_handed_out_once(tmp_path: Path) -> None:
-    tickets = Tickets(None, tmp_path / "queue.db")
-    tickets.top_up(3)
-    tickets.top_up(2)
-    assert tickets.count() == 3
-    other = Tickets(None, tmp_path / "queue.db")
-    assert [t.take(0) for t in (tickets, other, tickets, other)] == [True, True, True, False]
-
-
 def test_old_and_many_results_go_and_the_newest_stays(tmp_path: Path, store: Store) -> None:
     data = DataFolder(tmp_path / "data")
     data.make()
@@ -165,11 +155,10 @@ def test_old_and_many_results_go_and_the_newest_stays(tmp_path: Path, store: Sto
         ids.append(job.id)
         time.sleep(0.002)  # so that they end one after the other
     queued = add(store, "9")
-    tickets = Tickets(None, data.queue)
 
     def keep(**limits: Any) -> list[str]:
         settings = Settings(data=data.path, **limits)
-        Housekeeper(settings, store, tickets, data).expire()
+        Housekeeper(settings, store, data).expire()
         left = [id for id in ids if store.get(id) is not None]
         assert [id for id in ids if data.job(id).path.exists()] == left
         return left
@@ -180,16 +169,6 @@ def test_old_and_many_results_go_and_the_newest_stays(tmp_path: Path, store: Sto
     assert keep(keep_s=1000.0) == ids[3:]
     assert keep(keep_s=0.0) == []
     assert store.get(queued.id) is not None
-
-
-def test_missing_tickets_are_made_up_for(tmp_path: Path, store: Store) -> None:
-    data = DataFolder(tmp_path / "data")
-    data.make()
-    for n in range(3):
-        add(store, f"{n}")
-    tickets = Tickets(None, data.queue)
-    Housekeeper(Settings(data=data.path), store, tickets, data).look()
-    assert tickets.count() == 3
 
 
 def test_tokens_are_known_by_their_hash(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Servers of our own for the tests: Redis and PostgreSQL, where they are installed."""
+"""A PostgreSQL of our own for the tests, where it is installed."""
 
 from __future__ import annotations
 
@@ -18,34 +18,15 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-class Redis:
-    """A redis-server of our own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self.port = folder, _free_port()
-        self.options = ("--queue", f"redis://127.0.0.1:{self.port}/0")
-        self.start()
-
-    def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--dir", str(self._folder)]
-        command += ["--save", "", "--appendonly", "yes", "--bind", "127.0.0.1"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        until(lambda: _answers(self.port), "Redis")
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(60)
-
-
 class Postgres:
-    """A PostgreSQL of our own, for the queue and for the job records."""
+    """A PostgreSQL of our own, for the jobs."""
 
     def __init__(self, folder: Path) -> None:
         self.port = _free_port()
         self._data = Path("/tmp") / f"humantrack-pg-{os.getpid()}-{self.port}"  # its user's own
         self._bin = _postgres_bin()
         url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-        self.options = ("--queue", url, "--database", url)
+        self.options = ("--database", url)
         self._data.mkdir(mode=0o700)
         if os.geteuid() == 0:
             shutil.chown(self._data, "postgres")
@@ -56,11 +37,11 @@ class Postgres:
 
     def start(self) -> None:
         command = [str(self._bin / "postgres"), "-D", str(self._data / "db"), "-p", str(self.port)]
-        command += ["-h", "127.0.0.1", "-k", str(self._data)]
+        command += ["-h", "127.0.0.1", "-k", str(self._data), "-c", "fsync=off"]
         self._process = subprocess.Popen(
             _as_postgres(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/"
         )
-        until(lambda: _answers(self.port), "PostgreSQL")
+        until(lambda: _lets_in(self.port), "PostgreSQL")
 
     def stop(self) -> None:
         pid = int((self._data / "db" / "postmaster.pid").read_text().splitlines()[0])
@@ -75,6 +56,17 @@ def _answers(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
+        return False
+    return True
+
+
+def _lets_in(port: int) -> bool:
+    """Whether PostgreSQL has started up: it answers before, to say that it has not."""
+    import psycopg
+
+    try:
+        psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres").close()
+    except psycopg.OperationalError:
         return False
     return True
 

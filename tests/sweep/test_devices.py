@@ -104,12 +104,22 @@ def test_launchers_are_fitted_to_the_machine(monkeypatch):
 
 def test_gpus_that_no_job_uses_set_no_limit(monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(launchers, "allowed_cores", lambda: 8)
+    monkeypatch.setattr(launchers, "memory_bytes", lambda: 9 * 10**9)
     monkeypatch.setattr(launchers, "_is_there", lambda package: True)
     joblib = launcher("x.JoblibLauncher", n_jobs=-1)
     launchers.fit_launcher(joblib, None, may_use_gpu=False)
     assert joblib.hydra.launcher.n_jobs == 8
     assert launchers.fit_launcher(launcher("x.LocalLauncher"), None, may_use_gpu=False) == 8
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "room"), [(8, 5 * 10**9, 5), (2, 10**12, 2), (4, 10**8, 1), (3, None, 3)]
+)
+def test_room_is_for_cores_allowed_and_memory(monkeypatch, cores, memory, room):
+    monkeypatch.setattr(launchers, "allowed_cores", lambda: cores)
+    monkeypatch.setattr(launchers, "memory_bytes", lambda: memory)
+    assert launchers.room_for_workers() == room
 
 
 def test_what_jobs_may_use_a_gpu():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -200,8 +201,8 @@ def test_what_is_no_video_is_refused(tmp_path):
             open_source(path)
     with pytest.raises(UnreadableSourceError, match="sound but no video"):
         open_source(sound_only(tmp_path / "sound.m4a"))
-    for url in ("https://example.org/a.mp4", "rtsp://camera/1"):
-        with pytest.raises(UnreadableSourceError, match="ownload"):
+    for url in ("http://127.0.0.1:9/a.mp4", "rtsp://127.0.0.1:9/1"):  # where nobody answers
+        with pytest.raises(UnreadableSourceError, match=re.escape(url)):
             open_source(url)
 
 

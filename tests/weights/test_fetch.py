@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 
 import pytest
+from weight_files import checkpoint_bytes
 
 from humantrack.errors import MissingWeightsError, OutputError, WeightsError
 from humantrack.weights import archives, catalog, hashes
@@ -182,27 +183,32 @@ def tar_of(entries, mode="w:gz"):
 RUN = "logs/train/multiruns/hmr2/0"
 
 
+def only_at(site, name):
+    """A file of the catalogue whose only address is on this machine."""
+    return dataclasses.replace(CATALOG[name], url=f"{site.url}/{name}", more_urls=())
+
+
 def test_the_official_archive(site, cache, monkeypatch):
     entries = {
-        f"{RUN}/checkpoints/epoch=35-step=1000000.ckpt": b"weights",
+        f"{RUN}/checkpoints/epoch=35-step=1000000.ckpt": checkpoint_bytes(),
         f"{RUN}/model_config.yaml": b"MODEL: {}",
         "data/notes.txt": b"more",
     }
     site.files["/hmr2_data.tar.gz"] = tar_of(entries)
-    archive = dataclasses.replace(CATALOG["hmr2_data.tar.gz"], url=f"{site.url}/hmr2_data.tar.gz")
+    archive = only_at(site, "hmr2_data.tar.gz")
     monkeypatch.setitem(catalog.CATALOG, archive.name, archive)
     path = fetch(CATALOG["epoch=35-step=1000000.ckpt"])
     assert path == cache / "4DHumans" / RUN / "checkpoints/epoch=35-step=1000000.ckpt"
-    assert path.read_bytes() == b"weights"
+    assert path.read_bytes() == checkpoint_bytes()
     assert (cache / "4DHumans/data/notes.txt").read_bytes() == b"more"
-    assert hashes.noted(path) == hashlib.sha256(b"weights").hexdigest()
+    assert hashes.noted(path) == hashlib.sha256(checkpoint_bytes()).hexdigest()
     assert fetch(CATALOG["model_config.yaml"]).read_bytes() == b"MODEL: {}"
     assert len(site.seen) == 1
 
 
 def test_an_archive_without_the_file(site, monkeypatch):
     site.files["/hmr2_data.tar.gz"] = tar_of({"notes.txt": b"none"})
-    archive = dataclasses.replace(CATALOG["hmr2_data.tar.gz"], url=f"{site.url}/hmr2_data.tar.gz")
+    archive = only_at(site, "hmr2_data.tar.gz")
     monkeypatch.setitem(catalog.CATALOG, archive.name, archive)
     with pytest.raises(WeightsError, match=r"does not hold model_config\.yaml"):
         fetch(CATALOG["model_config.yaml"])

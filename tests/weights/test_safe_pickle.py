@@ -148,6 +148,8 @@ def test_a_short_list_of_objects_is_refused():
 SAMPLE = pickle.dumps({"a": np.arange(6.0), "b": [Config(x=1)], "c": (1, "two", b"3")}, protocol=2)
 
 
+# Python's reader warns of a damaged text's escapes.
+@pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(SAMPLE) - 1), st.integers(0, 255))
 @example(0, 0)

@@ -1,14 +1,15 @@
 """The command humantrack-weights, and the catalogue behind it."""
 
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from weight_files import checkpoint_bytes, smpl_bytes, texture_bytes
 
 from humantrack.errors import ConfigError, MissingWeightsError
 from humantrack.weights import catalog, hashes
-from humantrack.weights import cli as command
 from humantrack.weights.catalog import CATALOG, FILES, find, locate, select
 from humantrack.weights.cli import main
 
@@ -103,7 +104,7 @@ def test_fetch_goes_on_after_an_error(cache, capsys, monkeypatch):
         progress(file.name, 1, 2)
         return cache / file.name
 
-    monkeypatch.setattr(command, "fetch", fake)
+    monkeypatch.setattr(sys.modules["humantrack.weights.fetch"], "fetch", fake)
     assert main(["fetch"]) == 7
     said = capsys.readouterr()
     assert "texture.npz" in said.out
@@ -115,47 +116,55 @@ def test_fetch_goes_on_after_an_error(cache, capsys, monkeypatch):
     assert asked[-1] == "hmr2_data.tar.gz"
 
 
+def test_import_by_the_name_of_a_browser(cache, tmp_path):
+    source = tmp_path / "Texture (2).npz"
+    source.write_bytes(texture_bytes())
+    assert main(["import", str(source)]) == 0
+    assert locate("texture.npz").read_bytes() == texture_bytes()
+
+
 def test_import_a_file(cache, tmp_path, capsys):
     source = tmp_path / "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl"
-    source.write_bytes(b"smpl")
+    source.write_bytes(smpl_bytes())
     assert main(["import", str(source)]) == 0
     path = find(CATALOG["SMPL_NEUTRAL.pkl"])
-    assert path.read_bytes() == b"smpl"
+    assert path.read_bytes() == smpl_bytes()
     assert str(path) in capsys.readouterr().out
     assert hashes.check(path, None)
-    source.write_bytes(b"another")  # handing over a newer one is not tampering
+    another = smpl_bytes(note="another")
+    source.write_bytes(another)  # handing over a newer one is not tampering
     assert main(["import", str(source)]) == 0
-    assert path.read_bytes() == b"another"
+    assert path.read_bytes() == another
     assert main(["import", str(path)]) == 0
-    assert path.read_bytes() == b"another"
+    assert path.read_bytes() == another
 
 
 def test_import_by_another_name(cache, tmp_path, capsys):
-    source = tmp_path / "download(1)"
-    source.write_bytes(b"x")
+    source = tmp_path / "download(1)"  # a name that tells nothing
+    source.write_bytes(texture_bytes())
     assert main(["import", str(source)]) == 2
     assert "--as NAME" in capsys.readouterr().err
     assert main(["import", str(source), "--as", "texture.npz"]) == 0
-    assert locate("texture.npz").read_bytes() == b"x"
+    assert locate("texture.npz").read_bytes() == texture_bytes()
     assert main(["import", str(source), "--as", "nothing"]) == 2
 
 
 def test_import_archives(cache, tmp_path, capsys):
     packed = tmp_path / "mpips_smplify.zip"
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("code/models/basicModel_neutral_lbs_10_207_0_v1.0.0.pkl", b"smpl")
+        archive.writestr("code/models/basicModel_neutral_lbs_10_207_0_v1.0.0.pkl", smpl_bytes())
         archive.writestr("code/readme.txt", b"text")
     assert main(["import", str(packed)]) == 0
-    assert locate("SMPL_NEUTRAL.pkl").read_bytes() == b"smpl"
+    assert locate("SMPL_NEUTRAL.pkl").read_bytes() == smpl_bytes()
 
     checkpoint = tmp_path / "epoch=35-step=1000000.ckpt"
-    checkpoint.write_bytes(b"weights")
+    checkpoint.write_bytes(checkpoint_bytes())
     official = tmp_path / "hmr2_data.tar.gz"
     with tarfile.open(official, "w:gz") as archive:
         name = CATALOG["epoch=35-step=1000000.ckpt"].places[0].removeprefix("4DHumans/")
         archive.add(checkpoint, name)
     assert main(["import", str(official)]) == 0
-    assert locate("hmr2.ckpt").read_bytes() == b"weights"
+    assert locate("hmr2.ckpt").read_bytes() == checkpoint_bytes()
 
     other = tmp_path / "other.zip"
     with zipfile.ZipFile(other, "w") as archive:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from humantrack.appearance.autoencoder import Encoder
+from humantrack.nn.transfer import to_device, to_host
 from humantrack.types import CODE_SIZE
 from humantrack.types.arrays import BoolArray, FloatArray
 
@@ -35,7 +36,7 @@ class TextureEncoder:
         codes = [np.zeros((0, CODE_SIZE), np.float32)]
         for start in range(0, len(maps), self._batch_size):
             part = _on(device, maps[start : start + self._batch_size])
-            codes.append(self._encoder(part).cpu().numpy())
+            codes.extend(to_host(self._encoder(part)))
         return np.concatenate(codes)
 
 
@@ -96,4 +97,4 @@ def _on(device: torch.device, maps: FloatArray | Tensor) -> Tensor:
     """The maps as float32 on the device."""
     if isinstance(maps, Tensor):
         return maps.to(device, torch.float32)
-    return torch.tensor(maps, dtype=torch.float32, device=device)  # a copy: it may be read-only
+    return to_device(np.asarray(maps, np.float32), device)

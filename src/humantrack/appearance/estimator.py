@@ -45,6 +45,9 @@ class HmarEstimator:
     def reset(self) -> None:
         """Nothing to forget."""
 
+    warm_up_s = 0.0
+    """It remembers nothing."""
+
     def state_dict(self) -> dict[str, Any]:
         """Nothing is remembered."""
         return {}

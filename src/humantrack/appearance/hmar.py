@@ -23,6 +23,9 @@ PARTS = ("encoding_head", "texture_head", "backbone", "smpl_head")
 USUAL_ENTRY = "model."
 """Where the weights of the official file lie, under a prefix of five characters."""
 
+_PREFIX_LENGTH = 5
+"""PHALP drops as many characters from every key, whatever they are (``HMAR.load_weights``)."""
+
 COLOUR_SCALE = 5.0
 
 
@@ -153,4 +156,8 @@ def _network_keys(checkpoint: Path, wanted: dict[str, Tensor]) -> dict[str, Tens
     shapes = {k: tuple(v.shape) for k, v in wanted.items() if not k.startswith("smpl.")}
     prefix = prefix_of(state, shapes, usual=USUAL_ENTRY, where=checkpoint)
     own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    if not own.keys() >= shapes.keys():  # several prefixes, all of them of the official length
+        cut = len(USUAL_ENTRY) + _PREFIX_LENGTH
+        short = {k[cut:]: v for k, v in state.items() if k.startswith(USUAL_ENTRY)}
+        own = short if short.keys() >= shapes.keys() else own
     return {key: value for key, value in own.items() if key.partition(".")[0] in PARTS}

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from humantrack.appearance.encoder import TextureEncoder
 from humantrack.appearance.texture import TextureSampler
+from humantrack.nn.transfer import to_host
 from humantrack.types import Appearance
 
 
@@ -49,4 +50,6 @@ class TextureAppearance:
     def describe(self, people: PeopleInCrops) -> Appearance:
         """One entry per person, in their order."""
         maps = self._sampler(people.output.vertices, people.output.cam_t, people.crops)
-        return Appearance(code=self._encoder(maps), uv=maps.cpu().numpy())
+        code = self._encoder(maps)
+        (uv,) = to_host(maps)
+        return Appearance(code=code, uv=uv)

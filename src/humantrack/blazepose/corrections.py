@@ -9,6 +9,11 @@ Two kinds, both of the network and not of the people it looks at:
 * **Depth.** Ankles come out too far away, elbows too near, and the wrists of a person seen from
   the side too close to each other. Measured against ground truth on three real cameras and on
   drawn clips, each set's figure tried on the other; only what helped on both was kept.
+* **Width seen from the side.** What is sideways of a body lies along the view there, and the
+  networks then say what bodies do on average: legs stand too far apart (knees and ankles 10 to
+  60 mm each), elbows and wrists lie too close to the trunk. Seen from the front none of this
+  happens. Both networks do it on each of six drawn clips and on two of three real cameras; the
+  third sees the man from the front.
 """
 
 from __future__ import annotations
@@ -24,6 +29,11 @@ from humantrack.types.arrays import FloatArray
 
 _HANDS = ((17, 19, 21), (18, 20, 22))
 _FEET = ((29, 31), (30, 32))
+_LEGS_APART, _ARMS_APART = 0.5, 1.3
+"""A leg's and an arm's bones lead sideways by this share of what the networks say, where sideways
+is along the view. Best for legs was 0.4 to 0.6, for arms 1.3 to 1.6, on drawn and real people
+alike: PA-MPJPE falls by 5 to 15 %."""
+
 _ONE_SIDE = [0, 1, 2, 3, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31]
 """The nose and the landmarks of the left half of the body."""
 
@@ -47,20 +57,47 @@ class Corrections:
     def __call__(self, world: FloatArray) -> FloatArray:
         """World landmarks (N,33,3) in metres, camera axes -> the same, put right."""
         out = world - self.asymmetry_m
-        left_away = _left_away(out)
+        across = _across(out)
+        left_away = across[:, 2]
         for side, sign in ((0, 1.0), (1, -1.0)):
             hand = [LIMB_END[side], *_HANDS[side]]
             foot = [LIMB_END[2 + side], *_FEET[side]]
             out[:, [LIMB_MIDDLE[side], *hand], 2] += self.upper_arm_m
             out[:, hand, 2] += (sign * self.forearm_m * left_away)[:, None]
             out[:, foot, 2] -= self.shin_m
-        return out
+        return _at_their_width(out, unit(across))
 
 
-def _left_away(world: FloatArray) -> FloatArray:
-    """(N,) 1 where the left side is away from the viewer, -1 where it is near, 0 from the front."""
-    across = [world[:, pair[0]] - world[:, pair[1]] for pair in (SHOULDERS, HIPS)]
-    return np.asarray((unit(across[0]) + unit(across[1]))[:, 2] / 2)
+def _across(world: FloatArray) -> FloatArray:
+    """(N,3) from right to left, a unit vector where hips and shoulders agree.
+
+    Its z is 1 where the left side is away from the viewer, -1 where it is near, 0 from the front.
+    """
+    pairs = [world[:, pair[0]] - world[:, pair[1]] for pair in (SHOULDERS, HIPS)]
+    return np.asarray((unit(pairs[0]) + unit(pairs[1])) / 2)
+
+
+def _at_their_width(world: FloatArray, across: FloatArray) -> FloatArray:
+    """Landmarks (N,33,3) with legs closer and arms farther out, as far as sideways is depth.
+
+    Args:
+        world: metres, camera axes.
+        across: (N,3) unit vectors from right to left.
+    """
+    along_view = across[:, 2] * np.abs(across[:, 2])
+    out = world.copy()
+    for side in (0, 1):
+        for k, top, end, apart in (
+            (side, SHOULDERS[side], _HANDS[side], _ARMS_APART),
+            (2 + side, HIPS[side], _FEET[side], _LEGS_APART),
+        ):
+            middle, last = LIMB_MIDDLE[k], LIMB_END[k]
+            upper, lower = world[:, middle] - world[:, top], world[:, last] - world[:, middle]
+            sideways = (np.stack([upper, lower]) * across).sum(axis=-1)
+            moved = (apart - 1) * along_view * sideways
+            out[:, middle, 2] += moved[0]
+            out[:, [last, *end], 2] += moved.sum(axis=0)[:, None]
+    return out
 
 
 def _both_sides(left_mm: list[tuple[int, int, int]]) -> FloatArray:

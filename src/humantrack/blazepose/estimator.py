@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,35 +13,40 @@ from humantrack import models
 from humantrack.blazepose.boxes import round_bodies
 from humantrack.blazepose.colours import SIGNATURE_SIZE
 from humantrack.blazepose.fit import Seen, fit_bodies
-from humantrack.blazepose.girth import EVERY, girths_along_lines
+from humantrack.blazepose.joining import Joining, evidence_in, evidence_of, known
+from humantrack.blazepose.making import (
+    MOST_TOGETHER,
+    Made,
+    Waiting,
+    due,
+    lengths_after,
+    make_bodies,
+)
 from humantrack.blazepose.masks import image_masks
-from humantrack.blazepose.memory import Memory, Recent, Remembered
-from humantrack.blazepose.mirror import MIRROR
+from humantrack.blazepose.memory import Memory, Recent, Remembered, calmed
+from humantrack.blazepose.mirror import swapped
 from humantrack.blazepose.network import LandmarkNetwork
 from humantrack.blazepose.people import STRONG, Look, Search, Sightings, find_people
-from humantrack.blazepose.proportions import Proportions, picture_scale
 from humantrack.blazepose.smoothing import LandmarkFilter
-from humantrack.blazepose.trust import joint_trust
 from humantrack.body import Mannequin
 from humantrack.body.shape import betas_from_lengths, bone_lengths
-from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect, iou
+from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
 from humantrack.types import (
     CODE_SIZE,
     Appearance,
-    BodyBatch,
     Detections,
     Frame,
     JointSource,
+    Observation,
     People,
     Revision,
+    Settled,
 )
-from humantrack.types.arrays import FloatArray, IntArray
+from humantrack.types.arrays import IntArray
+from humantrack.types.stages import passes_mark, since_mark
 
-_OLD_SHARE = 0.3
-"""Share of the old side and angle in a new region: world landmarks jump with the region's size."""
-
-_APART = 0.05
-"""Boxes that overlap by more (IoU): one person may hide another's outline."""
+_SMOOTHING_S = 1.5
+"""Until smoothing has forgotten what was before: after one second 0.01 mm of a landmark is left."""
 
 _MOST_RECENT = 16
 """Frames of a person that are kept to be put right; what is final by then is left as it is."""
@@ -78,24 +85,73 @@ class BlazePoseEstimator:
         self._body, self._smooth, self._masks = body, smooth, masks
         self._strong = strong
         self._aspect = aspect
+        self._threads = threads
         self._network = LandmarkNetwork(threads, model)
         self._mean_lengths = bone_lengths(body.rest_joints())
+        self._joining = Joining(body)
         self.look = look
         self.reset()
+
+    @property
+    def model(self) -> str:
+        """The landmark network."""
+        return self._network.model
+
+    def use(self, model: str) -> None:
+        """Go on with this landmark network from the next frame on; it is loaded now."""
+        if model != self._network.model:
+            self._network = LandmarkNetwork(self._threads, model)
+            self._network.load()
+
+    @property
+    def warm_up_s(self) -> float:
+        """A multiple of ``FRESH_S``, and the time after it that smoothing takes to forget."""
+        return self.warm_up_before(math.inf)
+
+    @staticmethod
+    def warm_up_before(begin_s: float) -> float:
+        """Seconds before a part that begins there."""
+        return since_mark(begin_s, _SMOOTHING_S)
 
     def reset(self) -> None:
         """Forget all earlier frames."""
         self._memory = Memory()
         self._shape: tuple[int, ...] | None = None
+        self._time_s: float | None = None
+        self._joining.reset()
 
     def state_dict(self) -> dict[str, Any]:
         """The people whom the next frame may show again."""
-        return {"shape": self._shape, **self._memory.state_dict()}
+        return {
+            "shape": self._shape,
+            "time_s": self._time_s,
+            "joining": self._joining.state_dict(),
+            **self._memory.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state of another one with the same arguments."""
-        self._shape = state["shape"]
+        self._shape, self._time_s = state["shape"], state["time_s"]
         self._memory.load_state_dict(state, self._mean_lengths)
+        self._joining.load_state_dict(state["joining"])
+
+    def begin_part(self) -> list[dict[str, Any]]:
+        """Who is known at the beginning of a part; their bodies get evidence from now on."""
+        for number, person in enumerate(self._memory.people):
+            person.who = number
+        return self.known()
+
+    def known(self) -> list[dict[str, Any]]:
+        """Who is known now, and their shapes."""
+        return known(self._memory.people)
+
+    def pass_seam(self, before: Sequence[Any], now: Sequence[Any]) -> None:
+        """See :class:`humantrack.types.stages.Settles`."""
+        self._joining.begin(before, now)
+
+    def settle(self, frames: Sequence[Sequence[Observation]]) -> list[dict[int, Settled]]:
+        """Bodies with the bone lengths that people have by then."""
+        return self._joining.settle(frames)
 
     def estimate(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[People]:
         """One ``People`` per frame.
@@ -104,11 +160,22 @@ class BlazePoseEstimator:
         continue nobody. People without a detection are added (``source`` -1): all of them where
         the detector rested, and those who lost their box for a moment.
         """
-        out, search = [], None
+        out: list[People] = []
+        sighted: list[_Sighted] = []
+        search = None
         for i, (frame, found) in enumerate(zip(frames, detections, strict=True)):
             coming = frames[i + 1] if i + 1 < len(frames) else None
-            people, search = self._one(frame, found, search or self._begin(frame), coming)
-            out.append(people)
+            here, search = self._sight(frame, found, search or self._begin(frame), coming)
+            if sighted and not sighted[-1].people.fits(here.people):
+                out += self._finish(sighted)
+                sighted = []
+            sighted.append(here)
+            # While the network is at the last frame, those before get bodies.
+            is_time = i >= len(frames) - 2 or any(here.was_wrong)
+            if is_time or sum(len(one.people.people) for one in sighted) >= MOST_TOGETHER:
+                out += self._finish(sighted)
+                sighted = []
+            self._keep(here)
         return out
 
     def _begin(self, frame: Frame) -> Search:
@@ -121,27 +188,50 @@ class BlazePoseEstimator:
     def _is_new_scene(self, frame: Frame) -> bool:
         return frame.is_shot_start or frame.rgb.shape != self._shape
 
-    def _one(
+    def _sight(
         self, frame: Frame, detections: Detections, search: Search, coming: Frame | None
-    ) -> tuple[People, Search | None]:
+    ) -> tuple[_Sighted, Search | None]:
         """The people of a frame, and the search in the coming one if it could be begun.
 
-        As soon as it is known where everybody is, the network goes on to the coming frame, while
-        the bodies of this one are made.
+        As soon as it is known where everybody is, the network goes on to the coming frame.
         """
-        found, used = find_people(search, detections, strong=self._strong, look=self.look)
+        afresh = self._time_s is not None and passes_mark(self._time_s, frame.time_s)
+        self._time_s = frame.time_s
+        found, used = find_people(
+            search, detections, strong=self._strong, look=self.look, afresh=afresh
+        )
         people = self._remember(found, frame)
         ahead = None
         if coming is not None and not self._is_new_scene(coming):
             ahead = self._begin(coming)
         seen, mixed_up = self._prepare(frame, found, people)
-        betas = self._shapes(seen, found, people)
-        bodies = fit_bodies(seen, betas, self._body)
-        self._see_girths(found, people, bodies, seen)
-        revised = self._revise(frame, seen, mixed_up, people)
         # Rows of what was looked for in between say nothing of the detections handed in.
         source = found.source if used is detections else np.full(len(found.source), -1)
-        return self._package(frame, used, found, source, bodies, seen, revised), ahead
+        waiting = Waiting(
+            seen=seen,
+            found=found,
+            people=people,
+            lengths=lengths_after(seen, found, people, self._mean_lengths),
+            is_due=due(found, people),
+        )
+        return _Sighted(
+            frame=frame,
+            detections=used,
+            source=source,
+            people=waiting,
+            mixed_up=mixed_up,
+            was_wrong=[bool(p.recent) and p.guard.was_wrong for p in people],
+        ), ahead
+
+    def _finish(self, sighted: Sequence[_Sighted]) -> list[People]:
+        """Bodies of all frames so far; earlier ones may have to be put right after the last."""
+        out = []
+        made = make_bodies([one.people for one in sighted], self._body)
+        for one, result in zip(sighted, made, strict=True):
+            waiting = one.people
+            evidence = evidence_in(waiting.seen, waiting.found.guess, waiting.people, result.girths)
+            out.append(replace(self._package(one, result), evidence=evidence))
+        return out
 
     def _remember(self, found: Sightings, frame: Frame) -> list[Remembered]:
         """Renew the memory; gives the remembered person behind each sighting."""
@@ -156,8 +246,11 @@ class BlazePoseEstimator:
             flag, region = float(found.landmarks.flag[i]), found.landmarks.next_region[i]
             if number >= 0:
                 person = self._memory.people[number]
-                region = _calmed(region, person.region)
+                if not found.is_fresh[i]:
+                    region = calmed(region, person.region)
                 person.see(found.box[i], region, flag, found.signature[i])
+                if found.is_fresh[i]:
+                    person.begin_again()
             else:
                 person = Remembered(found.box[i], region, flag, found.signature[i])
             person.is_guess = bool(found.guess[i] != JointSource.SEEN)
@@ -187,7 +280,7 @@ class BlazePoseEstimator:
             if person.guard.was_wrong:  # what the filter holds is the other way round
                 person.smoother = LandmarkFilter()
             if mixed_up[i]:
-                xy[i], world[i], visibility[i] = _swapped(xy[i], world[i], visibility[i])
+                xy[i], world[i], visibility[i] = swapped(xy[i], world[i], visibility[i])
             if self._smooth:
                 side = float(landmarks.region[i, 2])
                 xy[i], world[i] = person.smoother(
@@ -203,69 +296,29 @@ class BlazePoseEstimator:
             width=frame.width,
         ), mixed_up
 
-    def _shapes(self, seen: Seen, found: Sightings, people: list[Remembered]) -> FloatArray:
-        """(N,10) each person's shape, after what this frame shows of it."""
-        if not people:
-            return np.zeros((0, 10))
-        for person in people:
-            if person.proportions is None:
-                person.proportions = Proportions(self._mean_lengths)
-        kept = [p.proportions for p in people if p.proportions is not None]
-        bones = seen.spans()
-        scale = picture_scale(bones, np.array([k.lengths for k in kept]), seen.least_scale)
-        for i, proportions in enumerate(kept):
-            if found.guess[i] == JointSource.SEEN:
-                proportions.see(bones, i, float(scale[i]))
-        return self._betas(people)
-
-    def _betas(self, people: Sequence[Remembered]) -> FloatArray:
-        """(N,10) what is known of their shapes."""
-        kept = [p.proportions for p in people if p.proportions is not None]
-        girth = np.array([person.girth.beta for person in people])
-        return betas_from_lengths(self._body, np.array([k.lengths for k in kept]), girth=girth)
-
-    def _see_girths(
-        self, found: Sightings, people: list[Remembered], bodies: BodyBatch, seen: Seen
-    ) -> None:
-        """Measure the silhouettes of those who stand by themselves, now and then."""
-        overlap = iou(found.box, found.box) - np.eye(len(people))
-        for i, person in enumerate(people):
-            is_due = person.hits % EVERY == 0 and found.guess[i] == JointSource.SEEN
-            if not is_due or overlap[i].max(initial=0) > _APART:
-                continue
-            segmentation, region = found.landmarks.segmentation[i], found.landmarks.region[i]
-            person.girth.see(
-                girths_along_lines(
-                    self._body, bodies, i, segmentation, region, seen.height, seen.width
-                )
-            )
-
-    def _revise(
-        self, frame: Frame, seen: Seen, mixed_up: list[bool], people: list[Remembered]
-    ) -> tuple[tuple[Revision, ...], ...]:
-        """Bodies of earlier frames, of those whose left and right turn out to be the other way."""
-        out = []
-        for i, person in enumerate(people):
-            changed = bool(person.recent) and person.guard.was_wrong
-            out.append(tuple(self._swapped_back(person)) if changed else ())
-            here = Recent(
-                frame_index=frame.index,
+    @staticmethod
+    def _keep(here: _Sighted) -> None:
+        """Remember what bodies are made of, of those whose left and right may be the other way."""
+        seen = here.people.seen
+        for i, person in enumerate(here.people.people):
+            recent = Recent(
+                frame_index=here.frame.index,
                 row=i,
-                is_swapped=mixed_up[i],
+                is_swapped=here.mixed_up[i],
                 xy_px=seen.xy_px[i],
                 world=seen.world[i],
                 visibility=seen.visibility[i],
                 padded_xyxy_px=seen.padded_xyxy_px[i],
             )
-            person.recent = (*person.recent, here)[-_MOST_RECENT:]
-        return tuple(out)
+            person.recent = (*person.recent, recent)[-_MOST_RECENT:]
 
     def _swapped_back(self, person: Remembered) -> list[Revision]:
+        """Bodies of earlier frames of somebody whose left and right were the other way."""
         wrong = [one for one in person.recent if one.is_swapped]
         person.recent = ()
         if not wrong or person.proportions is None or self._shape is None:
             return []
-        back = [_swapped(one.xy_px, one.world, one.visibility) for one in wrong]
+        back = [swapped(one.xy_px, one.world, one.visibility) for one in wrong]
         xy, world, visibility = (np.stack(points) for points in zip(*back, strict=True))
         seen = Seen(
             xy_px=xy,
@@ -275,23 +328,23 @@ class BlazePoseEstimator:
             height=self._shape[0],
             width=self._shape[1],
         )
-        betas = self._betas([person])
+        girth = person.girth.beta
+        betas = betas_from_lengths(self._body, person.proportions.lengths[None], girth=girth)
         bodies = fit_bodies(seen, np.repeat(betas, len(wrong), axis=0), self._body)
         return [
-            Revision(frame_index=one.frame_index, row=one.row, bodies=bodies[[k]])
+            Revision(
+                frame_index=one.frame_index,
+                row=one.row,
+                bodies=bodies[[k]],
+                evidence=None
+                if person.who is None
+                else evidence_of(seen, k, padded_xyxy_px=seen.padded_xyxy_px[k]),
+            )
             for k, one in enumerate(wrong)
         ]
 
-    def _package(  # noqa: PLR0917
-        self,
-        frame: Frame,
-        detections: Detections,
-        found: Sightings,
-        source: IntArray,
-        bodies: BodyBatch,
-        seen: Seen,
-        revised: tuple[tuple[Revision, ...], ...],
-    ) -> People:
+    def _package(self, one: _Sighted, made: Made) -> People:
+        frame, detections, found = one.frame, one.detections, one.people.found
         n = len(found.source)
         boxes = found.box.astype(np.float32)
         code = np.zeros((n, CODE_SIZE), np.float32)
@@ -302,6 +355,7 @@ class BlazePoseEstimator:
             mask = image_masks(found.landmarks.segmentation, at, boxes, frame.height, frame.width)
         notes, ids = detections.annotation, detections.gt_id
         rows = found.source
+        wrong = zip(one.people.people, one.was_wrong, strict=True)
         return People(
             detections=Detections(
                 xyxy_px=boxes,
@@ -311,27 +365,29 @@ class BlazePoseEstimator:
                 gt_id=None if ids is None else ids[rows],
                 annotation=None if notes is None else tuple(notes[int(i)] for i in rows),
             ),
-            bodies=bodies,
+            bodies=made.bodies,
             appearance=Appearance(code=code),
             padded_xyxy_px=expand_to_aspect(boxes, self._aspect),
-            source=np.asarray(source, np.int64),
-            trust=joint_trust(seen, bodies, found.guess),
-            revised=revised,
+            source=np.asarray(one.source, np.int64),
+            trust=made.trust,
+            revised=tuple(tuple(self._swapped_back(p)) if was else () for p, was in wrong),
         )
 
 
-def _swapped(
-    xy_px: FloatArray, world: FloatArray, visibility: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """One person's points with left and right changed over."""
-    mirror = list(MIRROR)
-    return xy_px[mirror], world[mirror], visibility[mirror]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sighted:
+    """A frame in which it is known where everybody is."""
 
+    frame: Frame
+    detections: Detections
+    """That the rows of ``people.found.source`` refer to."""
 
-def _calmed(region: FloatArray, old: FloatArray) -> FloatArray:
-    """A region whose side and angle keep a share of the old; the centre is free."""
-    out = region.copy()
-    out[2] += _OLD_SHARE * (old[2] - region[2])
-    turn = (old[3] - region[3] + np.pi) % (2 * np.pi) - np.pi
-    out[3] += _OLD_SHARE * turn
-    return out
+    source: IntArray
+    """(N,) rows of the detections handed in, or -1."""
+
+    people: Waiting
+    mixed_up: list[bool]
+    """Whose left and right were the other way in this frame."""
+
+    was_wrong: list[bool]
+    """In whose earlier frames they were."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -48,6 +49,15 @@ class Seen:
     width: int
     """Columns of the image."""
 
+    @staticmethod
+    def concatenate(parts: Sequence[Seen]) -> Seen:
+        """All people of all parts, of which there must be one; frames of one size."""
+        if len(parts) == 1:
+            return parts[0]
+        names = ("xy_px", "world", "visibility", "padded_xyxy_px")
+        arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+        return Seen(**arrays, height=parts[0].height, width=parts[0].width)
+
     @property
     def least_scale(self) -> FloatArray:
         """(N,) px per metre: nobody is so small that his box would be larger than a giant."""
@@ -64,7 +74,7 @@ class Seen:
 
 
 def fit_bodies(seen: Seen, betas: FloatArray, body: Mannequin) -> BodyBatch:
-    """Bodies of N people of one frame.
+    """Bodies of N people of one frame, or of several of one size.
 
     Args:
         seen: their landmarks.
@@ -74,45 +84,53 @@ def fit_bodies(seen: Seen, betas: FloatArray, body: Mannequin) -> BodyBatch:
     Returns:
         The bodies, float32; rotations are proper whatever the landmarks are (if finite).
     """
-    n = len(seen.xy_px)
-    if n == 0:
+    if not len(seen.xy_px):
         return BodyBatch.empty()
-    lengths = bone_lengths(body.rest_joints(betas))
-    scale = picture_scale(seen.spans(), lengths, seen.least_scale)
+    return place(fit_poses(seen, betas, body), betas, seen, body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poses:
+    """How N people hold themselves, and where their limbs are seen."""
+
+    rotations: FloatArray
+    """(N,24,3,3) relative to the parent."""
+
+    xy_px: FloatArray
+    """(N,12,2) where the limb joints are seen."""
+
+    weight: FloatArray
+    """(N,12) how surely."""
+
+
+def fit_poses(seen: Seen, betas: FloatArray, body: Mannequin) -> Poses:
+    """The poses of N > 0 people, whatever their girth and build; see :func:`fit_bodies`."""
+    rest = body.rest_joints(betas)
+    scale = picture_scale(seen.spans(), bone_lengths(rest), seen.least_scale)
     xy = at_joints(np.asarray(seen.xy_px, np.float64))
     points = lengthened(lift(xy, at_joints(seen.world)[..., 2], scale))
     trust = inside(seen.xy_px, scale, seen.height, seen.width)
     points = straighten_hidden(points, trust, seen.visibility)
     weight = np.clip(seen.visibility * trust, _LEAST_WEIGHT, 1)[:, LIMBS]
-    rotations = _solver(body)(points)
-    rotations = refine(rotations, body.rest_joints(betas), points[:, LIMBS], weight)
-    return place(rotations, betas, xy[:, LIMBS], weight, seen, body)
+    rotations = refine(_solver(body)(points), rest, points[:, LIMBS], weight)
+    return Poses(rotations=rotations, xy_px=xy[:, LIMBS], weight=weight)
 
 
-def place(  # noqa: PLR0917
-    rotations: FloatArray,
-    betas: FloatArray,
-    xy_px: FloatArray,
-    weight: FloatArray,
-    seen: Seen,
-    body: Mannequin,
-) -> BodyBatch:
+def place(poses: Poses, betas: FloatArray, seen: Seen, body: Mannequin) -> BodyBatch:
     """Bodies of known pose and shape, put where their limb joints are seen.
 
     Args:
-        rotations: (N,24,3,3) relative to the parent.
+        poses: of N people.
         betas: (N,10).
-        xy_px: (N,12,2) where the limb joints are seen.
-        weight: (N,12) how surely.
         seen: for the boxes and the size of the image.
         body: the body model.
     """
     square = PaddedSquare(seen.height, seen.width)
-    orient, pose = rotations[:, :1], rotations[:, 1:]
+    orient, pose = poses.rotations[:, :1], poses.rotations[:, 1:]
     turned, joints = body.forward_kinematics(orient, pose, betas)
     joints_3d = body.phalp_joints(turned, joints, betas)
-    share = (weight / weight.sum(axis=1, keepdims=True))[..., None]
-    camera = weak_camera(joints[:, LIMB_JOINTS], xy_px, share, seen.least_scale)
+    share = (poses.weight / poses.weight.sum(axis=1, keepdims=True))[..., None]
+    camera = weak_camera(joints[:, LIMB_JOINTS], poses.xy_px, share, seen.least_scale)
     cam_t = translation(*camera, square)
     f32 = np.float32
     return BodyBatch(

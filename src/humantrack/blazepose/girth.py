@@ -7,8 +7,10 @@ each other count on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import cv2
@@ -27,15 +29,14 @@ EVERY = 5
 _SHOULDERS, _HIPS, _KNEES = (2, 5), (9, 12), (10, 13)
 """PHALP's 45 joints (OpenPose's order), right and left."""
 
-_LINES = (
-    *((_HIPS, _SHOULDERS, share) for share in (0.3, 0.5, 0.7)),
-    *(
-        ((hip,), (knee,), share)
-        for hip, knee in zip(_HIPS, _KNEES, strict=True)
-        for share in (0.35, 0.65)
-    ),
-)
-"""Where silhouettes are measured: from, to, and how far on. Hands hang at the middle of thighs."""
+_TRUNK, _THIGHS = (0.3, 0.5, 0.7), (0.35, 0.65)
+"""How far on from a bone's start silhouettes are measured. Hands hang at the middle of thighs."""
+
+_STARTS = np.array([_HIPS] * 3 + [[hip] * 2 for hip in _HIPS for _ in _THIGHS])
+_ENDS = np.array([_SHOULDERS] * 3 + [[knee] * 2 for knee in _KNEES for _ in _THIGHS])
+"""(7,2) of each line the joints whose middle the bone starts, or ends, at."""
+
+_SHARES = np.array([*_TRUNK, *_THIGHS, *_THIGHS])[:, None]
 
 _WIDER = 0.04
 """Silhouettes are wider by this part than the bodies they are of, from the network's edge alone:
@@ -83,7 +84,7 @@ class Girth:
         known = girths[np.isfinite(girths)]
         if not len(known):
             return
-        weight = len(known) / len(_LINES)
+        weight = len(known) / len(_STARTS)
         keep = min(1.0, _MOST / (self._weight + weight))
         self._weight = keep * (self._weight + weight)
         self._sum = keep * (self._sum + weight * float(np.clip(np.median(known), -LIMIT, LIMIT)))
@@ -130,19 +131,19 @@ def girths_along_lines(  # noqa: PLR0917
     points = np.stack([square.to_image(some) for some in points])
     metre = float(square.focal_px / tried.cam_t[0, 2])
     to_crop = cv2.invertAffineTransform(regions.matrices(region[None])[0])
-    out = np.full(len(_LINES), np.nan)
-    for i, (at, along) in enumerate(_lines(tried.joints_3d[0], square, tried.joints_2d[0], metre)):
-        if along is None:
+    usable, at, along = _lines(tried.joints_3d[0], square, tried.joints_2d[0], metre)
+    out = np.full(len(_STARTS), np.nan)
+    if not len(usable):
+        return out
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    seen = _widths_of_silhouette(segmentation, to_crop, at, across, metre, height, width)
+    mine = _widths_of_surfaces(points, faces, at, along, across)
+    for k, i in enumerate(usable):
+        if not (seen[k] > 0 and (mine[k] > 0).all()):
             continue
-        across = np.array([-along[1], along[0]])
-        axes = np.stack([along, across], axis=1)
-        seen = _width_of_silhouette(segmentation, to_crop, at, across, metre, height, width)
-        mine = np.array([_width_of_surface((some - at) @ axes, faces) for some in points])
-        if not (seen > 0 and (mine > 0).all()):
-            continue
-        wider = np.log(mine / mine[0])
+        wider = np.log(mine[k] / mine[k, 0])
         if wider[-1] - wider[0] > _LEAST_SLOPE * (_TRIED[-1] - _TRIED[0]):
-            out[i] = _interpolated(float(np.log(seen / mine[0])) - _WIDER, wider)
+            out[i] = _interpolated(float(np.log(seen[k] / mine[k, 0])) - _WIDER, wider)
     return out
 
 
@@ -156,48 +157,78 @@ def _interpolated(value: float, wider: FloatArray) -> float:
 
 def _lines(
     joints_3d: FloatArray, square: PaddedSquare, joints_2d: FloatArray, metre: float
-) -> Iterator[tuple[FloatArray, FloatArray | None]]:
-    """A point and the bone's direction in the image for each line; None if foreshortened."""
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """The lines that are not foreshortened, and of each a point and the bone's direction."""
     joints = square.to_image(joints_2d)
-    for start, end, share in _LINES:
-        a, b = joints[list(start)].mean(axis=0), joints[list(end)].mean(axis=0)
-        bone = joints_3d[list(end)].mean(axis=0) - joints_3d[list(start)].mean(axis=0)
-        length = float(np.linalg.norm(b - a))
-        is_across = length >= _SHORTEST * float(np.linalg.norm(bone)) * metre
-        yield a + share * (b - a), (b - a) / length if is_across else None
+    a, b = joints[_STARTS].mean(axis=1), joints[_ENDS].mean(axis=1)
+    bone = joints_3d[_ENDS].mean(axis=1) - joints_3d[_STARTS].mean(axis=1)
+    length = np.linalg.norm(b - a, axis=1)
+    usable = np.flatnonzero(length >= _SHORTEST * np.linalg.norm(bone, axis=1) * metre)
+    a, b = a[usable], b[usable]
+    return usable, a + _SHARES[usable] * (b - a), (b - a) / length[usable, None]
 
 
-def _width_of_surface(points: FloatArray, faces: IntArray) -> float:
-    """How wide a surface is across a line, from the line's middle to its edges on both sides.
+def _widths_of_surfaces(
+    points: FloatArray, faces: IntArray, at: FloatArray, along: FloatArray, across: FloatArray
+) -> FloatArray:
+    """How wide surfaces are across lines, from a line's middle to the edges on both sides.
 
     Args:
-        points: (V,2) of the image, along and across the line, its middle at the origin.
-        faces: (F,3).
+        points: (N,V,2) of the image.
+        faces: (F,3) of each of the N surfaces.
+        at: (L,2) the lines' middles, at most eight.
+        along: (L,2) unit vectors of the lines.
+        across: (L,2) unit vectors across them.
+
+    Returns:
+        (L,N); NaN where the line's middle is beside the surface.
     """
-    ahead = points[:, 0] > 0
-    count = ahead[faces].sum(axis=1)
-    cut = faces[(count == 1) | (count == 2)]
+    x, y = points[..., 0], points[..., 1]
+    ahead = [(x - a[0]) * w[0] + (y - a[1]) * w[1] > 0 for a, w in zip(at, along, strict=True)]
+    code = np.packbits(ahead, axis=0)[0]  # a bit for each line
+    a, b, c = (code[:, faces[:, k]] for k in range(3))
+    cut = (a ^ b) | (b ^ c)
+    body, face = np.nonzero(cut)
+    pair, line = np.nonzero(np.unpackbits(cut[body, face, None], axis=1, count=len(at)))
+    body, corners = body[pair], faces[face[pair]]
+    offset = points[body[:, None], corners] - at[line, None]
+    way = (offset * along[line, None]).sum(axis=-1)
+    place = (offset * across[line, None]).sum(axis=-1)
     # Of a face that the middle of the line cuts, one corner is alone on its side.
-    side = ahead[cut]
+    side = way > 0
     alone = np.where(side.sum(axis=1, keepdims=True) == 1, side, ~side).argmax(axis=1)
-    rows = np.arange(len(cut))
-    tip = points[cut[rows, alone]]
+    rows = np.arange(len(pair))
+    turned = [(alone + k) % 3 for k in range(3)]
+    tip, *others = (way[rows, k] for k in turned)
+    start, *ends = (place[rows, k] for k in turned)
     ends = [
-        tip + (other - tip) * (tip[:, :1] / (tip[:, :1] - other[:, :1]))
-        for other in (points[cut[rows, (alone + k) % 3]] for k in (1, 2))
+        start + (end - start) * (tip / (tip - other))
+        for end, other in zip(ends, others, strict=True)
     ]
-    low, high = np.sort([ends[0][:, 1], ends[1][:, 1]], axis=0)
-    order = np.argsort(low)
-    low, high = low[order], np.maximum.accumulate(high[order])
-    starts = np.flatnonzero(np.append(True, low[1:] > high[:-1])[: len(low)])
-    for k, start in enumerate(starts):
-        end = starts[k + 1] - 1 if k + 1 < len(starts) else len(low) - 1
-        if low[start] <= 0 <= high[end]:
-            return float(high[end] - low[start])
-    return np.nan
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    surface = line * len(points) + body
+    order = np.lexsort((low, surface))
+    spans = zip(*(some[order].tolist() for some in (surface, low, high)), strict=True)
+    out = np.full(len(at) * len(points), np.nan)
+    for one, pieces in groupby(spans, key=itemgetter(0)):
+        out[one] = _width_of_piece(pieces)
+    return out.reshape(len(at), len(points))
 
 
-def _width_of_silhouette(  # noqa: PLR0917
+def _width_of_piece(spans: Iterable[tuple[int, float, float]]) -> float:
+    """How long the piece round 0 is that spans, by their lower ends, make together; NaN: none."""
+    start, end = np.nan, -np.inf
+    for _, low, high in spans:
+        if low > end:
+            if start <= 0 <= end:
+                break
+            start = low
+        if high > end:  # noqa: PLR1730 - max() takes longer
+            end = high
+    return end - start if start <= 0 <= end else np.nan
+
+
+def _widths_of_silhouette(  # noqa: PLR0917
     segmentation: FloatArray,
     to_crop: FloatArray,
     at: FloatArray,
@@ -205,28 +236,34 @@ def _width_of_silhouette(  # noqa: PLR0917
     metre: float,
     height: int,
     width: int,
-) -> float:
-    """Pixels of the image from a point to the silhouette's edges on both sides; NaN: not seen."""
+) -> FloatArray:
+    """(L,) pixels of the image from (L,2) points to the silhouette's edges on both sides.
+
+    NaN where an edge is not seen.
+    """
     per_px = float(np.sqrt(abs(np.linalg.det(to_crop[:, :2]))))
     step = _STEP * len(segmentation) / per_px
     steps = np.arange(0, _REACH_M * metre, step)
-    total = 0.0
-    for side in (1.0, -1.0):
-        image = at + side * steps[:, None] * across
-        crop = (image @ to_crop[:, :2].T + to_crop[:, 2]).astype(np.float32)
-        logits = cv2.remap(
-            np.asarray(segmentation, np.float32),
-            crop[:, None, 0],
-            crop[:, None, 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=np.nan,
-        )[:, 0]
-        logits[((image < 0) | (image > [width - 1, height - 1])).any(axis=1)] = np.nan
-        outside = np.flatnonzero(~(logits > 0))
-        if not len(outside) or outside[0] == 0 or np.isnan(logits[outside[0]]):
-            return np.nan
-        first = int(outside[0])
-        low, high = logits[first], logits[first - 1]
-        total += float(steps[first - 1] + step * high / (high - low))
-    return total
+    ways = np.array([1.0, -1.0])[:, None, None] * steps[:, None]
+    image = at[:, None, None] + ways * across[:, None, None]
+    crop = (image @ to_crop[:, :2].T + to_crop[:, 2]).astype(np.float32)
+    logits = cv2.remap(
+        np.asarray(segmentation, np.float32),
+        crop[..., 0].reshape(-1, len(steps)),
+        crop[..., 1].reshape(-1, len(steps)),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=np.nan,
+    ).reshape(image.shape[:3])
+    logits[((image < 0) | (image > [width - 1, height - 1])).any(axis=-1)] = np.nan
+    return np.array([sum(_way_out(side, steps, step) for side in sides) for sides in logits])
+
+
+def _way_out(logits: FloatArray, steps: FloatArray, step: float) -> float:
+    """How far it is to the first place outside a silhouette; NaN: not seen."""
+    outside = ~(logits > 0)
+    first = int(outside.argmax()) if len(logits) else 0
+    if not first or np.isnan(logits[first]):
+        return np.nan
+    low, high = logits[first], logits[first - 1]
+    return float(steps[first - 1] + step * high / (high - low))

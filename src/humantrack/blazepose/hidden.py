@@ -66,7 +66,8 @@ def straighten_hidden(points: FloatArray, trust: FloatArray, visibility: FloatAr
     seen = np.clip((visibility[:, LIMB_END] - _HIDDEN) / (_SEEN - _HIDDEN), 0, 1)
     upper_trust = trust[:, LIMB_MIDDLE, None]
     lower_trust = upper_trust * (trust[:, LIMB_END] * seen)[..., None]
-    if lower_trust.min(initial=1) == 1 and trust.min(initial=1) == 1:
+    is_whole = (lower_trust.min(axis=(1, 2)) == 1) & (trust.min(axis=1) == 1)
+    if is_whole.all():
         return points
     tip_trust = lower_trust * trust[:, INDEXES + TOES, None]
 
@@ -93,7 +94,7 @@ def straighten_hidden(points: FloatArray, trust: FloatArray, visibility: FloatAr
     out[:, INDEXES] = wrists + hand + across / 2
     out[:, HEELS] = ankles
     out[:, TOES] = ankles + foot
-    return out
+    return np.where(is_whole[:, None, None], points, out)
 
 
 def _mix(neutral: FloatArray, measured: FloatArray, trust: FloatArray) -> FloatArray:

@@ -28,6 +28,9 @@ HELD_HITS = 4
 OVERLAP = 0.5
 """IoU above which a box continues a remembered person's."""
 
+_OLD_SHARE = 0.3
+"""Share of the old side and angle in a new region: world landmarks jump with the region's size."""
+
 _NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
 _GATE = 1.0
 _REACH, _MORE_REACH = 0.5, 0.1  # heights that somebody may be off, and per frame missed
@@ -85,6 +88,9 @@ class Remembered:
     last: Pose | None = None
     """Where his landmarks were last."""
 
+    who: int | None = None
+    """Number of somebody who was there already when a part of the video began."""
+
     is_guess: bool = False
     """True if a detector sees him and the landmark network does not."""
 
@@ -137,6 +143,10 @@ class Remembered:
         self.missed = 0
         self.hits += 1
 
+    def begin_again(self) -> None:
+        """Forget how the person moved, and how the detector's boxes differ."""
+        self.speed, self.offset = np.zeros(2), np.zeros(4)
+
     def is_waiting(self) -> bool:
         """True if it is worth looking for this person where no box is."""
         return self.hits >= HELD_HITS and self.missed < HELD_FRAMES
@@ -168,7 +178,7 @@ class Remembered:
 
 _PLAIN = (
     *("box", "region", "flag", "signature", "speed", "missed", "hits", "score", "offset", "last"),
-    *("is_guess", "tries", "recent"),
+    *("who", "is_guess", "tries", "recent"),
 )
 """Fields of a remembered person that are stored as they are."""
 
@@ -241,3 +251,12 @@ class Memory:
         known = {id(person) for person in self.people}
         self.people = [p for p in self.people if p.missed < FRAMES]
         self.people += [p for p in seen if id(p) not in known]
+
+
+def calmed(region: FloatArray, old: FloatArray) -> FloatArray:
+    """A region whose side and angle keep a share of the old; the centre is free."""
+    out = region.copy()
+    out[2] += _OLD_SHARE * (old[2] - region[2])
+    turn = (old[3] - region[3] + np.pi) % (2 * np.pi) - np.pi
+    out[3] += _OLD_SHARE * turn
+    return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from humantrack import models
 from humantrack.blazepose import regions
 from humantrack.blazepose.corrections import FULL, HEAVY
 from humantrack.blazepose.regions import CROP_PX, Cropper
+from humantrack.cores import available_cores
 from humantrack.types.arrays import ByteArray, FloatArray, IntArray
 
 BODY_POINTS = 33
@@ -58,9 +60,11 @@ class Landmarks:
 
     def __getitem__(self, index: Sequence[int] | IntArray) -> Landmarks:
         """The people picked by an index array."""
-        keep = np.asarray(index, np.intp)
+        keep: Any = np.asarray(index, np.intp)
         if np.array_equal(keep, np.arange(len(self))):
             return self
+        if len(keep) == 1 and keep[0] >= 0:  # a view: silhouettes are large
+            keep = slice(keep[0], keep[0] + 1)
         return Landmarks(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
 
     @staticmethod
@@ -90,9 +94,14 @@ class LandmarkNetwork:
     """
 
     def __init__(self, threads: int | None = None, model: str = models.BLAZEPOSE) -> None:
-        self._threads = threads or max(1, models.available_cores() // 2)
-        self._model = model
+        self._threads = threads or max(1, available_cores() // 2)
+        self.model = model
         self.corrections = HEAVY if model == models.BLAZEPOSE_HEAVY else FULL
+
+    def load(self) -> None:
+        """Make the sessions now."""
+        for threads in {1, self._threads}:
+            models.session(self.model, threads)
 
     def __call__(self, cropper: Cropper, at: FloatArray) -> Landmarks:
         """Landmarks in (N,4) regions of an image."""
@@ -105,7 +114,7 @@ class LandmarkNetwork:
         return Looking(models.Begun(jobs[: len(at)]), np.asarray(at, np.float64))
 
     def _run(self, crop: ByteArray, threads: int) -> list[FloatArray]:
-        outputs: list[FloatArray] = models.session(self._model, threads).run(
+        outputs: list[FloatArray] = models.session(self.model, threads).run(
             _OUTPUTS, {"input": network_input(crop)}
         )
         return outputs

@@ -15,7 +15,7 @@ from humantrack.blazepose.network import LandmarkNetwork, Landmarks
 from humantrack.blazepose.regions import Cropper
 from humantrack.geometry.boxes import area, iou
 from humantrack.types import Detections, Frame, JointSource
-from humantrack.types.arrays import ByteArray, FloatArray, IntArray
+from humantrack.types.arrays import BoolArray, ByteArray, FloatArray, IntArray
 
 STRONG = 0.4
 """A box of a lower score is only believed where somebody remembered is expected."""
@@ -25,6 +25,9 @@ CERTAIN = 0.6
 
 HELD_SCORE = 0.3
 """Score given to a person found without a box."""
+
+_ALIKE = 0.6
+"""Landmarks more alike are of the same body."""
 
 _HELD_FLAG = 0.7
 _HELD_DISTANCE = 0.5
@@ -60,6 +63,9 @@ class Sightings:
     signature: FloatArray
     """(N,192) colour signatures."""
 
+    is_fresh: BoolArray
+    """(N,) whether nothing of earlier frames tells in the landmarks."""
+
 
 def find_people(
     search: Search,
@@ -67,26 +73,28 @@ def find_people(
     *,
     strong: float = STRONG,
     look: Look | None = None,
+    afresh: bool = False,
 ) -> tuple[Sightings, Detections]:
     """Landmarks of everybody in a frame, each body once.
 
     Boxes given by a user are all kept as they are; a detector's are checked: those below the
     score ``strong`` must continue somebody. Where the detector rested, people go on where they
-    were; if somebody is lost so, ``look`` is asked.
+    were; if somebody is lost so, ``look`` is asked. Those with a box who go on are looked at as if
+    for the first time if it is ``afresh``, unless that shows something else.
 
     Returns:
         The people, and the detections that ``Sightings.source`` refers to.
     """
     followed = search.followed()
     if detections.gt_id is not None or detections.annotation is not None:
-        return search.given(detections, followed), detections
+        return search.given(detections, followed, afresh=afresh), detections
     if not detections.looked:
         kept, numbers = search.distinct(followed)
         if look is None or len(numbers) == len(followed):
             return search.rested(kept, numbers), detections
         near = [p.expected_box() for p in search.memory.people]
         detections = look(search.frame, np.array(near).reshape(-1, 4))
-    return search.looked(detections, followed, strong), detections
+    return search.looked(detections, followed, strong, afresh=afresh), detections
 
 
 class Search:
@@ -117,12 +125,25 @@ class Search:
         found = self._following()
         return {number: found[[row]] for row, number in enumerate(self._numbers)}
 
-    def given(self, detections: Detections, followed: dict[int, Candidates]) -> Sightings:
+    def given(
+        self, detections: Detections, followed: dict[int, Candidates], *, afresh: bool
+    ) -> Sightings:
         """One person for each box."""
         boxes = detections.xyxy_px.astype(np.float64)
         known = self.memory.continued_by(boxes)
         found = self._looker.at_boxes(boxes, _by_row(known, followed))
-        return self._sightings(found, detections.score, np.arange(len(boxes)))
+        fresh = np.zeros(len(boxes), bool)
+        if afresh:
+            found, fresh = self._afresh(found)
+        return self._sightings(found, detections.score, np.arange(len(boxes)), fresh)
+
+    def _afresh(self, found: Candidates) -> tuple[Candidates, BoolArray]:
+        """The same people as their boxes alone show them, and which of them are."""
+        again = self._looker.at_boxes(found.box, {})
+        alike = np.diagonal(similarity(again.landmarks, found.landmarks)) > _ALIKE
+        alike = alike & self._looker.credible(again)
+        n = len(found)
+        return self._looker.join([found, again])[np.arange(n) + n * alike], alike
 
     def distinct(self, followed: dict[int, Candidates]) -> tuple[Candidates, list[int]]:
         """Those of the people followed who are where they were expected, and their numbers."""
@@ -148,7 +169,12 @@ class Search:
         return self._sightings(kept[there], score[there], np.full(len(there), -1))
 
     def looked(
-        self, detections: Detections, followed: dict[int, Candidates], strong: float
+        self,
+        detections: Detections,
+        followed: dict[int, Candidates],
+        strong: float,
+        *,
+        afresh: bool,
     ) -> Sightings:
         """Everybody whom the detector's boxes show, and those who are held without one."""
         rows = self._believable(detections, strong)
@@ -156,6 +182,9 @@ class Search:
         score = detections.score[rows].astype(np.float64)
         known = self.memory.continued_by(boxes)
         found = self._looker.at_boxes(boxes, _by_row(known, followed))
+        fresh = np.zeros(len(boxes), bool)
+        if afresh:
+            found, fresh = self._afresh(found)
         people = [self.memory.people[n] if n >= 0 else None for n in known]
         found = self._looker.turned(
             found,
@@ -175,7 +204,9 @@ class Search:
         kept = self._looker.join([kept, held])
         score_kept = np.concatenate([score_kept, np.full(len(held), HELD_SCORE)])
         source = np.concatenate([source, np.full(len(held), -1)])
-        return self._sightings(kept, score_kept, source)
+        is_fresh = np.zeros(len(source), bool)
+        is_fresh[: len(stays)] = fresh[stays]
+        return self._sightings(kept, score_kept, source, is_fresh)
 
     def _believable(self, detections: Detections, strong: float) -> IntArray:
         """Rows of the strong boxes, and of the weak ones that continue somebody."""
@@ -238,7 +269,13 @@ class Search:
         height, width = self._size
         return np.clip(boxes, 0, [width, height, width, height])
 
-    def _sightings(self, found: Candidates, score: FloatArray, source: IntArray) -> Sightings:
+    def _sightings(
+        self,
+        found: Candidates,
+        score: FloatArray,
+        source: IntArray,
+        is_fresh: BoolArray | None = None,
+    ) -> Sightings:
         return Sightings(
             landmarks=found.landmarks,
             box=found.box,
@@ -246,6 +283,7 @@ class Search:
             source=source,
             guess=found.guess,
             signature=_signatures(self._rgb, found.landmarks),
+            is_fresh=np.zeros(len(source), bool) if is_fresh is None else is_fresh,
         )
 
 

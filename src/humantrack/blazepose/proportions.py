@@ -78,7 +78,7 @@ def spans(xy_px: FloatArray, depth: FloatArray, visibility: FloatArray) -> Spans
     xy, z, seen = (a[:, LIMBS] for a in (xy_px, depth, visibility))
     return Spans(
         length_px=np.linalg.norm(_ACROSS @ xy, axis=-1),
-        depth_m=z @ _ACROSS.T,
+        depth_m=(z[:, None] @ _ACROSS.T)[:, 0],  # rounds alike for any number of people
         weight=np.where(_ACROSS != 0, seen[:, None], np.inf).min(axis=-1),
     )
 

@@ -41,8 +41,10 @@ def matrices(regions: FloatArray) -> FloatArray:
     x, y, side, angle = np.asarray(regions, np.float64).reshape(-1, 4).T
     cos, sin = np.cos(angle) * side / CROP_PX, np.sin(angle) * side / CROP_PX
     half = CROP_PX / 2
-    rows = [cos, -sin, x - half * (cos - sin)], [sin, cos, y - half * (sin + cos)]
-    return np.moveaxis(np.array(rows), -1, 0)
+    out = np.empty((len(x), 2, 3))
+    out[:, 0, 0], out[:, 0, 1], out[:, 0, 2] = cos, -sin, x - half * (cos - sin)
+    out[:, 1, 0], out[:, 1, 1], out[:, 1, 2] = sin, cos, y - half * (sin + cos)
+    return out
 
 
 class Cropper:

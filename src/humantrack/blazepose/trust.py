@@ -1,17 +1,19 @@
 """How far each joint is to be trusted.
 
-An error is the distance to the true joint with the middle of the hips at the origin of both and the
-truth turned so that the ray from the camera to the hips is the camera's axis, as the results'
-camera is nearly parallel. It is taken as log-normal: median and width are those of the kind of
-joint; the median grows with how far the trunk leans along the view, where all hangs on the
-network's depth, and for wrists with how far they are hidden.
+An error is the distance to the true joint with the middle of the hips at the origin of both. The
+results' camera is nearly parallel, so the truth may be turned until the ray from the camera to the
+hips is the camera's axis, or be left as it stands: the radii lie between the two. It is taken as
+log-normal: median and width are those of the kind of joint; the median grows with how far the trunk
+leans along the view, where all hangs on the network's depth, and for wrists with how far they are
+hidden.
 
-``scripts/fit_trust.py`` fitted the constants to six drawn clips with exact truth and four real ones
-with triangulated truth, which count alike, with the "full" network. Real errors are nearly twice as
-large as drawn ones for reasons that nothing here shows: the radii hold for both together, are wide
-for drawn people and narrow for real ones, and no clip by itself is promised (docs/embedded.md).
-Visibility of other joints is left out, as it held no better on clips held back. So is the size in
-the picture, as it would only tell the real clips (large) from the drawn ones (small).
+``scripts/fit_trust.py`` fitted the constants to four drawn clips with exact truth and four real
+ones with triangulated truth, which count alike, with the "heavy" network. Real errors are nearly
+twice as large as drawn ones for reasons that nothing here shows: the radii hold for both together,
+are wide for drawn people and narrow for real ones, and no clip by itself is promised
+(docs/embedded.md). Visibility of other joints is left out, as it held no better on clips held back.
+So is the size in the picture, as it would only tell the real clips (large) from the drawn ones
+(small).
 
 Only shoulders, elbows, wrists, hips, knees and ankles have a truth; other points take the model of
 the nearest of them.
@@ -19,8 +21,10 @@ the nearest of them.
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
+
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from humantrack.blazepose.fit import Seen
 from humantrack.blazepose.hidden import inside
@@ -31,10 +35,10 @@ from humantrack.types import BodyBatch, JointSource, JointTrust
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
 _KINDS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-_MEDIAN_MM = np.array([42.2, 63.4, 82.2, 17.5, 51.5, 77.4])
-_WIDTH = np.array([2.47, 2.10, 2.36, 2.44, 2.51, 2.04])
+_MEDIAN_MM = np.array([48.8, 69.7, 97.6, 23.6, 57.0, 66.5])
+_WIDTH = np.array([2.58, 2.33, 2.24, 1.87, 1.98, 2.23])
 """The radius of nine tenths of the errors over that of half."""
-_HIDDEN_WRIST, _LEAN = 0.72, 1.84
+_HIDDEN_WRIST, _LEAN = 0.36, 1.24
 """The logarithm of a median grows by this for a wrist wholly hidden, and for a trunk that lies
 wholly along the view."""
 
@@ -131,10 +135,17 @@ def _radii_mm(visibility: FloatArray, lean: FloatArray) -> FloatArray:
     return np.stack([half, half * _WIDTH[_KIND]], axis=-1)
 
 
+_AT_90 = NormalDist().inv_cdf(0.9)
+
+_normal_below = np.vectorize(lambda x: 0.5 * math.erfc(-x / math.sqrt(2)), otypes=[np.float64])
+"""The normal distribution's function. SciPy's takes 0.3 s to import, at every start."""
+
+
 def _below(limit_mm: float, radii: FloatArray) -> FloatArray:
     """Probability of an error below a limit under the log-normal distribution of two radii."""
     half, most = radii[..., 0], radii[..., 1]
-    return np.asarray(ndtr(np.log(limit_mm / half) / np.log(most / half) * ndtri(0.9)))
+    deviations = np.log(limit_mm / half) / np.log(most / half) * _AT_90
+    return np.asarray(_normal_below(deviations))
 
 
 def _made_up(seen: Seen, bodies: BodyBatch) -> BoolArray:

@@ -8,6 +8,7 @@ into the camera's (x right, y down, z away), so what comes out is in camera axes
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -243,6 +244,7 @@ class _Skin:
         self._column = (4 * joint[:, None] + np.arange(4)).ravel().astype(np.int32)
         count = np.bincount(self._vertex, minlength=len(weights))
         self._start = np.concatenate([[0], 4 * np.cumsum(count)]).astype(np.int32)
+        self._pattern = self._new_matrix(np.zeros(len(self._column), np.float32))
         self._mean_adult = self._matrix(self.bind.base)
         # A track keeps its betas: without this each frame would shape the surface again.
         self._of_shape = lru_cache(maxsize=KEPT_SHAPES)(self._shaped_matrix)
@@ -269,12 +271,16 @@ class _Skin:
         return self._matrix(self.bind(np.frombuffer(betas, np.float32)[None])[0])
 
     def _matrix(self, points: Array) -> csr_matrix:
-        from scipy.sparse import csr_matrix  # slow to import
-
         homogeneous = np.ones((len(points), 4), np.float32)
         homogeneous[:, :3] = points
-        values = (self._weight * homogeneous[self._vertex]).ravel()
-        shape = (len(points), 4 * JOINTS)
+        matrix = copy(self._pattern)  # unlike a new one without checks of rows and columns
+        matrix.data = (self._weight * homogeneous[self._vertex]).ravel()
+        return matrix
+
+    def _new_matrix(self, values: Array) -> csr_matrix:
+        from scipy.sparse import csr_matrix  # slow to import
+
+        shape = len(self._start) - 1, 4 * JOINTS
         return csr_matrix((values, self._column, self._start), shape=shape)
 
     @staticmethod

@@ -82,7 +82,8 @@ def bone_lengths(joints: Array) -> Array:
         (...,7) float64 metres in the order of ``BONE_LENGTHS``.
     """
     across = _ACROSS @ np.asarray(joints, np.float64)
-    return np.asarray(np.sqrt((across * across).sum(axis=-1)) @ _MEANS)
+    spans = np.sqrt((across * across).sum(axis=-1))
+    return np.asarray((spans[..., None, :] @ _MEANS)[..., 0, :])  # rounds alike for any number
 
 
 def betas_from_lengths(

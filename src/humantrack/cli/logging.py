@@ -20,15 +20,15 @@ class _StandardError(logging.Handler):
 
 
 @contextlib.contextmanager
-def log_to_stderr() -> Iterator[None]:
-    """Show what is logged, from INFO on; within itself it does nothing more."""
+def log_to_stderr(*, verbose: bool = False) -> Iterator[None]:
+    """Show what is logged, from INFO on or all; within itself it does nothing more."""
     logger = logging.getLogger(NAME)
     if any(isinstance(handler, _StandardError) for handler in logger.handlers):
         yield
         return
     handler, level = _StandardError(), logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     try:
         yield
     finally:

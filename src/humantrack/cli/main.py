@@ -11,6 +11,7 @@ from humantrack._version import __version__
 
 # All else is imported where it is used: --help and --version must not wait for Hydra and numpy.
 from humantrack.terminal import forgive_streams
+from humantrack.url import concealed
 
 if TYPE_CHECKING:
     from humantrack.cli.arguments import CommandLine
@@ -21,6 +22,8 @@ humantrack {version}: reconstruct and track every person of a video in 3D
   humantrack video.source=clip.mp4                     a video, whole
   humantrack video.source=frames/                      a folder of images
   humantrack 'video.source="shots/*.png"'              a glob of images
+  humantrack video.source=https://site.org/clip.mp4    a link, HLS or a page with a video
+  humantrack video.source=camera:0 live.duration=10m   a camera (--list-cameras) or rtsp://...
   humantrack video.source=clip.mp4 video.start_time=1m30s video.end_time=00:02:00
   humantrack video.source=clip.mp4 video.start_frame=50 video.end_frame=100
   humantrack video.source=clip.mp4 render.type=SKELETON
@@ -52,9 +55,12 @@ def main(argv: list[str] | None = None) -> None:
         argv: arguments without the program's name; those of the process if None.
     """
     forgive_streams()
-    arguments = sys.argv[1:] if argv is None else argv
+    arguments = [concealed(text) for text in (sys.argv[1:] if argv is None else argv)]
     if not arguments or {"-h", "--help"} & set(arguments):
         sys.stdout.write(HELP.format(version=__version__))
+        return
+    if "--list-cameras" in arguments:
+        _list_cameras()
         return
     if "--version" in arguments:
         sys.stdout.write(f"humantrack {__version__}\n")
@@ -72,6 +78,14 @@ def main(argv: list[str] | None = None) -> None:
     if failures:
         codes = [report_error(error, debug=debug) for error in failures]
         sys.exit(codes[0])
+
+
+def _list_cameras() -> None:
+    from humantrack.video.live import list_cameras
+
+    found = list_cameras()
+    lines = [f"{camera}  {camera.name}  ({camera.device})" for camera in found]
+    sys.stdout.write("\n".join(lines or ["the system lists no camera"]) + "\n")
 
 
 def _call_hydra(line: CommandLine) -> None:

@@ -36,6 +36,7 @@ world.person_height_m        1.8 for everybody, or 1:1.8,2:1.2 by track id
 world.camera_height_m        of the camera above the floor
 render.world=true            draw PHALP_<name>.world.mp4, from the video (video.source=clip.mp4
                              if it is not where it was)
+render.blur_faces=true       blur faces in it; as in the run that made the results, unless given
 quiet=true                   say nothing but errors
 debug=true                   show tracebacks
 
@@ -43,13 +44,13 @@ A run of humantrack does the same at its end. See docs/world.md.
 """
 
 _OWN = ("quiet", "debug")
-_OF_THE_VIDEO = ("render.world", "video.source")
+_OF_THE_VIDEO = ("render.world", "render.blur_faces", "video.source")
 _READ = {
     "video": (
         *("source", "base_path", "boxes", "box_format", "start_frame", "end_frame"),
         *("start_time", "end_time", "stream", "audio_stream"),
     ),
-    "render": ("fps",),
+    "render": ("fps", "blur_faces"),
     "results": ("keys",),
 }
 """What of a run's configuration says what was read."""
@@ -124,7 +125,7 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, dict[str, Any
     """
     from humantrack.config.load import load_config
     from humantrack.config.options import world_options
-    from humantrack.config.ranges import check_numbers
+    from humantrack.config.ranges import check_values
     from humantrack.errors import ConfigError
     from humantrack.results import without_worlds
 
@@ -154,13 +155,15 @@ def _read(arguments: list[str]) -> tuple[list[Path], WorldOptions, dict[str, Any
         raise ConfigError("no results are named", hint="write humantrack-world out.pkl")
     paths = without_worlds(dict.fromkeys(paths))
     config = load_config({**values, **look})
-    check_numbers(config)
+    check_values(config)
     source = look.get("video.source")
     if source is not None and len(paths) > 1:
         raise ConfigError(
             "one video is not that of several results", where=f"video.source={source}"
         )
     is_drawn = config.render.world
+    if "render.blur_faces" in look:
+        look["render.blur_faces"] = config.render.blur_faces
     return paths, world_options(config), look if is_drawn else None, own["quiet"]
 
 
@@ -210,6 +213,7 @@ def _draw(path: Path, look: dict[str, Any], console: Console, *, quiet: bool) ->
     from humantrack.run.world_video import draw_world
 
     options = run_options(_config_of(path, look.get("video.source")))
+    hides = look.get("render.blur_faces", options.blur_faces)
     stem = path.stem.removeprefix(f"{options.results_prefix}_")
     folder = path.parent.parent if path.parent.name == "results" else path.parent
     target = folder / f"{options.overlay_prefix}_{stem}.world.mp4"
@@ -219,6 +223,7 @@ def _draw(path: Path, look: dict[str, Any], console: Console, *, quiet: bool) ->
             options.boxes,
             world_path(path),
             target,
+            faces_from=path if hides else None,
             fixed_fps=options.overlay_fps,
             advance=(lambda _: None) if advance is None else lambda n: advance("drawing", n),
         )
@@ -227,7 +232,7 @@ def _draw(path: Path, look: dict[str, Any], console: Console, *, quiet: bool) ->
 
 
 def _config_of(path: Path, source: str | None) -> Any:
-    """The configuration that the results were made with, as far as it says what is read.
+    """The configuration that the results were made with, as far as it says what is read and shown.
 
     Raises:
         SourceError: if it is not known which video they are of, or it is gone.

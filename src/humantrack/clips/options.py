@@ -71,7 +71,8 @@ class ExportOptions:
     """Which axis of motion is up: y or z; None: y, but z in npz, as AMASS has it."""
 
     unit: str | None = None
-    """Unit of lengths in bvh and of markers: m, cm or mm; None: metres."""
+    """Unit of lengths in bvh, usd and of markers: m, cm or mm; None: metres,
+    millimetres in c3d."""
 
     rest: str | None = None
     """Rest pose that bvh and glb share: t or a (arms half down); None: bvh rests in the T pose,

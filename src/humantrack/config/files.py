@@ -18,10 +18,12 @@ from omegaconf import OmegaConf
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
 
+from humantrack.config.keys import KeyInfo
 from humantrack.config.load import broken_yaml, conf_dir, nearest, not_one_value
-from humantrack.config.schema import Config, KeyInfo
+from humantrack.config.schema import Config
 from humantrack.config.values import keys_by_name
 from humantrack.errors import ConfigError
+from humantrack.url import concealed
 
 _TEXT, _NULL, _NUMBER, _INT = (f"tag:yaml.org,2002:{t}" for t in ("str", "null", "float", "int"))
 _NOT_OURS = ("defaults", "hydra")
@@ -89,7 +91,7 @@ def read_text(path: Path) -> str:
         ConfigError: if it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return concealed(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(
             "not a text in UTF-8", where=path, hint="save it again in UTF-8"

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from humantrack.config.schema import all_keys
 from humantrack.errors import ConfigError
+from humantrack.url import concealed
 
 
 def set_values(
@@ -58,4 +59,4 @@ def _plain(value: Any) -> Any:
         value = fspath(value)
     if isinstance(value, tuple):
         value = list(value)
-    return value.replace("${", r"\${") if isinstance(value, str) else value
+    return concealed(value).replace("${", r"\${") if isinstance(value, str) else value

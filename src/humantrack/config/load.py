@@ -27,6 +27,7 @@ from humantrack.config.paths import register_resolver
 from humantrack.config.schema import Config
 from humantrack.config.values import as_meant, keys_by_name
 from humantrack.errors import ConfigError, HumantrackError
+from humantrack.url import concealed
 
 SCHEMA_NAME = "humantrack_schema"
 VERSION_BASE = "1.2"
@@ -72,7 +73,7 @@ def load_config(*overrides: str | Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: for an unknown key or a value of the wrong type.
     """
-    texts = [as_meant(text) for text in overrides if isinstance(text, str)]
+    texts = [as_meant(concealed(text)) for text in overrides if isinstance(text, str)]
     check_overrides(texts)
     register_schema()
     try:
@@ -92,9 +93,14 @@ def _own_hydra() -> Iterator[None]:
     hydra, base = GlobalHydra.instance(), VersionBase.instance()
     outer, version = hydra.hydra, base.version_base
     hydra.hydra = None
+    repo = ConfigStore.instance().repo
+    # 4D-Humans' track.py, for one, stores a configuration of the name of ours.
+    names: list[str] = ["config.yaml", "config"]
+    foreign = {name: repo.pop(name) for name in names if name in repo}
     try:
         yield
     finally:
+        repo.update(foreign)
         for held in (hydra, GlobalHydra.instance()):  # composing leaves a copy in its place
             held.hydra = outer
         base.version_base = version

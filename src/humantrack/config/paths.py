@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from humantrack.config.quoting import literal
 from humantrack.config.values import expanded, keys_by_name
+from humantrack.url import is_elsewhere
 
 RESOLVER = "humantrack_path"
 """``${humantrack_path:${video.output_dir}}``: a path with its home, for Hydra's own folders."""
@@ -51,7 +52,7 @@ def with_paths(cfg: Any, base: Path | None = None) -> Any:
     changed = {}
     for name, key in keys_by_name().items():
         value = OmegaConf.select(cfg, name) if key.path else None
-        if value and value not in key.words:
+        if value and value not in key.words and not is_elsewhere(str(value)):
             there = expanded(str(value))
             there = there if base is None else os.path.join(base, there)  # noqa: PTH118 - keeps a last slash
             if there != value:

@@ -2,42 +2,21 @@
 
 Names and nesting are PHALP's and 4D-Humans' (``phalp/configs/base.py`` and ``track.py`` of their
 public repositories), so that their command lines work. docs/configuration.md is generated from
-here. A key marked ``inert`` is accepted for that reason alone and changes nothing.
+here. A key that is there for that reason alone has ``only`` its default, and the program says so
+if it is given anything else: no key promises what is not done.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from humantrack.config.detectors import RfDetrConfig, VitDetConfig
+from humantrack.config.keys import KeyInfo, key
+from humantrack.config.live import LiveConfig
+from humantrack.config.split import SplitConfig
 from humantrack.world.options import CAMERAS
-
-
-def key(
-    default: Any,
-    text: str,
-    *,
-    inert: bool = False,
-    path: bool = False,
-    words: tuple[str, ...] = (),
-) -> Any:
-    """A dataclass field with help; lists and dataclass types become factories.
-
-    Args:
-        default: its value if nobody sets it.
-        text: a sentence of help.
-        inert: accepted for PHALP's sake alone.
-        path: names a file or folder, so that its value is taken as typed and ``~`` is a home.
-        words: values of a path that name no file.
-    """
-    metadata = {"help": text, "inert": inert, "path": path, "words": words}
-    if isinstance(default, type):
-        return field(default_factory=default, metadata=metadata)
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass
@@ -46,7 +25,7 @@ class VideoConfig:
 
     source: str | None = key(
         None,
-        "A video file, a folder of images, a glob of images, or a PHALP .pkl of given boxes.",
+        "A video file, an address, camera:0, a folder or glob of images, or a PHALP .pkl of boxes.",
         path=True,
     )
     output_dir: str = key("outputs/", "Folder for everything a run writes.", path=True)
@@ -85,7 +64,12 @@ class VideoConfig:
     audio_stream: int | None = key(
         None, "Which of its audio streams the overlay gets, from 0; null or -1 = the best."
     )
-    useffmpeg: bool = key(False, "Frames are always decoded by FFmpeg's libraries.", inert=True)
+    allow_hosts: str = key(
+        "same", "any: redirects and playlists may lead to other hosts than the address names."
+    )
+    useffmpeg: bool = key(
+        False, "Frames are always decoded by FFmpeg's libraries.", only=(False, True)
+    )
 
 
 @dataclass
@@ -101,20 +85,24 @@ class PHALPConfig:
     distance_type: str = key("EQ_019", "Association cost: EQ_019, EQ_010, A0, P0, L0, ...")
     alpha: float = key(0.1, "How fast a track's texture follows its detections, 0..1.")
     low_th_c: float | None = key(
-        None, "Lowest detection score that may start a track. null = 0.4 with nanodet, else 0.8."
+        None,
+        "Lowest detection score that may start a track. null = 0.4 with nanodet, 0.5 with rfdetr, "
+        "else 0.8.",
     )
     hungarian_th: float = key(100.0, "A pair that costs more than this is never matched.")
     track_history: int = key(7, "Past observations a forecast looks at.")
     max_age_track: int = key(50, "Frames a track lives on without being seen.")
-    n_init: int = key(5, "Detections in a row until a track counts.")
-    encode_type: str = key("4c", "Channels of the texture encoder.", inert=True)
+    n_init: int = key(5, "Detections in a row until a track counts; of a single picture 1.")
+    encode_type: str = key("4c", "The texture encoder has four channels.", only=("4c",))
     past_lookback: int = key(1, "Past samples of a track compared with a detection.")
     detector: str | None = key(
         None,
-        "nanodet (shipped), maskrcnn, vitdet (needs detectron2) or given (video.boxes). "
-        "null = nanodet; with hmr2 vitdet if detectron2 is there, else maskrcnn.",
+        "nanodet (shipped), maskrcnn, vitdet, rfdetr, vitdet-detectron2 (by detectron2) or given "
+        "(video.boxes). null = nanodet; with hmr2 vitdet.",
     )
-    shot: int = key(0, "Set by PHALP itself in each frame.", inert=True)
+    shot: int = key(
+        0, "PHALP sets it itself in each frame; detect_shots=true finds cuts.", only=(0,)
+    )
     start_frame: int = key(-1, "A second cut, counted in the frames that video.* lets through.")
     end_frame: int = key(-1, "End of that cut (PHALP's default is 10; used with start_frame).")
     small_w: int | None = key(
@@ -141,7 +129,9 @@ class PosePredictorConfig:
 class HMRConfig:
     """The body network (tracker=hmr2)."""
 
-    checkpoint: str | None = key(None, "HMR2's checkpoint; null = the cache.", path=True)
+    checkpoint: str | None = key(
+        None, "HMR2's checkpoint: a file, hmr2a or hmr2b; null = hmr2b's in the cache.", path=True
+    )
     hmar_path: str | None = key(None, "hmar_v2_weights.pth; null = the cache.", path=True)
     precision: str = key("auto", "fp32, bf16, fp16 or auto (bf16 on a GPU that has it).")
     compile: bool = key(False, "Compile the network on its first run (torch.compile).")
@@ -158,10 +148,19 @@ class SMPLConfig:
         path=True,
     )
     JOINT_REGRESSOR_EXTRA: str | None = key(None, "SMPL_to_J19.pkl; null = the cache.", path=True)
-    GENDER: str = key("neutral", "PHALP uses the neutral model.", inert=True)
-    MODEL_TYPE: str = key("smpl", "PHALP uses SMPL.", inert=True)
-    NUM_BODY_JOINTS: int = key(23, "SMPL has 23.", inert=True)
-    TEXTURE: str | None = key(None, "PHALP's texture.npz affects no output.", inert=True, path=True)
+    GENDER: str = key(
+        "neutral",
+        "HMR2 gives shapes of the neutral model; SMPL.MODEL_PATH=FILE takes a file of your own.",
+        only=("neutral", "NEUTRAL"),
+    )
+    MODEL_TYPE: str = key("smpl", "HMR2 and PHALP use SMPL.", only=("smpl", "SMPL"))
+    NUM_BODY_JOINTS: int = key(23, "SMPL has 23.", only=(23,))
+    TEXTURE: str | None = key(
+        None,
+        "PHALP's texture.npz affects no output; tracker=upstream reads it.",
+        only=(None,),
+        path=True,
+    )
 
 
 @dataclass
@@ -182,15 +181,30 @@ class RenderConfig:
         1440, "Cap on the overlay's longer side in px; never enlarges; 0 = no cap."
     )
     head_mask: bool = key(False, "Leave the head undrawn, so that faces stay visible.")
-    up_scale: int = key(2, "PHALP's render scale; the overlay has the source's size.", inert=True)
-    res: int = key(256, "PHALP's base resolution.", inert=True)
-    side_view_each: bool = key(False, "PHALP's side views.", inert=True)
-    metallicfactor: float = key(0.0, "Material of PHALP's OpenGL renderer.", inert=True)
-    roughnessfactor: float = key(0.7, "Material of PHALP's OpenGL renderer.", inert=True)
-    colors: str = key("phalp", "Palette of PHALP's renderer.", inert=True)
-    head_mask_path: str | None = key(None, "PHALP's list of head faces.", inert=True, path=True)
-    blur_faces: bool = key(False, "Declared by PHALP, never used there.", inert=True)
-    show_keypoints: bool = key(False, "Declared by PHALP, never used there.", inert=True)
+    blur_faces: bool = key(
+        False, "Blur everybody's face in the overlay and the world video, drawn or not."
+    )
+    show_keypoints: bool = key(False, "Draw the joints over whatever render.type draws.")
+    side_view_each: bool = key(
+        False, "Beside the picture everybody from the side, each turned where he stands."
+    )
+    colors: str = key(
+        "phalp", "Colours of people: phalp (twelve), okabe-ito, pastel, or grey for all."
+    )
+    up_scale: int = key(
+        2, "The overlay has the source's size; render.output_resolution caps it.", only=(2,)
+    )
+    res: int = key(
+        256, "The overlay has the source's size; render.output_resolution caps it.", only=(256,)
+    )
+    metallicfactor: float = key(0.0, "Bodies are drawn without OpenGL, matt.", only=(0.0,))
+    roughnessfactor: float = key(0.7, "Bodies are drawn without OpenGL, matt.", only=(0.7,))
+    head_mask_path: str | None = key(
+        None,
+        "render.head_mask=true finds the head by itself, from the body.",
+        only=(None,),
+        path=True,
+    )
 
 
 @dataclass
@@ -201,6 +215,9 @@ class ResultsConfig:
         "name", "Frame keys: name = <clip>/000001.jpg; phalp = paths or (path, pts) tuples."
     )
     features: bool = key(True, "Store appe, loca and pose of every person.")
+    observations: bool = key(
+        False, "Keep what the tracker was told, for humantrack-retrack (docs/long_videos.md)."
+    )
 
 
 @dataclass
@@ -220,7 +237,8 @@ class EmbeddedConfig:
 
     landmarks: str = key(
         "auto",
-        "The landmark network: heavy (better), full (2.8 times as fast), auto = heavy.",
+        "The landmark network: heavy (better), full (2.8 times as fast), auto = heavy, and full of "
+        "cameras and streams.",
     )
     detection_size: str = key(
         "auto",
@@ -282,7 +300,9 @@ class SweepConfig:
     lost_after_s: float = key(
         120.0, "A clip whose job has been silent for so long is resumed by another."
     )
-    report: str | None = key(None, "Set by the sweep itself for each job.", inert=True, path=True)
+    report: str | None = key(
+        None, "Set by the sweep itself for each job: where it says how it ended.", path=True
+    )
 
 
 @dataclass
@@ -312,24 +332,36 @@ class Config:
     track_dataset: str = key("demo", "Prefix of the results file.")
     base_tracker: str = key("PHALP", "Prefix of the overlay file.")
     debug: bool = key(False, "Show tracebacks, and plain lines instead of a progress bar.")
-    verbose: bool = key(False, "Declared by PHALP, for its evaluations.", inert=True)
+    verbose: bool = key(False, "Log details too.")
     batch_frames: int | None = key(
         None, "Frames that the networks see at once; null = by memory. Changes no result."
     )
-    read_ahead: int = key(8, "Frames decoded ahead; changes no result.")
+    read_ahead: int = key(
+        8, "Frames decoded ahead, with a GPU at least a chunk; changes no result."
+    )
     expand_bbox_shape: list[int] | None = key(
         [192, 256], "Aspect (width, height) boxes are grown to before a body is estimated."
     )
     hmr_type: str | None = key(
         None, "hmr2018: bodies by HMAR, as PHALP without 4D-Humans (tracker=hmr2)."
     )
-    train: bool = key(False, "Training is not part of this program.", inert=True)
-    task_id: int = key(-1, "PHALP's slicing of data sets.", inert=True)
-    num_tasks: int = key(100, "PHALP's slicing of data sets.", inert=True)
-    video_seq: str | None = key(None, "Set by PHALP itself.", inert=True)
+    train: bool = key(
+        False,
+        "Training is not part of this program; docs/porting.md says where it is.",
+        only=(False,),
+    )
+    task_id: int = key(-1, "Slices of a folder are made by -m with sweep.shard=3/8.", only=(-1,))
+    num_tasks: int = key(
+        100, "Slices of a folder are made by -m with sweep.shard=3/8.", only=(100,)
+    )
+    video_seq: str | None = key(
+        None, "PHALP sets it itself; results are named after video.source.", only=(None,)
+    )
 
     video: VideoConfig = key(VideoConfig, "What is read, and where results go.")
     phalp: PHALPConfig = key(PHALPConfig, "The tracker.")
+    vitdet: VitDetConfig = key(VitDetConfig, "The detector phalp.detector=vitdet.")
+    rfdetr: RfDetrConfig = key(RfDetrConfig, "The detector phalp.detector=rfdetr.")
     pose_predictor: PosePredictorConfig = key(PosePredictorConfig, "Files of the pose predictor.")
     hmr: HMRConfig = key(HMRConfig, "The body network.")
     SMPL: SMPLConfig = key(SMPLConfig, "The SMPL body model.")
@@ -338,41 +370,10 @@ class Config:
     checkpoint: CheckpointConfig = key(CheckpointConfig, "Resuming an unfinished run.")
     embedded: EmbeddedConfig = key(EmbeddedConfig, "The embedded default.")
     world: WorldConfig = key(WorldConfig, "People and camera in one world.")
+    live: LiveConfig = key(LiveConfig, "Cameras and streams.")
     sweep: SweepConfig = key(SweepConfig, "Many clips in one call.")
+    split: SplitConfig = key(SplitConfig, "One long video in parts.")
     upstream: UpstreamConfig = key(UpstreamConfig, "The genuine packages.")
-
-
-@dataclass(frozen=True)
-class KeyInfo:
-    """One key of the schema."""
-
-    name: str
-    """Dotted, as on the command line."""
-
-    type: str
-    default: Any
-    help: str
-    inert: bool
-    path: bool
-    """It names a file or folder."""
-
-    words: tuple[str, ...] = ()
-    """Values that do not."""
-
-    @property
-    def kind(self) -> str:
-        """'path', 'time', 'text', 'int', 'float', 'bool' or 'list'."""
-        plain = self.type.removesuffix(" | None")
-        if self.path:
-            return "path"
-        if "|" in plain:
-            return "time"
-        return {"str": "text"}.get(plain, "list" if plain.startswith("list") else plain)
-
-    @property
-    def takes_null(self) -> bool:
-        """True if null means "not set"."""
-        return self.type.endswith("| None")
 
 
 def all_keys(node: type = Config, prefix: str = "") -> Iterator[KeyInfo]:
@@ -389,9 +390,10 @@ def all_keys(node: type = Config, prefix: str = "") -> Iterator[KeyInfo]:
             str(f.type),
             default,
             about["help"],
-            about["inert"],
+            about["only"] is not None,
             about["path"],
             about["words"],
+            about["only"],
         )
     for child, name in nested:
         yield from all_keys(child, name)

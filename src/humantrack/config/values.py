@@ -16,8 +16,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import QuotedString
 
+from humantrack.config.keys import KeyInfo
 from humantrack.config.quoting import in_quotes, parsed, quoted, quoted_but_for_references
-from humantrack.config.schema import KeyInfo, all_keys
+from humantrack.config.schema import all_keys
 from humantrack.errors import ConfigError
 
 Split = Callable[[str], Iterable[str]]

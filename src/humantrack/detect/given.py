@@ -12,6 +12,7 @@ import numpy as np
 from humantrack.geometry.boxes import clip_to_image
 from humantrack.types import Detections, Frame
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray, check_shape
+from humantrack.types.stages import warm_up_of
 
 FrameName = str | int
 """A frame's file name, with or without folders and extension, or its number from 0."""
@@ -100,6 +101,11 @@ class GivenBoxes:
         """Forget all earlier frames (only the fallback remembers any)."""
         if self._fallback is not None:
             self._fallback.reset()
+
+    @property
+    def warm_up_s(self) -> float:
+        """As much as the fallback needs."""
+        return 0.0 if self._fallback is None else warm_up_of(self._fallback)
 
     def state_dict(self) -> dict[str, Any]:
         """What the fallback remembers."""

@@ -54,7 +54,7 @@ class MaskRcnn(OneByOne):
         short_side_px: int = 800,
         long_side_px: int = 1333,
     ) -> None:
-        models = _detection_models()
+        models = check_torchvision("Mask R-CNN")
         path = None if weights is None else Path(weights)
         if weights == "default":
             path = fetch(CATALOG[WEIGHTS])
@@ -120,8 +120,11 @@ class MaskRcnn(OneByOne):
         return images, self.network.backbone(images.tensors)
 
 
-def _detection_models() -> Any:
-    """``torchvision.models.detection``, if it works.
+def check_torchvision(what: str) -> Any:
+    """``torchvision.models.detection``, if torchvision works.
+
+    Args:
+        what: needs it.
 
     Raises:
         DependencyError: if not.
@@ -136,7 +139,7 @@ def _detection_models() -> Any:
     except ModuleNotFoundError as error:
         hint = f'run pip install "humantrack[hmr2]", {other}'
         raise DependencyError(
-            "Mask R-CNN needs a package that is not installed", where=error.name, hint=hint
+            f"{what} needs a package that is not installed", where=error.name, hint=hint
         ) from error
     except (ImportError, RuntimeError, AttributeError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

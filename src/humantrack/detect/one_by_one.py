@@ -1,4 +1,4 @@
-"""Base of detectors that process every frame by itself."""
+"""Bases of detectors that remember no frame: in batches, or each frame by itself."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from typing import Any
 from humantrack.types import Detections, Frame
 
 
-class OneByOne(ABC):
-    """A detector without a memory. Implements the ``Detector`` protocol."""
+class Memoryless:
+    """A stage whose answer for a frame hangs on that frame alone, so that any run can resume it."""
 
-    def reset(self) -> None:  # noqa: B027 - nothing is what most need
+    def reset(self) -> None:
         """Nothing to forget."""
+
+    warm_up_s = 0.0
+    """It remembers nothing."""
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing is remembered."""
         return {}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - as for reset
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
+
+
+class OneByOne(Memoryless, ABC):
+    """A detector that takes frame after frame. Implements the ``Detector`` protocol."""
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """Boxes of every frame with their masks, best first, clipped to the image."""

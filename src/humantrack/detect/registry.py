@@ -7,14 +7,17 @@ may start a track (else 0.5).
 
 from __future__ import annotations
 
-import importlib.util
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from humantrack.errors import ConfigError
+from humantrack.extras import missing, need_torch
 from humantrack.plugins import Registry
 from humantrack.types.stages import Detector
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,21 @@ class DetectorOptions:
     weak_score: float = 0.2
     """Boxes of the embedded detector from this score on may continue a track."""
 
+    checkpoint: str | None = None
+    """File of ViTDet's or RF-DETR's weights; None for the official ones."""
+
+    precision: str = "auto"
+    """What ViTDet works in: auto, fp32, bf16 or fp16."""
+
+    compiled: bool = False
+    """Whether ViTDet is compiled on its first run."""
+
+    batch_size: int | None = None
+    """Frames that ViTDet or RF-DETR gets at once; None: a few on a GPU, else one."""
+
+    size: str = "medium"
+    """Which RF-DETR."""
+
 
 MakeDetector = Callable[[DetectorOptions], Detector]
 
@@ -65,9 +83,44 @@ def _maskrcnn(options: DetectorOptions) -> Detector:
 
 
 def _vitdet(options: DetectorOptions) -> Detector:
+    need_torch("phalp.detector=vitdet", "torch", "torchvision")
+    from humantrack.detect.maskrcnn import check_torchvision
     from humantrack.detect.vitdet import VitDet
 
-    return VitDet(device=options.device, score=options.least_score)
+    check_torchvision("ViTDet")
+    if options.device == "cpu":
+        _log.warning(
+            "phalp.detector=vitdet takes about a minute for each frame on a CPU; maskrcnn takes "
+            "seconds, nanodet milliseconds"
+        )
+    return VitDet(
+        device=options.device,
+        score=options.least_score,
+        weights=options.checkpoint or "default",
+        precision=options.precision,
+        compiled=options.compiled,
+        batch_size=options.batch_size,
+    )
+
+
+def _vitdet_of_detectron2(options: DetectorOptions) -> Detector:
+    from humantrack.detect.vitdet_detectron2 import Detectron2VitDet
+
+    return Detectron2VitDet(
+        device=options.device, score=options.least_score, weights=options.checkpoint or "default"
+    )
+
+
+def _rfdetr(options: DetectorOptions) -> Detector:
+    from humantrack.detect.rfdetr import RfDetr
+
+    return RfDetr(
+        device=options.device,
+        score=options.least_score,
+        size=options.size,
+        weights=options.checkpoint,
+        batch_size=options.batch_size,
+    )
 
 
 def _given(options: DetectorOptions) -> Detector:
@@ -101,11 +154,22 @@ DETECTORS = Registry(
         "nanodet": lambda: _nanodet,
         "maskrcnn": lambda: _maskrcnn,
         "vitdet": lambda: _vitdet,
+        "vitdet-detectron2": lambda: _vitdet_of_detectron2,
+        "rfdetr": lambda: _rfdetr,
         "given": lambda: _given,
     },
 )
 
-_LEAST_SCORES = {"nanodet": 0.4, "maskrcnn": 0.8, "vitdet": 0.8, "given": 0.0}
+_LEAST_SCORES = {
+    **{"nanodet": 0.4, "given": 0.0, "rfdetr": 0.5},
+    **{"maskrcnn": 0.8, "vitdet": 0.8, "vitdet-detectron2": 0.8},
+}
+_PACKAGES = {
+    **{"maskrcnn": "torchvision", "vitdet": "torchvision"},
+    **{"vitdet-detectron2": "detectron2", "rfdetr": "rfdetr"},
+}
+"""What some of ours need."""
+
 _USUAL_LEAST_SCORE = 0.5
 
 
@@ -118,7 +182,7 @@ def first_available(names: str) -> str:
     for name in names.split("|"):
         if name not in DETECTORS:
             DETECTORS.load(name, where=f"phalp.detector={name}")  # raises, with what there is
-        if name != "vitdet" or importlib.util.find_spec("detectron2") is not None:
+        if name not in _PACKAGES or not missing(_PACKAGES[name]):
             return name
     return name
 

@@ -26,7 +26,7 @@ from humantrack.clips.options import (
 from humantrack.errors import ConfigError
 from humantrack.export.formats.base import FORMATS, Format
 from humantrack.export.formats.registry import announced, find_format
-from humantrack.export.names import format_named, is_folder
+from humantrack.export.names import format_named, format_of_file, is_folder
 from humantrack.export.presets import PRESETS, deaf
 from humantrack.export.streams import is_stream
 
@@ -89,7 +89,7 @@ def _refuse_foreign(output: str | None) -> None:
 
 def checked_formats(paths: Sequence[Path]) -> list[Format]:
     """The formats of files that are to be checked, as far as their names tell."""
-    return [found for path in paths if (found := format_named(path))]
+    return [found for path in paths if (found := format_of_file(path))]
 
 
 def _by_suffix(name: str, output: str | None) -> str:
@@ -291,7 +291,7 @@ def _add_reader(group: argparse._ArgumentGroup) -> None:
     program = "names, axes, unit and rest pose that a program wants; see below"
     add("--for", dest="for_", choices=list(PRESETS), metavar="PROGRAM", help=program)
     add("--up", choices=UPS, help="the axis that is up (y; z in npz)")
-    add("--unit", choices=UNITS, help="of lengths in bvh, trc (m) and c3d (mm)")
+    add("--unit", choices=UNITS, help="of lengths in bvh, trc, usd (m) and c3d (mm)")
     add("--rest", choices=RESTS, help="rest pose that bvh and glb share: t, or a (arms half down)")
     add("--bones", choices=BONES, help="whose names bones have in bvh and glb (smpl)")
     timeline = (
@@ -306,7 +306,7 @@ def _add_look(group: argparse._ArgumentGroup) -> None:
     add("--summary", action="store_true", help="print the tracks and their timeline")
     plot = "draw the timeline, or with -f angles the angles; .png or .svg"
     add("--plot", type=Path, metavar="FILE", help=plot)
-    check = "read a file that was written back, and tell the largest difference to the results"
+    check = "read a file back that was written, and tell the largest difference to the results"
     add("--check", type=Path, action="append", metavar="FILE", help=check)
     add("--schema", action="store_true", help="print the JSON Schema of json and jsonl")
 

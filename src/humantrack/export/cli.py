@@ -156,7 +156,9 @@ def _check(
             errors.append(error)
             continue
         said = f"{path}: {done.people} frames of people, {done.points} points each; "
-        said += f"largest difference {done.largest_mm:.4f} mm ({done.where})"
+        each = [done] if done.beside is None else [done, done.beside]
+        said += "largest difference "
+        said += " and ".join(f"{one.largest:.4f} {one.unit} ({one.where})" for one in each)
         console.print(printable(said))
     return errors
 

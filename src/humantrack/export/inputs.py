@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from humantrack.atomic import cannot_write
+from humantrack.atomic import cannot_write, reason_of
 from humantrack.errors import ConfigError, HumantrackError, ResultsError
 from humantrack.export.streams import descriptor_of
 from humantrack.results import without_worlds
@@ -227,8 +227,7 @@ class _FullError(Exception):
 
 
 def _unreadable(shown: str, error: OSError) -> ResultsError:
-    reason = (error.strerror or type(error).__name__).lower()
-    return ResultsError(f"cannot read the results ({reason})", where=shown)
+    return ResultsError(f"cannot read the results ({reason_of(error)})", where=shown)
 
 
 def _is_pipe(path: Path) -> bool:

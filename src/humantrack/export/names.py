@@ -83,6 +83,22 @@ def format_named(output: str | Path | None) -> Format | None:
     return max(fitting, key=lambda f: len(f.suffix), default=None)
 
 
+def format_of_file(path: str | Path) -> Format | None:
+    """As ``format_named``, of a file that was written: its columns tell a table of joint angles.
+
+    Text without a telling name is MOT's.
+    """
+    found = format_named(path)
+    if found is None and Path(path).suffix.lower() == _ANYBODYS:
+        return FORMATS["mot"]
+    own = [name for name, table in _TABLES.items() if found is not None and table == found.name]
+    if own:
+        from humantrack.export.readback_angles import holds_angles
+
+        return FORMATS[own[0]] if holds_angles(Path(path)) else found
+    return found
+
+
 def misnamed(output: str | Path | None, formats: Sequence[Format]) -> str | None:
     """A note on a file that has the suffix of another format than its own."""
     meant = format_named(output)

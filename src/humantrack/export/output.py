@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from humantrack.atomic import cannot_write, replace
+from humantrack.atomic import cannot_write, sync_folder
 from humantrack.errors import OutputError
 from humantrack.export.streams import STDOUT, is_stream, open_stream
 
@@ -39,9 +39,14 @@ class OutputFiles:
     ) -> None:
         self._stem, self._overwrite, self._exact = stem, overwrite, exact
         self._keep = keep
-        self._pending: list[tuple[Path, Path, BinaryIO]] = []
-        self.paths: list[Path] = []
+        self._pending: dict[str, tuple[str, BinaryIO | None]] = {}
+        """Final name -> temporary one, and the file unless it is closed. Text, as there may be
+        some ten thousand, and paths take ten times as much."""
+
+    @property
+    def paths(self) -> list[Path]:
         """Files written, in order."""
+        return [Path(name) for name in self._pending]
 
     @property
     def is_stream(self) -> bool:
@@ -66,7 +71,7 @@ class OutputFiles:
         return self._begun(path)
 
     def _begun(self, path: Path) -> BinaryIO:
-        if path in self.paths:
+        if str(path) in self._pending:
             raise OutputError(
                 "several files would have this name",
                 where=path,
@@ -79,9 +84,17 @@ class OutputFiles:
             file = temporary.open("x+b")
         except OSError as error:
             raise cannot_write(path, error) from error
-        self._pending.append((temporary, path, file))
-        self.paths.append(path)
+        self._forget_closed()
+        self._pending[str(path)] = str(temporary), file
         return file
+
+    def _forget_closed(self) -> None:
+        """Let the last file go, if it is closed."""
+        if self._pending:
+            name = next(reversed(self._pending))
+            temporary, file = self._pending[name]
+            if file is not None and file.closed:
+                self._pending[name] = temporary, None
 
     def check_free(self, path: Path) -> None:
         """See that a file may take this name.
@@ -117,29 +130,38 @@ class OutputFiles:
             if error is None:
                 self._commit()
         finally:
-            for temporary, _, file in self._pending:
+            for temporary, file in self._pending.values():
                 with suppress(OSError):
-                    file.close()
+                    if file is not None:
+                        file.close()
                 with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
+                    Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            path = self._pending[-1][1] if self._pending else self._stem
+            path = Path(next(reversed(self._pending), self._stem))
             raise cannot_write(path, error) from error
 
     def _commit(self) -> None:
         """See all files onto the disk, then give them their names."""
-        for temporary, path, file in self._pending:
+        for name, (temporary, file) in self._pending.items():
             try:
-                file.close()
-                with temporary.open("r+b") as whole:
+                if file is not None:
+                    file.close()
+                with Path(temporary).open("r+b") as whole:
                     os.fsync(whole.fileno())
             except OSError as error:
-                raise cannot_write(path, error) from error
-        for temporary, path, _ in self._pending:
+                raise cannot_write(Path(name), error) from error
+        folders = set()
+        for name, (temporary, _) in self._pending.items():
             try:
-                replace(temporary, path)
+                Path(temporary).replace(name)
             except OSError as error:
-                raise cannot_write(path, error) from error
+                raise cannot_write(Path(name), error) from error
+            folders.add(Path(name).parent)
+        for folder in folders:  # once for all: of many files each would cost more than its writing
+            try:
+                sync_folder(folder)
+            except OSError as error:
+                raise cannot_write(folder, error) from error
 
 
 class StreamOutput(OutputFiles):
@@ -160,6 +182,11 @@ class StreamOutput(OutputFiles):
         """True: what is gone cannot be changed."""
         return True
 
+    @property
+    def paths(self) -> list[Path]:
+        """The stream, if it was opened."""
+        return [] if self._file is None else [self._stem]
+
     def path(self, suffix: str) -> Path:
         """The stream's own, whatever the suffix."""
         return self._stem
@@ -169,13 +196,12 @@ class StreamOutput(OutputFiles):
 
     def open(self, suffix: str) -> BinaryIO:
         """The stream itself."""
-        if self.paths:
+        if self._file is not None:
             raise OutputError("this export is several files", hint="name a folder with -o FOLDER/")
         try:
             self._file = open_stream(self._target)
         except OSError as error:
             raise cannot_write(self._name, error) from error
-        self.paths.append(self._stem)
         return self._file
 
     def open_beside(self, suffix: str) -> BinaryIO:

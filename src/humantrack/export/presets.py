@@ -113,13 +113,13 @@ PRESETS: dict[str, Preset] = {
 _HEEDED = {
     "bones": ("bvh", "glb"),
     "rest": ("bvh", "glb"),
-    "up": ("bvh", "npz", "trc", "c3d"),
-    "unit": ("bvh", "trc", "c3d"),
+    "up": ("bvh", "npz", "trc", "c3d", "usd", "rrd"),
+    "unit": ("bvh", "trc", "c3d", "usd"),
     "markers": ("trc", "c3d"),
     "timeline": ("bvh", "npz", "trc", "c3d"),
 }
 """Option -> the formats that heed it. glTF is y up in metres by its specification, AMASS's files
-and their readers know metres only."""
+and their readers know metres only, and a recording of Rerun has no place to say its unit."""
 
 
 def deaf(option: str, formats: Sequence[Format], known: Sequence[str]) -> tuple[str, ...] | None:

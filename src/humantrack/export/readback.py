@@ -185,7 +185,7 @@ def _accessors(document: dict[str, Any], binary: bytes) -> Callable[[int], Float
 
 def track_of(path: Path) -> str:
     """What a file's name says of whose it is; '' if nothing."""
-    found = re.search(r"track\d+(_part\d+)?", path.name)
+    found = re.search(r"track-?\d+(_part\d+)?", path.name)
     return found[0] if found else ""
 
 
@@ -218,6 +218,17 @@ def read_parquet(path: Path) -> Iterator[Row]:
 
     for batch in parquet.ParquetFile(path).iter_batches():
         yield from _rows(iter(batch.to_pylist()))
+
+
+def read_phalp(path: Path) -> Iterator[Row]:
+    """Joints and cameras under PHALP's keys, ghosts too, by the reader that runs nothing."""
+    from humantrack.results import iter_results
+
+    for _, frame in iter_results(path):
+        people = (frame[key] for key in ("tid", "3d_joints", "camera"))
+        for track_id, joints, camera in zip(*people, strict=True):
+            places = np.asarray(joints, float), np.asarray(camera, float)
+            yield int(frame["time"]), int(track_id), *places
 
 
 def _rows(rows: Iterator[dict[str, Any]] | csv.DictReader[str]) -> Iterator[Row]:

@@ -29,14 +29,16 @@ def iou(a: Array, b: Array) -> Array:
     a, b = np.reshape(a, (-1, 4)), np.reshape(b, (-1, 4))
     top_left = np.maximum(a[:, None, :2], b[None, :, :2])
     bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    inter = np.prod(np.clip(bottom_right - top_left, 0, None), axis=-1)
+    size = np.maximum(bottom_right - top_left, 0)
+    inter = size[..., 0] * size[..., 1]
     union = area(a)[:, None] + area(b)[None] - inter
-    return np.where(union > 0, inter / np.where(union > 0, union, 1), 0.0)
+    has_area = union > 0
+    return np.where(has_area, inter / np.where(has_area, union, 1), 0.0)
 
 
 def area(boxes: Array) -> Array:
     """(N,) areas of (N,4) boxes; inverted boxes count as 0."""
-    size = np.clip(boxes[..., 2:] - boxes[..., :2], 0, None)
+    size = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
     return size[..., 0] * size[..., 1]
 
 

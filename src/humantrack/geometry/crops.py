@@ -45,38 +45,48 @@ def square_crops(image: Tensor, boxes: Array, *, size: int = CROP_PX) -> Tensor:
     import torch
 
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    centre, side = centre_and_side(boxes)
-    steps = (np.arange(size) - size // 2) / size * side[:, None]
     height, width = image.shape[:2]
-    (x0, x1, wx0, wx1) = _taps(centre[:, :1] + steps, width, image.device)
-    (y0, y1, wy0, wy1) = _taps(centre[:, 1:] + steps, height, image.device)
+    (x0, x1, y0, y1), (wx0, wx1, wy0, wy1) = _taps_of(boxes, height, width, size, image.device)
 
     def row(y: Tensor) -> Tensor:
         """The picture along the columns of every crop at rows ``y``: (N,size,size,C)."""
-        left = image[y[:, :, None], x0[:, None, :]].float()
-        right = image[y[:, :, None], x1[:, None, :]].float()
-        return left * wx0[:, None, :, None] + right * wx1[:, None, :, None]
+        left: Tensor = image[y[:, :, None], x0[:, None, :]].float()
+        right: Tensor = image[y[:, :, None], x1[:, None, :]].float()
+        mixed: Tensor = left * wx0[:, None, :, None] + right * wx1[:, None, :, None]
+        return mixed
 
-    crops = row(y0) * wy0[:, :, None, None] + row(y1) * wy1[:, :, None, None]
+    crops: Tensor = row(y0) * wy0[:, :, None, None] + row(y1) * wy1[:, :, None, None]
     return crops.permute(0, 3, 1, 2).contiguous(memory_format=torch.contiguous_format)
 
 
-def _taps(at: Array, length: int, device: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The two neighbours of positions (N,size) along an axis, and their weights, 0 if outside.
+def _taps_of(
+    boxes: Array, height: int, width: int, size: int, device: Any
+) -> tuple[Tensor, Tensor]:
+    """Which columns and rows the crops read, and with which weights: each (4,N,size), x x y y.
 
-    Computed in double precision on the host: some devices have none, and the indices are few.
+    Computed in double precision on the host, as some devices have none, and copied all at once.
     """
     import torch
 
+    centre, side = centre_and_side(boxes)
+    steps = (np.arange(size) - size // 2) / size * side[:, None]
+    x, wx = _taps(centre[:, :1] + steps, width)
+    y, wy = _taps(centre[:, 1:] + steps, height)
+    at, weights = torch.from_numpy(np.stack(x + y)), torch.from_numpy(np.stack(wx + wy))
+    return at.to(device), weights.to(device)
+
+
+def _taps(at: Array, length: int) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]:
+    """The two neighbours of positions (N,size) along an axis, and their weights, 0 if outside."""
     at = np.clip(np.nan_to_num(at, nan=-9.0), -9.0, length + 9.0)  # beyond the border all are alike
     low = np.floor(at)
     taps = []
     weights = []
     for index, weight in ((low, low + 1 - at), (low + 1, at - low)):
         inside = (index >= 0) & (index < length)
-        taps.append(torch.from_numpy(np.clip(index, 0, length - 1).astype(np.int64)).to(device))
-        weights.append(torch.from_numpy((weight * inside).astype(np.float32)).to(device))
-    return taps[0], taps[1], weights[0], weights[1]
+        taps.append(np.clip(index, 0, length - 1).astype(np.int64))
+        weights.append((weight * inside).astype(np.float32))
+    return taps, weights
 
 
 def person_crops(rgb: Tensor, boxes: Array) -> Tensor:
@@ -104,12 +114,21 @@ def mask_crops(masks: Tensor, boxes: Array) -> Tensor:
     """
     import torch
 
-    cut = [
-        square_crops(mask[:, :, None], box[None]) for mask, box in zip(masks, boxes, strict=True)
-    ]
-    if not cut:
-        return torch.zeros(0, 1, CROP_PX, CROP_PX, device=masks.device)
-    return (torch.cat(cut) * 255).round_()
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    height, width = masks.shape[1:]
+    at, weights = _taps_of(boxes, height, width, CROP_PX, masks.device)
+    (x0, x1, y0, y1), (wx0, wx1, wy0, wy1) = at, weights
+    owner = torch.arange(len(masks), device=masks.device)[:, None, None]
+
+    def row(y: Tensor) -> Tensor:
+        """Every mask along the columns of its crop at rows ``y``: (N,size,size)."""
+        left: Tensor = masks[owner, y[:, :, None], x0[:, None, :]].float()
+        right: Tensor = masks[owner, y[:, :, None], x1[:, None, :]].float()
+        mixed: Tensor = left * wx0[:, None, :] + right * wx1[:, None, :]
+        return mixed
+
+    cut: Tensor = row(y0) * wy0[:, :, None] + row(y1) * wy1[:, :, None]
+    return (cut * 255).round_()[:, None]
 
 
 def box_crops(tight: Array, padded: Array, *, device: Any = "cpu") -> Tensor:

@@ -46,6 +46,12 @@ def unit(v: Array) -> Array:
     return np.asarray(v / np.where(length > _TINY, length, 1.0))
 
 
+def across(directions: Array) -> Array:
+    """Two unit vectors across each of (...,3) unit vectors, and across each other: (...,3,2)."""
+    first = unit(cross(directions, np.eye(3)[np.abs(directions).argmin(axis=-1)]))
+    return np.stack([first, cross(directions, first)], axis=-1)
+
+
 def transpose(m: Array) -> Array:
     """(...,3,3) transposed: the inverse of a rotation."""
     return np.swapaxes(m, -1, -2)

@@ -15,6 +15,7 @@ from humantrack.geometry.boxes import NETWORK_ASPECT, Aspect, expand_to_aspect
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.geometry.crops import crops_with_masks
 from humantrack.hmr2.network import Hmr2, Hmr2Output
+from humantrack.nn.transfer import to_device, to_host
 from humantrack.types import CODE_SIZE, Appearance, BodyBatch, Detections, Frame, People
 from humantrack.types.arrays import FloatArray, IntArray
 
@@ -93,6 +94,9 @@ class Hmr2Estimator:
         self._aspect = aspect
         self._device = network.device
 
+    warm_up_s = 0.0
+    """It remembers nothing."""
+
     def reset(self) -> None:
         """Nothing to forget."""
 
@@ -168,13 +172,13 @@ class Hmr2Estimator:
         else:
             appearance = self._appearance.describe(CroppedPeople(crops=joined, output=output))
         parts = (output.global_orient, output.body_pose, output.betas, output.cam)
-        orient, pose, betas, cam = (part.cpu().numpy() for part in parts)
-        return _Result(orient, pose, betas, cam, output.keypoints_3d.cpu().numpy(), appearance)
+        orient, pose, betas, cam, joints = to_host(*parts, output.keypoints_3d)
+        return _Result(orient, pose, betas, cam, joints, appearance)
 
     def _cut(self, frame: Frame, found: Detections) -> Tensor:
         """(N,4,256,256) crops of one frame; a detector without masks gets the box as mask."""
-        rgb = torch.tensor(frame.rgb, device=self._device)
-        mask = None if found.mask is None else torch.tensor(found.mask, device=self._device)
+        rgb = to_device(frame.rgb, self._device)
+        mask = None if found.mask is None else to_device(found.mask, self._device)
         return crops_with_masks(rgb, found.xyxy_px, mask, self._aspect)
 
 

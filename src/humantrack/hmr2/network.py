@@ -16,6 +16,7 @@ from humantrack.geometry.cameras import FOCAL_PX, SQUARE_PX
 from humantrack.hmr2.decoder import DecoderSizes, SmplHead
 from humantrack.hmr2.discriminator import Discriminator
 from humantrack.hmr2.vit import Vit, VitSizes
+from humantrack.nn.precision import pick_dtype
 from humantrack.weights.checkpoint import load_strict
 from humantrack.weights.prefix import prefix_of, read_tensors
 
@@ -30,7 +31,11 @@ _USUAL_ENTRY = "state_dict."
 _OPTIONAL = ("smpl.", "initialized")
 """Beginnings of keys that a checkpoint may lack."""
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+_TRAINING = "discriminator"
+"""The part of a checkpoint that only training needs."""
+
+_SHOWN = 5
+"""Keys that a note names before it only says that there are more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,20 +159,6 @@ class Hmr2(nn.Module):
         return self
 
 
-def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The number type of a precision on a device.
-
-    Raises:
-        ValueError: for a precision that is not one of :data:`PRECISIONS`.
-    """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
-    if precision == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "bf16" if fast else "fp32"
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-
-
 def load_hmr2(
     checkpoint: Path,
     smpl: Smpl,
@@ -182,7 +173,9 @@ def load_hmr2(
 
     Args:
         checkpoint: 4D-Humans' ``epoch=35-step=1000000.ckpt`` or one like it.
-        smpl: the body model; as upstream, the checkpoint's ``smpl.*`` replace its arrays.
+        smpl: the body model; as upstream, the checkpoint's ``smpl.*`` replace its arrays. What
+            the checkpoint holds beside the network, or of another version of SMPL's class, is left
+            out and said, where 4D-Humans says nothing (``strict=False``).
         device: where it shall run.
         precision: see :meth:`Hmr2.set_precision`.
         compiled: compile the transformers on their first run.
@@ -202,7 +195,7 @@ def load_hmr2(
     load_strict(
         network,
         state,
-        ignore=("discriminator.",),
+        ignore=(f"{_TRAINING}.",),
         optional=_OPTIONAL,
         where=checkpoint,
     )
@@ -217,10 +210,15 @@ def _network_keys(checkpoint: Path, network: Hmr2) -> dict[str, Tensor]:
     shapes = {key: tuple(value.shape) for key, value in needed.items()}
     prefix = prefix_of(state, shapes, usual=_USUAL_ENTRY, where=checkpoint)
     own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
-    if prefix:
-        return own
-    parts = {key.partition(".")[0] for key in network.state_dict()}
-    return {key: value for key, value in own.items() if key.partition(".")[0] in parts}
+    wanted = network.state_dict()
+    parts = {key.partition(".")[0] for key in wanted} | {_TRAINING}
+    beside = [key for key in own if key.partition(".")[0] not in parts]
+    beside += [key for key in own if key.startswith("smpl.") and key not in wanted]
+    strange = [key for key in beside if prefix or key.startswith("smpl.")]
+    if strange:  # without a prefix, "beside" is the rest of a training state
+        names = ", ".join(strange[:_SHOWN]) + (", ..." if len(strange) > _SHOWN else "")
+        _log.warning("%s: left out what HMR2 does not use: %s", checkpoint, names)
+    return {key: value for key, value in own.items() if key not in set(beside)}
 
 
 def _compare_bodies(state: Mapping[str, Tensor], smpl: Smpl) -> None:

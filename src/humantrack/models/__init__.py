@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import threading
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from humantrack.cores import available_cores
 from humantrack.errors import DependencyError, MissingWeightsError, WeightsError
 
 if TYPE_CHECKING:
@@ -145,11 +145,3 @@ def _new_session(model: bytes, threads: int) -> InferenceSession:
     # Spinning threads of two sessions and the decoder steal the cores from each other.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-@functools.cache
-def available_cores() -> int:
-    """Cores this process may use (the affinity mask where the system has one)."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1

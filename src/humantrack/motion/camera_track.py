@@ -10,6 +10,7 @@ import numpy as np
 from humantrack.clips.frames import Batch
 from humantrack.geometry.rotations import matrix_to_quaternion, slerp
 from humantrack.motion.motion import Y_UP
+from humantrack.motion.rig import UP, Rig
 from humantrack.motion.spool import chunks
 from humantrack.types.arrays import FloatArray
 
@@ -70,16 +71,20 @@ class CameraTrack:
         focal_px = self.focal_px[before] * (1 - share) + self.focal_px[after] * share
         return turn, place, focal_px
 
-    def key_frames(self, start_s: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Times, places and turns of a camera as scenes have it: y up, looking along its -z.
+    def key_frames(
+        self, start_s: float, rig: Rig | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Times, places and turns of a camera as scenes have it: it looks along its own -z.
 
         Args:
             start_s: when the scene begins.
+            rig: the scene's axes and unit; None: y up, metres.
 
         Returns:
-            (K,) float32 seconds, rising; (K,3) float32 metres; (K,4) float32 x, y, z, w from the
-            camera's axes to the world's, each near the one before.
+            (K,) float32 seconds, rising; (K,3) float32 in the scene's unit; (K,4) float32
+            x, y, z, w from the camera's axes to the scene's, each near the one before.
         """
+        rig = rig or Rig()
         time_s = np.array(self.time_s) - start_s
         rows = np.arange(len(self))
         cuts = np.flatnonzero(np.diff(self._shot)) + 1
@@ -91,10 +96,10 @@ class CameraTrack:
         turns = np.empty((len(rows), 4))
         for some in chunks(0, len(rows)):
             matrices = np.array([self.rotation(row) for row in rows[some].tolist()])
-            turns[some] = matrix_to_quaternion(matrices.transpose(0, 2, 1) * Y_UP)
+            turns[some] = matrix_to_quaternion(UP[rig.up] @ (matrices.transpose(0, 2, 1) * Y_UP))
         signs = np.cumprod(np.where((turns[1:] * turns[:-1]).sum(axis=1) < 0, -1.0, 1.0))
         turns[1:] *= signs[:, None]
         seconds = np.maximum(time_s, 0).astype(np.float32)
         kept = np.flatnonzero(np.diff(seconds, prepend=np.float32(-1)) > 0)
-        places = np.array(self._position).reshape(-1, 3).astype(np.float32)
+        places = rig.place(np.array(self._position).reshape(-1, 3)).astype(np.float32)
         return seconds[kept], places[rows[kept]], turns[kept][:, [1, 2, 3, 0]].astype(np.float32)

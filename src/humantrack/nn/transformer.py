@@ -1,8 +1,9 @@
-"""Parts of the transformers of HMR2's head and of the pose predictor; keys as in their files."""
+"""Parts of transformers that several networks share; keys as in their files."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class FeedForward(nn.Module):
@@ -41,4 +42,18 @@ class PreNorm(nn.Module):
     def forward(self, tokens: Tensor, *more: Tensor | None) -> Tensor:
         """(B,T,D) -> (B,T,D)."""
         out: Tensor = tokens + self.fn(self.norm(tokens), *more)
+        return out
+
+
+class Mlp(nn.Module):
+    """Two linear layers with an exact GELU between."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B,T,D) -> (B,T,D)."""
+        out: Tensor = self.fc2(functional.gelu(self.fc1(tokens)))
         return out

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from humantrack.atomic import atomic_write, remove_leftovers
+from humantrack.atomic import atomic_write, reason_of, remove_leftovers
 from humantrack.errors import CheckpointError, OutputError, ResultsError
 from humantrack.pipeline.threads import ThreadedSink
 from humantrack.pipeline.window import BackFillWindow, held_state, revised_state
@@ -31,8 +31,15 @@ _LEVEL = 1
 _Held = tuple[tuple[Frame, FrameRecord], ...]
 
 
-def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+def write_checkpoint(
+    path: Path, state: Mapping[str, Any], confirm: Callable[[], None] = lambda: None
+) -> None:
     """Write the file, whole and safe on the disk, or leave the one before.
+
+    Args:
+        path: of the file.
+        state: plain values.
+        confirm: called when it is written and about to take its name; may raise.
 
     Raises:
         OutputError: if a value has no place, or the file cannot be written.
@@ -40,6 +47,7 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     data = zlib.compress(encode_value(dict(state)), _LEVEL)
     with atomic_write(path) as file:
         file.write(_MAGIC + hashlib.sha256(data).digest() + data)
+        confirm()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -51,7 +59,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = reason_of(error)
         raise CheckpointError(f"it cannot be read ({reason})", where=path) from error
     start = len(_MAGIC) + hashlib.sha256().digest_size
     if not raw.startswith(_MAGIC[:-2]):
@@ -80,6 +88,8 @@ class Checkpoints:
         sinks: whose state belongs to it, by name. A checkpoint counts only if each of them has
             written just the frames that were final.
         every_s: seconds between two.
+        confirm: called before one is made and before it takes its name; raises if the run is
+            another process's by now.
     """
 
     def __init__(
@@ -90,9 +100,10 @@ class Checkpoints:
         progress: Callable[[], Mapping[str, Any]],
         sinks: Mapping[str, ThreadedSink],
         every_s: float,
+        confirm: Callable[[], None] = lambda: None,
     ) -> None:
         self._path, self._about, self._progress, self._sinks = path, about, progress, sinks
-        self._every_s = every_s
+        self._every_s, self._confirm = every_s, confirm
         self._last = time.monotonic()
         self._now: tuple[Mapping[str, Any], _Held, tuple[Revised, ...]] | None = None
         self._has_warned = False
@@ -118,6 +129,7 @@ class Checkpoints:
         progress, held, revised = self._now
         if not held:
             return False
+        self._confirm()
         try:
             sinks = self._sink_states()
             if any(state["frames"] != progress["frames"] for state in sinks.values()):
@@ -129,7 +141,7 @@ class Checkpoints:
                 "revised": [revised_state(one) for one in revised],
                 "sinks": sinks,
             }
-            write_checkpoint(self._path, state)
+            write_checkpoint(self._path, state, self._confirm)
         except OutputError as error:
             if not self._has_warned:
                 _log.warning("no checkpoint: %s", error)

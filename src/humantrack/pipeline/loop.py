@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from humantrack.errors import HumantrackError, StageError
@@ -31,7 +30,7 @@ def walk(
         frames: in order.
         observe: detection and bodies, a chunk at a time.
         tracker: gives identities, a frame at a time.
-        chunk: frames handed to ``observe`` at once; changes no result.
+        chunk: frames handed to ``observe`` at once; see :func:`chunks`.
         window: holds n_init frames back for back-filling.
         between: called before each chunk, when all frames before it have been tracked and what is
             final of them has been yielded.
@@ -43,20 +42,40 @@ def walk(
         StageError, OutOfMemoryError: if a stage fails on a chunk; what was final has been yielded
             by then.
     """
-    rest = iter(frames)
+    rest = chunks(frames, chunk)
     while True:
         between(window)
-        some = list(itertools.islice(rest, max(1, chunk)))
-        if not some:
+        some = next(rest, None)
+        if some is None:
             break
-        with _named("finding people failed", some):
+        with named("finding people failed", some):
             found = observe(some)
         for frame, people in zip(some, found, strict=True):
-            with _named("tracking failed", [frame]):
+            with named("tracking failed", [frame]):
                 update = tracker.update(frame.index, people, is_shot_start=frame.is_shot_start)
             window.revise(people)
-            yield from window.push(frame, update)
+            yield from window.push(frame, update, people)
     yield from window.flush()
+
+
+def chunks(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Frames in groups of ``size``, cut where ``source_index`` is a multiple of it.
+
+    Networks round differently for batches of other sizes. So a frame has the same neighbours in
+    its chunk wherever a run, or a part of one, begins, and whether or not frames were lost before.
+    """
+    size = max(1, size)
+    some: list[Frame] = []
+    for frame in frames:
+        if some and frame.source_index // size != some[0].source_index // size:
+            yield some
+            some = []
+        some.append(frame)
+        if frame.source_index % size == size - 1:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def feed(final: Iterable[tuple[Frame, FrameRecord]], sinks: Sequence[Sink]) -> None:
@@ -70,7 +89,7 @@ def feed(final: Iterable[tuple[Frame, FrameRecord]], sinks: Sequence[Sink]) -> N
 
 
 @contextlib.contextmanager
-def _named(what: str, frames: Sequence[Frame]) -> Iterator[None]:
+def named(what: str, frames: Sequence[Frame]) -> Iterator[None]:
     """Say in which frames a stage failed; our own errors pass as they are."""
     try:
         yield

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
@@ -19,6 +20,7 @@ from humantrack.types import (
     Revised,
     Revision,
     RleMask,
+    Settled,
 )
 
 DEPTH_SCALE = 200.0
@@ -36,6 +38,7 @@ def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Obs
     """
     poses, locations = pose_vectors(people.bodies), location_vectors(people.bodies)
     revised = people.revised or ((),) * len(people)
+    evidence = people.evidence or (None,) * len(people)
     bodies, seen, appearance = people.bodies, people.detections, people.appearance
     return [
         Observation(
@@ -63,6 +66,7 @@ def observations(frame: Frame, people: People, extra: Sequence[Any]) -> list[Obs
             **_trust_of(people.trust, i),
             row=i,
             revises=tuple(_revised(one) for one in revised[i]),
+            evidence=evidence[i],
             extra=extra[people.source[i]] if people.source[i] >= 0 else None,
         )
         for i in range(len(people))
@@ -82,11 +86,45 @@ def _trust_of(trust: JointTrust | None, i: int) -> dict[str, Any]:
 
 def _revised(revision: Revision) -> Revised:
     """A body of an earlier frame under the names of an observation."""
-    bodies = revision.bodies
+    return Revised(
+        frame_index=revision.frame_index,
+        row=revision.row,
+        values=_body_of(revision.bodies),
+        evidence=revision.evidence,
+    )
+
+
+def _body_of(bodies: BodyBatch) -> dict[str, npt.NDArray[np.float32]]:
+    """N = 1: a body under the names of an observation."""
     values = {f.name: _single(getattr(bodies, f.name)[0]) for f in fields(bodies)}
     values["pose_vector"] = pose_vectors(bodies)[0]
     values["location_vector"] = location_vectors(bodies)[0]
-    return Revised(frame_index=revision.frame_index, row=revision.row, values=values)
+    return values
+
+
+def settled(seen: Sequence[Observation], new: Mapping[int, Settled]) -> list[Observation]:
+    """The people of a frame once it is known what came before their part of the video.
+
+    Args:
+        seen: as they were found.
+        new: bodies in place of theirs, by their rows.
+    """
+    return [
+        _settled(one, new.get(row)) if one.evidence is not None else one
+        for row, one in enumerate(seen)
+    ]
+
+
+def _settled(seen: Observation, new: Settled | None) -> Observation:
+    if new is None:
+        return replace(seen, evidence=None)
+    values: dict[str, Any] = {**_body_of(new.bodies), **_trust_of(new.trust, 0)}
+    return replace(
+        seen,
+        **values,
+        revises=tuple(_revised(one) for one in new.revised),
+        evidence=None,
+    )
 
 
 def pose_vectors(bodies: BodyBatch) -> npt.NDArray[np.float32]:
@@ -106,7 +144,10 @@ def location_vectors(bodies: BodyBatch) -> npt.NDArray[np.float32]:
 
 def encode_mask(mask: npt.NDArray[np.bool_]) -> RleMask:
     """(H,W) bool -> COCO run lengths."""
-    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    # The encoder wants columns one after the other; OpenCV turns pictures faster than numpy.
+    pixels = np.ascontiguousarray(mask, np.bool_).view(np.uint8)
+    columns = cv2.transpose(pixels) if pixels.size else pixels.T
+    encoded = coco_mask.encode(columns.T)
     return RleMask(size=[int(s) for s in encoded["size"]], counts=encoded["counts"].decode("ascii"))
 
 

@@ -23,6 +23,7 @@ KINDS: dict[str, type[InterruptedRunError]] = {
     "SIGINT": InterruptedRunError,
     "SIGTERM": TerminatedRunError,
     "SIGUSR1": PreemptedRunError,
+    "SIGUSR2": PreemptedRunError,
     "SIGHUP": HangupError,
 }
 """Signals that end a run, where the system has them, and the error each one ends it with."""
@@ -32,6 +33,29 @@ class Stop(Event):
     """Set to ask a run to end after the current frame; ``kind`` is the error it ends with."""
 
     kind: type[InterruptedRunError] = InterruptedRunError
+
+    def is_ours(self) -> bool:
+        """Whether the run is still this process's.
+
+        For who holds a run by a lease: asked before a checkpoint is written and before files take
+        their names, since a process that was suspended may have been replaced.
+        """
+        return True
+
+
+class TakenOverError(InterruptedRunError):
+    """Another process has the run, and its files: nothing is to be finished, joined or removed."""
+
+
+def confirm(stop: Event | None, where: object = None) -> None:
+    """Raise if the run is not this process's any more; see ``Stop.is_ours``.
+
+    Raises:
+        TakenOverError: then ``stop`` is set, too.
+    """
+    if isinstance(stop, Stop) and not stop.is_ours():
+        stop.set()
+        raise TakenOverError("another process has taken the run over", where=where)
 
 
 def check(stop: Event | None, where: object = None) -> None:
@@ -72,23 +96,35 @@ def handled_signals() -> dict[str, int]:
     return {name: getattr(signal, name) for name in names if hasattr(signal, name)}
 
 
+def is_notice(number: int) -> bool:
+    """True for the signals by which a scheduler says that the time is up."""
+    return number in {getattr(signal, name, None) for name in ("SIGUSR1", "SIGUSR2")}
+
+
 class Asked:
-    """Counts the signals that ask for an end; a closed terminal sends several SIGHUPs at once."""
+    """The signals that have asked for an end.
+
+    Not every one after the first means to abort: a closed terminal sends several SIGHUPs at once,
+    and a scheduler its notice with, before or after a SIGTERM.
+    """
 
     def __init__(self) -> None:
-        self._count = 0
+        self._numbers: list[int] = []
 
     def is_second(self, number: int) -> bool:
         """True if this signal aborts what an earlier one asked to end."""
         if number == getattr(signal, "SIGHUP", None):
             return False
-        self._count += 1
-        return self._count > 1
+        earlier = [*self._numbers]
+        self._numbers.append(number)
+        if number == signal.SIGTERM:
+            earlier = [one for one in earlier if not is_notice(one)]
+        return bool(earlier) and not is_notice(number)
 
 
 @contextlib.contextmanager
 def on_signals() -> Iterator[Stop]:
-    """The first Ctrl-C, SIGTERM, SIGUSR1 or SIGHUP sets the event; the second one aborts."""
+    """The first signal of ``KINDS`` sets the event; the second one aborts, see ``Asked``."""
     stop, asked = Stop(), Asked()
     kinds = {number: KINDS[name] for name, number in handled_signals().items()}
 
@@ -96,6 +132,8 @@ def on_signals() -> Iterator[Stop]:
         if asked.is_second(number):
             raise KeyboardInterrupt
         if stop.is_set():
+            if is_notice(number):  # more than SIGTERM, it says that the run is to go on later
+                stop.kind = kinds[number]
             return
         stop.kind = kinds[number]
         stop.set()

@@ -142,6 +142,12 @@ class RunSummary:
     resumed_from: int = 0
     """Frames taken over from a run that was stopped or killed."""
 
+    segments: int | None = None
+    """Segments that a live run was written in; the files are those of the last. None: in one."""
+
+    segments_kept: int | None = None
+    """Those of them that are still there."""
+
     warnings: tuple[str, ...] = ()
     """What may be wrong with the clip, such as that it was cut off; a line each."""
 
@@ -176,6 +182,8 @@ class RunSummary:
         table.add_row("speed", f"{self.fps:.1f} frames/s ({self.seconds:.1f} s)")
         if self.resumed_from:
             table.add_row("continued", f"at frame {self.resumed_from}")
+        if self.segments is not None:
+            table.add_row("segments", f"{self.segments}, the newest {self.segments_kept} kept")
         if self.decode_errors:
             table.add_row("decode errors", str(self.decode_errors))
         console.print(table)

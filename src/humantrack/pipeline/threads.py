@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from humantrack.pipeline.stopping import TakenOverError
 from humantrack.types import Frame, FrameRecord
 from humantrack.types.stages import Sink
 
@@ -97,7 +98,8 @@ class ThreadedSink:
                 for item in self._items():
                     self._take(item)
                 if self._stop_reason is not None:
-                    is_calm = isinstance(self._stop_reason, Exception)
+                    is_ours = not isinstance(self._stop_reason, TakenOverError)
+                    is_calm = is_ours and isinstance(self._stop_reason, Exception)
                     raise _StoppedEarlyError if is_calm else _BrokenOffError
         except (_StoppedEarlyError, _BrokenOffError):
             return

@@ -69,8 +69,16 @@ class BackFillWindow:
         values: dict[str, Any] = dict(revised.values)
         return replace(person, observation=replace(seen, **values))
 
-    def push(self, frame: Frame, update: FrameUpdate) -> Iterator[tuple[Frame, FrameRecord]]:
-        """Take a frame with what the tracker said after it; yield what has become final."""
+    def push(
+        self, frame: Frame, update: FrameUpdate, seen: Sequence[Any] = ()
+    ) -> Iterator[tuple[Frame, FrameRecord]]:
+        """Take a frame with what the tracker said after it; yield what has become final.
+
+        Args:
+            frame: the next one.
+            update: the tracker's.
+            seen: what it was told of the frame.
+        """
         record = FrameRecord(
             index=frame.index,
             source_index=frame.source_index,
@@ -79,6 +87,7 @@ class BackFillWindow:
             is_shot_start=frame.is_shot_start,
             image_size=(frame.height, frame.width),
             people=update.people,
+            others=(*update.others, *_others(seen, update.people)),
         )
         self._held.append((frame, record))
         for entry in update.back_fill:
@@ -117,7 +126,7 @@ class BackFillWindow:
             CheckpointError: if a frame is not the one that was held.
         """
         for frame, state in zip(frames, states, strict=True):
-            record = _record(state)
+            record = record_of(state)
             place = frame.index, frame.source_index, frame.key, frame.time_s
             told = record.index, record.source_index, record.key, record.time_s
             if place != told or _checksum(frame) != state["checksum"]:
@@ -137,21 +146,38 @@ class BackFillWindow:
 
 def held_state(frame: Frame, record: FrameRecord) -> dict[str, Any]:
     """A held frame as plain values; in place of the picture its checksum."""
-    state = {f.name: getattr(record, f.name) for f in fields(record)}
+    return {**record_state(record), "checksum": _checksum(frame)}
+
+
+def record_state(record: FrameRecord) -> dict[str, Any]:
+    """What is stored of a frame as plain values."""
+    state: dict[str, Any] = {f.name: getattr(record, f.name) for f in fields(record)}
     state["people"] = [
         {
             "track_id": person.track_id,
             "missed": person.missed,
-            # No result shows a texture, and each takes a megabyte.
-            "observation": {
-                f.name: getattr(person.observation, f.name)
-                for f in fields(person.observation)
-                if f.name not in {"uv", "revises"}
-            },
+            "observation": _values(person.observation),
         }
         for person in record.people
     ]
-    return {**state, "checksum": _checksum(frame)}
+    state["others"] = [_values(seen) for seen in record.others]
+    return state
+
+
+def _values(seen: Observation) -> dict[str, Any]:
+    """As plain values; no result shows a texture, and each takes a megabyte."""
+    names = (f.name for f in fields(seen) if f.name not in {"uv", "revises", "evidence"})
+    return {name: getattr(seen, name) for name in names}
+
+
+def _others(seen: Sequence[Any], people: Sequence[TrackedPerson]) -> list[Observation]:
+    """Those seen whom no track has claimed; the genuine tracker's detections are told by itself."""
+    claimed = {person.observation.row for person in people if person.missed == 0}
+    return [
+        one
+        for one in seen
+        if isinstance(one, Observation) and (one.row < 0 or one.row not in claimed)
+    ]
 
 
 def revised_state(revised: Revised) -> dict[str, Any]:
@@ -163,7 +189,8 @@ def revised_state(revised: Revised) -> dict[str, Any]:
     }
 
 
-def _record(state: Mapping[str, Any]) -> FrameRecord:
+def record_of(state: Mapping[str, Any]) -> FrameRecord:
+    """The inverse of ``record_state``."""
     people = tuple(
         TrackedPerson(
             track_id=person["track_id"],
@@ -172,8 +199,9 @@ def _record(state: Mapping[str, Any]) -> FrameRecord:
         )
         for person in state["people"]
     )
+    others = tuple(Observation(**values) for values in state.get("others", ()))
     kept = {f.name: state[f.name] for f in fields(FrameRecord)}
-    return FrameRecord(**{**kept, "people": people})
+    return FrameRecord(**{**kept, "people": people, "others": others})
 
 
 def _checksum(frame: Frame) -> int:

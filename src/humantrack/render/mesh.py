@@ -107,7 +107,7 @@ class MeshPainter:
     """
 
     def __init__(self, body: Any, *, head_mask: bool = False, device: str = "cpu") -> None:
-        head = _head_vertices(body) if head_mask else None
+        head = _head_to_leave_out(body) if head_mask else None
         levels = body.levels if isinstance(body, Levelled) else [_OneLevel(body)]
         self._surfaces = [_Surface(level, head) for level in levels]
         self._device = device
@@ -290,15 +290,25 @@ def _batch(people: Sequence[BodyParameters]) -> BodyBatch:
     return BodyBatch(**{name: np.stack([getattr(p, name) for p in people]) for name in fields})
 
 
-def _head_vertices(body: Any) -> npt.NDArray[np.bool_]:
-    """(V,) whether a vertex belongs to the head: by the body's regions, else by its weights."""
+def _head_to_leave_out(body: Any) -> npt.NDArray[np.bool_]:
+    head = head_vertices(body)
+    if head is None:
+        raise ConfigError(
+            "render.head_mask needs a body that names its parts",
+            where=type(body).__name__,
+            hint="set render.head_mask=false",
+        )
+    return head
+
+
+def head_vertices(body: Any) -> npt.NDArray[np.bool_] | None:
+    """(V,) whether a vertex belongs to the head: by the body's regions, else by its weights.
+
+    None if the body says neither.
+    """
     if hasattr(body, "region"):
         names = [i for i, name in enumerate(body.region_names) if name in _HEAD_REGIONS]
         return np.asarray(np.isin(body.region, names))
     if hasattr(body, "lbs_weights"):
         return np.asarray(body.lbs_weights.argmax(1).cpu() == _HEAD_JOINT)
-    raise ConfigError(
-        "render.head_mask needs a body that names its parts",
-        where=type(body).__name__,
-        hint="set render.head_mask=false",
-    )
+    return None

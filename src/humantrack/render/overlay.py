@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -12,7 +13,8 @@ from humantrack.geometry.cameras import PaddedSquare
 from humantrack.render import marks
 from humantrack.render.kind import RenderKind
 from humantrack.render.mesh import ALPHA, Camera, MeshPainter, Paint
-from humantrack.render.palette import identity_colour
+from humantrack.render.palette import Colour, find_palette, identity_colour
+from humantrack.render.turned import FROM_THE_SIDE, GROUND, turned
 from humantrack.types import Frame, FrameRecord, TrackedPerson, is_guessed
 
 Array = npt.NDArray[np.floating[Any]]
@@ -34,10 +36,14 @@ class Overlay:
         output_resolution: cap on the longer side in px, 0 = none; pictures are never enlarged.
         head_mask: leave the heads of meshes undrawn, so that faces stay visible.
         show_ghosts: draw people who were missed for a few frames, faintly.
+        show_keypoints: draw joints over whatever ``kind`` draws.
+        side_view_each: beside the picture everybody from the side, each turned where he stands.
+        colours: name of the palette, see ``PALETTES``.
         device: where meshes are drawn.
 
     Raises:
-        ConfigError: if ``kind`` is unknown or ``head_mask`` is not possible with this body.
+        ConfigError: if ``kind`` or ``colours`` are unknown, or ``head_mask`` is not possible with
+            this body.
     """
 
     def __init__(
@@ -48,17 +54,27 @@ class Overlay:
         output_resolution: int = 1440,
         head_mask: bool = False,
         show_ghosts: bool = True,
+        show_keypoints: bool = False,
+        side_view_each: bool = False,
+        colours: str = "phalp",
         device: str = "cpu",
     ) -> None:
         self._kind = RenderKind.parse(kind)
         self._cap = output_resolution
         self._max_missed = GHOST_FRAMES if show_ghosts else 0
+        self._palette = find_palette(colours)
+        self._show_keypoints = show_keypoints and self._kind.style != "SKELETON"
         self._mesh: MeshPainter | None = None
         if self._kind.style == "MESH":
             self._mesh = MeshPainter(body, head_mask=head_mask, device=device)
+        self._aside = MeshPainter(body, device=device) if side_view_each else None
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) of what is drawn for frames of a size; even where it is reduced."""
+        height, width = self._reduced(height, width)
+        return height, width if self._aside is None else 2 * width
+
+    def _reduced(self, height: int, width: int) -> tuple[int, int]:
         longer = max(height, width)
         if longer <= self._cap or self._cap <= 0:
             return height, width
@@ -69,32 +85,48 @@ class Overlay:
 
     def draw(self, frame: Frame, record: FrameRecord) -> ByteArray:
         """A new (H,W,3) uint8 RGB picture, H and W as :meth:`size` says."""
-        height, width = self.size(frame.height, frame.width)
+        height, width = self._reduced(frame.height, frame.width)
         picture = _resized(frame.rgb, height, width)
         scale = np.array([width / frame.width, height / frame.height])
         square = PaddedSquare(frame.height, frame.width)
         people = self._kind.pick(record.people, self._max_missed)
+        camera = Camera(square.focal_px * float(scale.mean()), tuple(square.centre_px * scale))
         if self._mesh is not None:
-            self._mesh.draw(
-                picture,
-                [p.observation for p in people],
-                [Paint(identity_colour(p.track_id), ALPHA * _opacity(p)) for p in people],
-                Camera(square.focal_px * float(scale.mean()), tuple(square.centre_px * scale)),
-            )
+            paints = [Paint(self._colour(p), ALPHA * _opacity(p)) for p in people]
+            self._mesh.draw(picture, [p.observation for p in people], paints, camera)
         # The nearest comes last, so his marks lie on top, and all labels over all marks.
         labels = [self._mark(picture, person, square, scale) for person in people]
         for person, at in zip(people, labels, strict=True):
             if at is not None:
-                colour = identity_colour(person.track_id)
+                colour = self._colour(person)
                 marks.draw_label(picture, marks.label_of(person), at, colour, _opacity(person))
-        return picture
+        if self._aside is None:
+            return picture
+        return np.concatenate([picture, self._side_views(self._aside, picture, people, camera)], 1)
+
+    def _colour(self, person: TrackedPerson) -> Colour:
+        return identity_colour(person.track_id, self._palette)
+
+    def _side_views(
+        self,
+        painter: MeshPainter,
+        picture: ByteArray,
+        people: Sequence[TrackedPerson],
+        camera: Camera,
+    ) -> ByteArray:
+        """A picture of the same size that shows each person as seen from his camera's right."""
+        panel = np.full_like(picture, GROUND)
+        bodies = [turned(p.observation, FROM_THE_SIDE) for p in people]
+        paints = [Paint(self._colour(p), _opacity(p)) for p in people]
+        painter.draw(panel, bodies, paints, camera)
+        return panel
 
     def _mark(
         self, picture: ByteArray, person: TrackedPerson, square: PaddedSquare, scale: Array
     ) -> Array | None:
         """Draw what is not a mesh, and say where the label belongs, (2,) px, if anywhere."""
         seen, style = person.observation, self._kind.style
-        colour, opacity = identity_colour(person.track_id), _opacity(person)
+        colour, opacity = self._colour(person), _opacity(person)
         with np.errstate(all="ignore"):
             joints_px = square.to_image(np.asarray(seen.joints_2d, float)) * scale
             box_px = np.asarray(seen.xyxy_px, float) * np.tile(scale, 2)
@@ -104,12 +136,12 @@ class Overlay:
         above_box = np.array([box_px[[0, 2]].mean(), box_px[1]])
         if style == "MASK" and seen.mask is not None:
             marks.draw_mask(picture, seen.mask, colour, opacity)
-            return above_box
-        if style in {"MASK", "BBOX"}:
+        elif style in {"MASK", "BBOX"}:
             marks.draw_box(picture, box_px, colour, opacity)
-            return above_box
-        if style == "SKELETON":
+        if style == "SKELETON" or self._show_keypoints:
             marks.draw_skeleton(picture, joints_px, colour, opacity, seen.joint_source)
+        if style in {"MASK", "BBOX"}:
+            return above_box
         return _above_head(joints_px, above_box)
 
 

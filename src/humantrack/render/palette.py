@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from humantrack.errors import ConfigError
+
 Colour = tuple[int, int, int]
 
 PALETTE: tuple[Colour, ...] = (
@@ -29,9 +31,40 @@ MIDDLE: Colour = (235, 235, 235)
 """Limbs of a skeleton: the person's left, right, and the trunk."""
 
 
-def identity_colour(track_id: int) -> Colour:
+_GREY: Colour = (198, 198, 204)
+
+PALETTES: dict[str, tuple[Colour, ...]] = {
+    "phalp": PALETTE,
+    # Okabe & Ito, Color Universal Design, 2008; without black, which shading would not show on.
+    "okabe-ito": (
+        *((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167)),
+        *((240, 228, 66), (0, 114, 178), (213, 94, 0)),
+    ),
+    "pastel": tuple(((255 + r) // 2, (255 + g) // 2, (255 + b) // 2) for r, g, b in PALETTE),
+    "grey": (_GREY,),
+}
+"""By the names of ``render.colors``."""
+
+
+def identity_colour(track_id: int, palette: tuple[Colour, ...] = PALETTE) -> Colour:
     """The colour of an identity, the same in every frame; ids start at 1."""
-    return PALETTE[(track_id - 1) % len(PALETTE)]
+    return palette[(track_id - 1) % len(palette)]
+
+
+def find_palette(name: str) -> tuple[Colour, ...]:
+    """The colours called ``name``.
+
+    Raises:
+        ConfigError: if there are none of that name.
+    """
+    found = PALETTES.get(name.strip().lower())
+    if found is None:
+        raise ConfigError(
+            "unknown colours",
+            where=f"render.colors={name}",
+            hint=f"known are {', '.join(PALETTES)}",
+        )
+    return found
 
 
 def text_on(colour: Colour) -> Colour:

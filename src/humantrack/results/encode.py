@@ -14,7 +14,9 @@ A results file is one pickled dict. Python sees only that; this reader also sees
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
@@ -32,6 +34,13 @@ END = b"."
 _MULTIARRAY = "numpy.core.multiarray"
 """Where numpy's reconstruction functions are found by numpy 1 and, by its promise to read old
 pickles, by numpy 2 (without a warning); ``numpy._core`` is unknown before 1.26."""
+
+_RECONSTRUCT = _MULTIARRAY, "_reconstruct"
+_EMPTY_ARRAY = "", "empty array"
+"""Names in the memo of what every array begins with."""
+
+_KINDS = 256
+"""Types and shapes of arrays that are remembered from frame to frame; results have some twenty."""
 
 _MEMO_TEXT = 256
 """Longer strings (masks) are hardly ever repeated within a frame."""
@@ -97,14 +106,14 @@ class _Encoder:
     def __init__(self, *, share_arrays: bool = False) -> None:
         self.out: list[bytes] = []
         self._share_arrays = share_arrays
-        self._memo: dict[tuple[str, str], bytes] = {}
+        self._memo: dict[str | int | tuple[str, str], bytes] = {}
+        """How to push again a text, an array by its id, or a name of numpy's by module and name."""
+
         self._heads: dict[tuple[np.dtype[Any], tuple[int, ...]], bytes] = {}
         """Opcodes before the data of an array like one that came earlier in the frame."""
 
     def put(self, value: Any) -> None:
         """Push a value of any allowed type."""
-        if len(self.out) > _MOST_PARTS:
-            raise ValueError("it has too many parts")
         encode = _BY_TYPE.get(type(value))
         if encode is None:
             encode = next((f for kind, f in _BY_BASE if isinstance(value, kind)), None)
@@ -113,20 +122,32 @@ class _Encoder:
                 raise TypeError(f"no place for a {kind.__module__}.{kind.__qualname__}")
         encode(self, value)
 
-    def _remembered(self, kind: str, name: str) -> bool:
-        """Push what is in the memo under this name; False if nothing is."""
-        known = self._memo.get((kind, name))
-        if known is not None:
-            self.out.append(known)
-        return known is not None
+    def _put_all(self, values: Iterable[Any]) -> None:
+        """Push several; the most of a frame is known by its exact type."""
+        for value in values:
+            encode = _BY_TYPE.get(type(value))
+            if encode is None:
+                self.put(value)
+            else:
+                encode(self, value)
+        if len(self.out) > _MOST_PARTS:
+            raise ValueError("it has too many parts")
 
-    def _remember(self, kind: str, name: str) -> None:
+    def _remembered(self, what: str | int | tuple[str, str]) -> bool:
+        """Push what is in the memo; False if it is not."""
+        known = self._memo.get(what)
+        if known is None:
+            return False
+        self.out.append(known)
+        return True
+
+    def _remember(self, what: str | int | tuple[str, str]) -> None:
         index = len(self._memo)
         put, get, number = (
             (b"q", b"h", bytes([index])) if index < 256 else (b"r", b"j", struct.pack("<I", index))
         )
         self.out.append(put + number)
-        self._memo[kind, name] = get + number
+        self._memo[what] = get + number
 
     def _none(self, _: None) -> None:
         self.out.append(b"N")
@@ -148,12 +169,12 @@ class _Encoder:
         self.out.append(struct.pack(">cd", b"G", value))
 
     def _str(self, value: str) -> None:
-        if self._remembered("text", value):
+        if self._remembered(value):
             return
         data = value.encode("utf-8", "surrogatepass")
         self.out.append(struct.pack("<cI", b"X", len(data)) + data)
         if len(value) <= _MEMO_TEXT:
-            self._remember("text", value)
+            self._remember(value)
 
     def _bytes(self, value: bytes | bytearray) -> None:
         if len(value) < 256:
@@ -163,8 +184,7 @@ class _Encoder:
 
     def _list(self, value: list[Any]) -> None:
         self.out.append(b"](")
-        for item in value:
-            self.put(item)
+        self._put_all(value)
         self.out.append(b"e")
 
     def _tuple(self, value: tuple[Any, ...]) -> None:
@@ -172,15 +192,12 @@ class _Encoder:
         if close is None:
             self.out.append(b"(")
             close = b"t"
-        for item in value:
-            self.put(item)
+        self._put_all(value)
         self.out.append(close)
 
     def _dict(self, value: dict[Any, Any]) -> None:
         self.out.append(b"}(")
-        for key, item in value.items():
-            self.put(key)
-            self.put(item)
+        self._put_all(chain.from_iterable(value.items()))
         self.out.append(b"u")
 
     def _set(self, value: set[Any] | frozenset[Any]) -> None:
@@ -190,40 +207,39 @@ class _Encoder:
         self.out.append(b"\x85R")
 
     def _global(self, module: str, name: str) -> None:
-        if not self._remembered(module, name):
+        if not self._remembered((module, name)):
             self.out.append(f"c{module}\n{name}\n".encode())
-            self._remember(module, name)
+            self._remember((module, name))
 
     def _array(self, value: npt.NDArray[Any]) -> None:
         """``_reconstruct(ndarray, (0,), b'b')``, then its state: version, shape, dtype, data."""
-        identity = str(id(value))
-        if self._share_arrays and self._remembered("array", identity):
+        if self._share_arrays and self._remembered(id(value)):
             return
         head = self._heads.get((value.dtype, value.shape))
         if head is None:
-            value = _little_endian(value)
-            self._array_head(value)
-            mark = len(self.out)
-            self._array_head(value)  # once more, now that all names are in the memo
-            head = self._heads[value.dtype, value.shape] = b"".join(self.out[mark:])
-            del self.out[mark:]
+            self._first_array(value)
         else:
-            self.out.append(head)
-        self.out += (value.tobytes(), b"tb")
+            self.out += (head, value.tobytes(), b"tb")
         if self._share_arrays:
-            self._remember("array", identity)
+            self._remember(id(value))
 
-    def _array_head(self, value: npt.NDArray[Any]) -> None:
-        """All opcodes of an array up to its data."""
-        self._global(_MULTIARRAY, "_reconstruct")
-        if not self._remembered("", "empty array"):
+    def _first_array(self, value: npt.NDArray[Any]) -> None:
+        """An array of a type and shape that none had yet, and what begins others like it."""
+        array = _little_endian(value)
+        self._global(*_RECONSTRUCT)
+        if not self._remembered(_EMPTY_ARRAY):
             self._global("numpy", "ndarray")
             self.out.append(b"K\x00\x85C\x01b\x87")
-            self._remember("", "empty array")
-        self.out.append(b"R(K\x01")
-        self._tuple(value.shape)
-        self._dtype(value.dtype)
-        self.out.append(struct.pack("<ccI", b"\x89", b"B", value.nbytes))
+            self._remember(_EMPTY_ARRAY)
+        shape = b"R(K\x01" + _shape(array.shape)
+        self.out.append(shape)
+        self._dtype(array.dtype)
+        size = struct.pack("<ccI", b"\x89", b"B", array.nbytes)
+        self.out += (size, array.tobytes(), b"tb")
+        # All names are in the memo now.
+        memo = self._memo
+        names = memo[_RECONSTRUCT], memo[_EMPTY_ARRAY], memo["dtype", array.dtype.str]
+        self._heads[array.dtype, array.shape] = b"".join((*names[:2], shape, names[2], size))
 
     def _scalar(self, value: np.generic) -> None:
         self._global(_MULTIARRAY, "scalar")
@@ -233,7 +249,7 @@ class _Encoder:
         self.out.append(b"\x86R")
 
     def _dtype(self, dtype: np.dtype[Any]) -> None:
-        if self._remembered("dtype", dtype.str):
+        if self._remembered(("dtype", dtype.str)):
             return
         sized = dtype.kind in "SU"
         extent = (-1, -1, 0)
@@ -244,7 +260,7 @@ class _Encoder:
         self.out.append(b"R")
         self._tuple((3, dtype.str[0], None, None, None, *extent))
         self.out.append(b"b")
-        self._remember("dtype", dtype.str)
+        self._remember(("dtype", dtype.str))
 
 
 def _little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -253,12 +269,24 @@ def _little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     Raises:
         TypeError: for arrays of objects, records, dates and numbers that only some machines have.
     """
-    dtype = array.dtype
+    return np.asarray(array).astype(_dtype_in_file(array.dtype), copy=False)
+
+
+@lru_cache(maxsize=_KINDS)
+def _dtype_in_file(dtype: np.dtype[Any]) -> np.dtype[Any]:
     widest = {"f": 8, "c": 16}.get(dtype.kind, dtype.itemsize)
     if dtype.kind not in "biufcSU" or dtype.itemsize > widest:
         raise TypeError(f"no place for a numpy array of {dtype}")
     # Naming the type anew also drops metadata, which the file has no place for.
-    return np.asarray(array).astype(np.dtype(dtype.str).newbyteorder("<"), copy=False)
+    return np.dtype(dtype.str).newbyteorder("<")
+
+
+@lru_cache(maxsize=_KINDS)
+def _shape(shape: tuple[int, ...]) -> bytes:
+    """The opcodes of a tuple of lengths."""
+    encoder = _Encoder()
+    encoder.put(shape)
+    return b"".join(encoder.out)
 
 
 def _long_head(data: bytes) -> tuple[bytes, int]:
@@ -278,6 +306,7 @@ _BY_TYPE: dict[type, _Encode] = {
     tuple: _Encoder._tuple,
     dict: _Encoder._dict,
     np.ndarray: _Encoder._array,
+    **dict.fromkeys((np.float32, np.float64, np.int64, np.uint8), _Encoder._scalar),
 }
 
 # In this order: numpy's strings and bytes are Python's too, its other scalars stay numpy's.

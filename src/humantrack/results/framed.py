@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from humantrack.atomic import reason_of
 from humantrack.errors import ResultsError, UnsafePickleError
 from humantrack.results.encode import LENGTH
 from humantrack.results.safe_pickle import loads
@@ -24,7 +25,7 @@ def open_stream(path: PathLike) -> Iterator[ByteStream]:
         with Path(path).open("rb") as file:
             yield ByteStream(file)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = reason_of(error)
         raise ResultsError(f"cannot read the results ({reason})", where=path) from error
     except UnsafePickleError as error:
         what = error.what if error.where is None else f"{error.what} {error.where}"

@@ -10,6 +10,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import Any
@@ -35,12 +36,17 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    known = ((package, _version_of(package)) for package in PACKAGES)
+    return found | {package: number for package, number in known if number is not None}
+
+
+@cache
+def _version_of(package: str) -> str | None:
+    """To look into the package's metadata takes milliseconds."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,9 @@ class RunMeta:
 
     world: Mapping[str, Any] | None = None
     """How the world beside the results was found, and how sure that is; None: there is none."""
+
+    live: Mapping[str, Any] | None = None
+    """How a camera or an endless stream was read, and what of it is missing; None for a file."""
 
     versions: Mapping[str, str] = field(default_factory=versions)
     """Of humantrack, Python, the platform and the packages that matter."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,22 +52,29 @@ TRUST_KEYS = ("joint_confidence", "joint_error_mm", "joint_source")
 """Keys that say how far each joint is to be trusted. Not PHALP's: they are in a frame only if they
 are known of everybody listed in it."""
 
+OTHERS_KEY = "untracked"
+"""Who was seen and has no track, as a frame of its own without ids. Not PHALP's: it is only in
+results of runs that hide faces, which may be drawn from again."""
+
 Float32 = npt.NDArray[np.float32]
 
 
-def record_to_phalp(record: FrameRecord, *, features: bool = True) -> dict[str, Any]:
+def record_to_phalp(
+    record: FrameRecord, *, features: bool = True, others: bool = False
+) -> dict[str, Any]:
     """A frame under PHALP's keys, in PHALP's order, with ``TRUST_KEYS`` and ``time_s`` added.
 
     Args:
         record: the frame. Of a missed track the values are those of its last observation.
         features: whether ``appe``, ``loca`` and ``pose`` are there.
+        others: whether ``OTHERS_KEY`` is there, where somebody of no track was seen.
 
     Returns:
         Lists with one entry per track, in the record's order; ``tracked_ids`` and
         ``tracked_bbox`` only hold the tracks seen in this frame.
     """
-    entries = [_to_entry(person.observation) for person in record.people]
-    boxes = [_float32(xyxy_to_xywh(person.observation.xyxy_px)) for person in record.people]
+    everybody = [person.observation for person in record.people]
+    entries, boxes = _to_entries(everybody), _boxes_of(everybody)
     seen = [i for i, person in enumerate(record.people) if person.missed == 0]
     ids = [int(person.track_id) for person in record.people]
     frame: dict[str, Any] = {
@@ -88,6 +95,22 @@ def record_to_phalp(record: FrameRecord, *, features: bool = True) -> dict[str, 
         for key in TRUST_KEYS:
             frame[key] = [entry[key] for entry in trust]
     frame["time_s"] = float(record.time_s)
+    if others and record.others:
+        frame[OTHERS_KEY] = _others_to_phalp(record.others)
+    return frame
+
+
+def _others_to_phalp(others: Sequence[Observation]) -> dict[str, Any]:
+    """People of no track under the keys of those who have one, as far as one tells heads by."""
+    entries = _to_entries(others)
+    frame: dict[str, Any] = {
+        key: [entry[key] for entry in entries] for key in PERSON_KEYS if key not in FEATURE_KEYS
+    }
+    frame["bbox"] = _boxes_of(others)
+    frame["tracked_time"] = [0] * len(others)
+    trust = [_trust_of(seen) for seen in others]
+    if all(trust):
+        frame |= {key: [entry[key] for entry in trust] for key in TRUST_KEYS}
     return frame
 
 
@@ -118,6 +141,12 @@ def record_from_phalp(key: FrameKey, frame: Mapping[str, Any]) -> FrameRecord:
             )
             for i in range(len(frame["tid"]))
         )
+        beside = frame.get(OTHERS_KEY)
+        others = (
+            ()
+            if beside is None
+            else tuple(_from_entry(beside, i, index) for i in range(len(beside["bbox"])))
+        )
         return FrameRecord(
             index=index,
             source_index=index,
@@ -126,6 +155,7 @@ def record_from_phalp(key: FrameKey, frame: Mapping[str, Any]) -> FrameRecord:
             is_shot_start=bool(frame["shot"]),
             image_size=people[0].observation.image_size if people else (0, 0),
             people=people,
+            others=others,
         )
     except KeyError as error:
         raise ResultsError(f"a frame of the results lacks {error}", where=key) from error
@@ -133,15 +163,31 @@ def record_from_phalp(key: FrameKey, frame: Mapping[str, Any]) -> FrameRecord:
         raise ResultsError(f"a frame of the results is malformed ({error})", where=key) from error
 
 
-def _to_entry(seen: Observation) -> dict[str, Any]:
-    """One person's values under PHALP's names."""
-    centre, side = centre_and_side(seen.padded_xyxy_px)
+def _boxes_of(people: Sequence[Observation]) -> list[Float32]:
+    """Each person's box, (4,) corner and size."""
+    if not people:
+        return []
+    return list(_float32(xyxy_to_xywh(np.array([seen.xyxy_px for seen in people]))))
+
+
+def _to_entries(people: Sequence[Observation]) -> list[dict[str, Any]]:
+    """Each person's values under PHALP's names."""
+    if not people:
+        return []
+    centres, sides = centre_and_side(np.array([seen.padded_xyxy_px for seen in people]))
+    return [
+        _to_entry(seen, centre, side)
+        for seen, centre, side in zip(people, centres, sides.tolist(), strict=True)
+    ]
+
+
+def _to_entry(seen: Observation, centre: npt.NDArray[Any], side: float) -> dict[str, Any]:
     return {
         "appe": _float32(seen.code),
         "loca": _float32(seen.location_vector),
         "pose": _float32(seen.pose_vector),
         "center": centre,
-        "scale": float(side) / max(seen.image_size),
+        "scale": side / max(seen.image_size),
         "size": [int(length) for length in seen.image_size],
         "img_path": seen.frame_key,
         # Only a path has a file name; PHALP's streaming keys, which are tuples, have None.

@@ -98,9 +98,10 @@ def set_array_state(array: Array, state: tuple[Any, ...]) -> None:
     version, shape, cell, is_fortran, data = state
     dtype = _cell(cell).dtype
     shape = _shape(shape)
-    if not isinstance(data, bytes) or len(data) != math.prod(shape) * dtype.itemsize:
+    count = math.prod(shape)
+    if not isinstance(data, bytes) or len(data) != count * dtype.itemsize:
         raise ValueError("an array's data does not fit its shape")
-    if not dtype.itemsize and math.prod(shape) > _MOST_EMPTY:
+    if not dtype.itemsize and count > _MOST_EMPTY:
         raise ValueError("an array of empty text is too large")
     if version != 1 or array.size or array.base is not None:
         raise ValueError("an array's state is not one that numpy writes")
@@ -125,11 +126,13 @@ def _cell(value: object) -> DtypeCell:
 
 def _shape(value: object) -> tuple[int, ...]:
     """A tuple of lengths that numpy can multiply without overflow."""
-    if not isinstance(value, tuple) or not all(type(n) is int and n >= 0 for n in value):
-        raise ValueError("an array's shape must be a tuple of lengths")
-    if len(value) > 32 or math.prod(value) >= 2**40:
+    lengths = value if isinstance(value, tuple) else (None,)
+    for n in lengths:
+        if type(n) is not int or n < 0:
+            raise ValueError("an array's shape must be a tuple of lengths")
+    if len(lengths) > 32 or math.prod(lengths) >= 2**40:
         raise ValueError("an array's shape is too large")
-    return value
+    return lengths
 
 
 def _make_dtype(code: str, *_: object) -> DtypeCell:

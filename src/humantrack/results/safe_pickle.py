@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,13 @@ class _Machine:
         if self.at > len(self.data):
             raise ResultsError("the pickle is cut short")
         return self.data[start : self.at]
+
+    def byte(self) -> int:
+        """The next byte, which is what most opcodes ask for."""
+        self.at += 1
+        if self.at > len(self.data):
+            raise ResultsError("the pickle is cut short")
+        return self.data[self.at - 1]
 
     def number(self, layout: struct.Struct) -> Any:
         """The next number of this layout."""
@@ -168,13 +176,8 @@ def _sized(layout: str, convert: Callable[[bytes], Any]) -> _Opcode:
     return push
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
-
-
-def _integer(data: bytes) -> int:
-    return int.from_bytes(data, "little", signed=True)
-
+_text = partial(str, encoding="utf-8", errors="surrogatepass")
+_integer = partial(int.from_bytes, byteorder="little", signed=True)
 
 _OPCODES.update(
     {
@@ -185,7 +188,7 @@ _OPCODES.update(
         ord("]"): lambda machine: machine.stack.append([]),
         ord("}"): lambda machine: machine.stack.append({}),
         0x8F: lambda machine: machine.stack.append(set()),
-        ord("K"): _numeric("<B"),
+        ord("K"): lambda machine: machine.stack.append(machine.byte()),
         ord("M"): _numeric("<H"),
         ord("J"): _numeric("<i"),
         ord("G"): _numeric(">d"),
@@ -246,7 +249,7 @@ def _update(target: Any, items: list[Any]) -> None:
     if not isinstance(target, dict):
         raise TypeError("a dict was expected")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        target[check_key(key)] = value
+        target[key if type(key) is str else check_key(key)] = value
 
 
 @_opcode(b"a")
@@ -309,23 +312,23 @@ def _frame(machine: _Machine) -> None:
     machine.take(8)  # only a hint for readers of slow files
 
 
-def _put(layout: str) -> _Opcode:
-    compiled = struct.Struct(layout)
-
+def _put(place: Callable[[_Machine], int]) -> _Opcode:
     def put(machine: _Machine) -> None:
-        machine.memo[machine.number(compiled)] = machine.stack[-1]
+        machine.memo[place(machine)] = machine.stack[-1]
 
     return put
 
 
-def _get(layout: str) -> _Opcode:
-    compiled = struct.Struct(layout)
-    return lambda machine: machine.stack.append(machine.memo[machine.number(compiled)])
+def _get(place: Callable[[_Machine], int]) -> _Opcode:
+    return lambda machine: machine.stack.append(machine.memo[place(machine)])
 
 
-_OPCODES.update(
-    {ord("q"): _put("<B"), ord("r"): _put("<I"), ord("h"): _get("<B"), ord("j"): _get("<I")}
-)
+def _long_place(machine: _Machine) -> int:
+    return int.from_bytes(machine.take(4), "little")
+
+
+_OPCODES.update({ord("q"): _put(_Machine.byte), ord("h"): _get(_Machine.byte)})
+_OPCODES.update({ord("r"): _put(_long_place), ord("j"): _get(_long_place)})
 
 
 @_opcode(b"\x94")

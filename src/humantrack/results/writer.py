@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from humantrack.atomic import cannot_write, replace
+from humantrack.atomic import cannot_write, put_all, replace
 from humantrack.errors import CheckpointError, OutputError
 from humantrack.results.encode import END, HEADER, encode_frame
 from humantrack.results.record import record_to_phalp
@@ -64,9 +64,12 @@ class ResultsWriter:
         path: the final name; missing folders are made. An earlier file of that name is replaced
             at the end, an earlier partial file at once.
         features: whether to store ``appe``, ``loca`` and ``pose``.
+        others: whether to store who was seen and has no track.
         compress: zlib's level, 1 to 9; 3 as in PHALP.
         state: resume the file another writer left, from where its ``state_dict`` says; what
             comes after that is cut off.
+        confirm: called before the file takes its name or is removed; raises if it is another
+            process's by now, which leaves it as it is.
 
     Raises:
         ValueError: if ``compress`` is out of range.
@@ -79,8 +82,10 @@ class ResultsWriter:
         path: str | os.PathLike[str],
         *,
         features: bool = True,
+        others: bool = False,
         compress: int = 3,
         state: Mapping[str, int] | None = None,
+        confirm: Callable[[], None] = lambda: None,
     ) -> None:
         if not 1 <= compress <= 9:
             raise ValueError(f"compress must be 1 to 9, not {compress}")
@@ -88,17 +93,18 @@ class ResultsWriter:
         self.partial_path = partial_path(path)
         self.frame_count = 0
         """Frames written so far; after an error, frames in the partial file."""
-        self._features = features
-        self._start = state
+        self._features, self._others = features, others
+        self._start, self._confirm = state, confirm
         # A bare deflate stream, unlike a whole zlib stream, can be gone on with by another
         # process: its new blocks refer to nothing before them. So zlib's two bytes of head and
         # its checksum at the end are written here.
         self._head = zlib.compress(b"", compress)[:2]
-        self._zlib = zlib.compressobj(compress, wbits=-zlib.MAX_WBITS)
+        self._level = compress
+        self._zlib = self._begun_stream()
         self._adler = zlib.adler32(b"")
         self._file: BinaryIO | None = None
-        # Where to go back to when the disk refuses: position, stream and checksum.
-        self._flushed = 0, self._zlib, self._adler
+        # Where to go back to when the disk refuses: position and checksum.
+        self._flushed = 0, self._adler
 
     def __enter__(self) -> ResultsWriter:
         try:
@@ -117,7 +123,9 @@ class ResultsWriter:
 
     def write(self, frame: Frame | None, record: FrameRecord) -> None:
         """Append a frame; the picture is not looked at."""
-        self.write_frame(record.key, record_to_phalp(record, features=self._features))
+        self.write_frame(
+            record.key, record_to_phalp(record, features=self._features, others=self._others)
+        )
 
     def write_frame(self, key: FrameKey, value: Mapping[str, Any]) -> None:
         """Append a frame that has PHALP's keys already.
@@ -143,7 +151,7 @@ class ResultsWriter:
                 os.fsync(self._file.fileno())
             except OSError as error:
                 raise cannot_write(self.partial_path, error) from error
-        position, _, adler = self._flushed
+        position, adler = self._flushed
         return {"position": position, "adler": adler, "frames": self.frame_count}
 
     def __exit__(
@@ -157,8 +165,10 @@ class ResultsWriter:
         try:
             self._finish()
             if kind is None:
+                self._confirm()
                 replace(self.partial_path, self.path)
             elif self.frame_count == 0:
+                self._confirm()
                 self.partial_path.unlink(missing_ok=True)
         except OSError as refused:
             failure = self._failed(refused)
@@ -174,7 +184,11 @@ class ResultsWriter:
         self._put(self._zlib.compress(data) + self._zlib.flush(zlib.Z_SYNC_FLUSH))
         self._adler = zlib.adler32(data, self._adler)
         if self._file is not None:
-            self._flushed = self._file.tell(), self._zlib.copy(), self._adler
+            self._flushed = self._file.tell(), self._adler
+
+    def _begun_stream(self) -> Any:
+        """A bare deflate stream that refers to nothing before it."""
+        return zlib.compressobj(self._level, wbits=-zlib.MAX_WBITS)
 
     def _go_on(self, state: Mapping[str, int]) -> None:
         """Open the file of an earlier run at the end of its last frame that counts."""
@@ -184,15 +198,13 @@ class ResultsWriter:
         self._file.truncate(state["position"])
         self._file.seek(state["position"])
         self.frame_count, self._adler = state["frames"], state["adler"]
-        self._flushed = state["position"], self._zlib.copy(), self._adler
+        self._flushed = state["position"], self._adler
 
     def _put(self, data: bytes) -> None:
         """Write all of these bytes."""
         if self._file is None:
             raise ValueError("the results file is not open")
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        put_all(self._file, data)
 
     def _finish(self) -> None:
         """End the pickle and the stream, and see the file onto the disk."""
@@ -206,7 +218,8 @@ class ResultsWriter:
         """Keep what was written before the disk refused, and say so."""
         if self._file is not None:
             # Going back frees more room than the few bytes that end the stream need.
-            position, self._zlib, self._adler = self._flushed
+            position, self._adler = self._flushed
+            self._zlib = self._begun_stream()
             with suppress(OSError):
                 self._file.seek(position)
                 self._file.truncate()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,17 +13,20 @@ from humantrack.atomic import remove_leftovers
 from humantrack.errors import HumantrackError
 from humantrack.pipeline.checkpoint import Checkpoints
 from humantrack.pipeline.progress import StartProgress
+from humantrack.pipeline.stopping import TakenOverError
 from humantrack.pipeline.summary import RunSummary, Stopwatch, TrackCounter
 from humantrack.pipeline.window import BackFillWindow
+from humantrack.run.early import EarlySinks
 from humantrack.run.paths import OutputPaths
 from humantrack.run.resume import Beginning
-from humantrack.run.settings import RunOptions
+from humantrack.run.settings import RunOptions, SourceOptions, frames_waiting
 from humantrack.run.sinks import make_sinks, write_meta
-from humantrack.run.stages import Stages
+from humantrack.run.stages import Stages, told_of
 from humantrack.run.world import world_of_run
 from humantrack.run.world_video import world_video_of_run
 from humantrack.types import SourceInfo
 from humantrack.types.stages import Sink
+from humantrack.url import is_address
 
 
 class Lifecycle:
@@ -36,6 +40,10 @@ class Lifecycle:
         about: from ``resume.describe``.
         start: from ``resume.begin``.
         progress: shows how far the run is.
+        confirm: raises if the run is another process's by now; asked before anything is written
+            where others look.
+        around_overlay: a sink that takes the place of what draws the overlay.
+        instead: makes what takes the final frames in place of the overlay.
     """
 
     def __init__(
@@ -48,7 +56,11 @@ class Lifecycle:
         about: Mapping[str, Any],
         start: Beginning,
         progress: StartProgress | None = None,
+        confirm: Callable[[], None] = lambda: None,
+        around_overlay: Callable[[Sink], Sink] = lambda sink: sink,
+        instead: Callable[[], Sink] | None = None,
     ) -> None:
+        self.confirm = confirm
         self._options, self._source, self._paths = options, source, paths
         self._stages, self._about, self._start = stages, about, start
         state = start.state
@@ -59,17 +71,25 @@ class Lifecycle:
             source.info,
             paths,
             stages.visualizer,
+            body=getattr(stages, "body", None),
             progress=progress,
             in_pieces=start.is_lasting,
             states=state.get("sinks"),
             done=self.counter.frames,
+            waiting=frames_waiting(source.info, stages.device),
+            fingerprint=about["fingerprint"]["source"],
+            confirm=confirm,
+            around_overlay=around_overlay,
+            instead=instead,
         )
+        self._early = EarlySinks(self._sinks.every, source, stages)
         self._checkpoints = Checkpoints(
             paths.checkpoint,
             about=about,
             progress=self._progress,
             sinks=self._sinks.lasting,
             every_s=options.checkpoint.every_s,
+            confirm=confirm,
         )
 
     @property
@@ -79,6 +99,7 @@ class Lifecycle:
 
     def between(self, window: BackFillWindow) -> None:
         """To be called between two chunks of frames."""
+        self._early.between(window)
         if self._start.is_lasting:
             self._checkpoints.between(window)
 
@@ -88,6 +109,10 @@ class Lifecycle:
         Raises:
             OutputError: if the run cannot be described.
         """
+        try:
+            self.confirm()
+        except TakenOverError:
+            return  # what lies there now is another process's
         if isinstance(error, Exception):
             self._checkpoints.save()
         if not self._sinks.results.frame_count and not self._sinks.results.partial_path.exists():
@@ -106,6 +131,7 @@ class Lifecycle:
             OutputError: if it cannot be described.
             InterruptedRunError: if ``stop`` was set; the results are whole.
         """
+        self.confirm()
         self._write_meta(None)
         with self.watch.measure("world"):
             world = world_of_run(
@@ -117,13 +143,15 @@ class Lifecycle:
         if self._options.world_video:
             with self.watch.measure("world video"):
                 world = world_video_of_run(
-                    self._options.source,
+                    _as_fetched(self._options.source, self._source),
                     self._options.boxes,
                     world,
                     self._paths.world_video,
+                    faces_from=self._paths.results if self._options.blur_faces else None,
                     fixed_fps=self._options.overlay_fps,
                     stop=stop,
                 )
+        self.confirm()
         self._write_meta(None, world.facts)
         remove_leftovers(self._paths.meta)
         # In this order: without pieces a checkpoint would be of no use.
@@ -158,7 +186,7 @@ class Lifecycle:
             self._paths,
             results=self._sinks.results,
             counter=self.counter,
-            model={"tracker": type(self._stages).__name__, "device": self._stages.device},
+            model=told_of(self._stages),
             timings_s=self.watch.seconds(),
             fingerprint=self._about["fingerprint"],
             place=self._about["place"],
@@ -178,3 +206,8 @@ class Lifecycle:
         if self._paths.checkpoint.exists():
             told.append("the same command goes on from there")
         failure.hint = "; ".join(told) or None
+
+
+def _as_fetched(options: SourceOptions, source: video.FrameSource) -> SourceOptions:
+    """What is behind an address has been fetched by now."""
+    return replace(options, path=str(source.info.path)) if is_address(options.path) else options

@@ -11,19 +11,23 @@ import contextlib
 import hashlib
 import logging
 import os
+import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from threading import Event
 
+from humantrack.atomic import atomic_write, cannot_write
 from humantrack.claims import Claim, HeldError, holder_of, is_held, note_of
 from humantrack.errors import CheckpointError, OutputError, OutputTakenError
 from humantrack.pipeline.checkpoint import read_checkpoint
 from humantrack.pipeline.stopping import check
 from humantrack.results import partial_path, read_meta
 from humantrack.run.paths import OutputPaths
+from humantrack.url import is_elsewhere
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +48,8 @@ class Identity:
 
 def place_of(path: str | Path) -> str:
     """A video's absolute path in 16 hex digits: results are passed on and tell no folder names."""
+    if is_elsewhere(path):
+        return hashlib.sha256(str(path).encode()).hexdigest()[:16]
     whole = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links are names too
     return hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
 
@@ -72,6 +78,7 @@ class Names:
     ) -> None:
         self._me, self._lost_after_s = me, lost_after_s
         self._plain, self._own = paths_of(name), paths_of(f"{name}~{me.content[:8]}")
+        self._held: Claim | None = None
 
     def choose(self) -> OutputPaths:
         """The names that hold this clip's results, or under which they are to be written."""
@@ -114,7 +121,8 @@ class Names:
         """
 
         def lose() -> None:
-            _log.warning("this run was silent for long, and another one has taken its place")
+            if not stop.is_set():
+                _log.warning("this run was silent for long, and another one has taken its place")
             stop.set()
 
         told = False
@@ -139,8 +147,15 @@ class Names:
                 if self.choose() != paths:  # somebody was quicker
                     continue
                 self._tell(paths)
+                if claim.follows_silent:
+                    part_from_sleeper(paths)
+                self._held = claim
                 yield paths
                 return
+
+    def is_held(self) -> bool:
+        """Whether no other run has taken the names over."""
+        return self._held is None or self._held.is_ours()
 
     def _tell(self, paths: OutputPaths) -> None:
         """Say what becomes of results that were there before."""
@@ -175,6 +190,32 @@ class Names:
         if found:
             return _Owner.SELF
         return _Owner.UNKNOWN if is_there else _Owner.NOBODY
+
+
+def part_from_sleeper(paths: OutputPaths) -> None:
+    """Put copies in the place of unfinished files that a suspended run may have open.
+
+    If it wakes, what it still writes goes to files that have no name any more.
+
+    Raises:
+        OutputError: if there is no room for them.
+    """
+    try:
+        camera = paths.results.with_suffix(".camera")
+        for path in (partial_path(paths.results), partial_path(camera), camera):
+            if path.is_file():
+                with atomic_write(path) as file, path.open("rb") as before:
+                    shutil.copyfileobj(before, file)
+        if paths.pieces.is_dir():
+            old = paths.pieces.with_name(f"{paths.pieces.name}.{uuid.uuid4().hex[:8]}")
+            paths.pieces.rename(old)
+            try:
+                shutil.copytree(old, paths.pieces)
+            finally:
+                shutil.rmtree(old, ignore_errors=True)
+    except (OSError, shutil.Error) as error:
+        said = error if isinstance(error, OSError) else OSError(str(error))
+        raise cannot_write(paths.results, said) from error
 
 
 def _owners(paths: OutputPaths) -> Iterator[Identity]:

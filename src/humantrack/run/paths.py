@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from humantrack.errors import OutputError
@@ -30,13 +30,13 @@ class OutputPaths:
     draws: bool
 
     @staticmethod
-    def of(options: RunOptions, name: str) -> OutputPaths:
-        """The paths of the clip ``name``."""
+    def of(options: RunOptions, name: str, *, is_picture: bool = False) -> OutputPaths:
+        """The paths of the clip, or the single picture, ``name``."""
         out, name = options.output_dir, shortened(name)
         results = out / "results" / f"{options.results_prefix}_{name}.pkl"
         return OutputPaths(
             results=results,
-            overlay=out / f"{options.overlay_prefix}_{name}.mp4",
+            overlay=out / f"{options.overlay_prefix}_{name}.{'png' if is_picture else 'mp4'}",
             meta=results.with_name(f"{options.results_prefix}_{name}.meta.json"),
             frames=out / "_DEMO" / name / "img",
             checkpoint=results.with_suffix(".checkpoint"),
@@ -45,9 +45,30 @@ class OutputPaths:
         )
 
     @property
+    def is_picture(self) -> bool:
+        """Whether the overlay is a picture."""
+        return self.overlay.suffix == ".png"
+
+    @property
     def world_video(self) -> Path:
         """The world video, beside the overlay."""
         return self.overlay.with_name(f"{self.overlay.stem}.world.mp4")
+
+    def numbered(self, number: int) -> OutputPaths:
+        """The paths of a segment of this recording, counted from 1: names sort in its order."""
+
+        def with_number(path: Path, stem: str) -> Path:
+            return path.with_name(f"{stem}_{number:06d}{path.name.removeprefix(stem)}")
+
+        results, overlay = self.results.stem, self.overlay.stem
+        return replace(
+            self,
+            results=with_number(self.results, results),
+            overlay=with_number(self.overlay, overlay),
+            meta=with_number(self.meta, results),
+            checkpoint=with_number(self.checkpoint, results),
+            pieces=with_number(self.pieces, overlay),
+        )
 
     def make_folders(self) -> None:
         """Make the folders that hold results and overlay.

@@ -52,8 +52,16 @@ class Beginning:
         return int(self.state["held"][-1]["index"]) + 1 if self.state else 0
 
 
-def describe(options: RunOptions, source: video.FrameSource, tracker: type) -> dict[str, Any]:
+def describe(
+    options: RunOptions, source: video.FrameSource, tracker: type, *, content: str | None = None
+) -> dict[str, Any]:
     """What must be the same for a run to resume another's work.
+
+    Args:
+        options: of the run.
+        source: opened.
+        tracker: the class of the stages.
+        content: fingerprint of the source, if it is known and need not be there any more.
 
     Raises:
         UnreadableSourceError: if the source cannot be read.
@@ -62,21 +70,23 @@ def describe(options: RunOptions, source: video.FrameSource, tracker: type) -> d
     try:
         there = Path(given).expanduser()
         read = there if there.exists() else source.paths
-        fingerprint = run_fingerprint(options.settings, read)
-        boxes = _boxes_fingerprint(options)
+        fingerprint = run_fingerprint(options.settings, read, content=content)
+        if source.live is not None:  # never the same twice
+            fingerprint["source"] = source.live.identity
+        boxes = boxes_fingerprint(options)
     except OSError as error:
         raise UnreadableSourceError("cannot be read", where=given, hint=error.strerror) from error
     return {
         "version": __version__,
         "fingerprint": fingerprint,
         "place": place_of(given),
-        "settings": _flat(options.settings),
+        "settings": flat_settings(options.settings),
         "boxes": boxes,
         "tracker": f"{tracker.__module__}.{tracker.__qualname__}",
     }
 
 
-def _boxes_fingerprint(options: RunOptions) -> str | None:
+def boxes_fingerprint(options: RunOptions) -> str | None:
     """Of boxes in a file of their own; the source's fingerprint holds the others."""
     boxes = options.boxes
     if boxes is None or boxes.path == options.source.path:
@@ -215,14 +225,16 @@ def _differences(state: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     return ", ".join(told + ["..."] * (len(changed) > 3))
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """The keys that change a result, by their dotted names."""
     out: dict[str, str] = {}
     for name, value in settings.items():
         full = f"{prefix}{name}"
         if full in NEUTRAL_KEYS:
             continue
-        out |= _flat(value, f"{full}.") if isinstance(value, Mapping) else {full: str(value)}
+        out |= (
+            flat_settings(value, f"{full}.") if isinstance(value, Mapping) else {full: str(value)}
+        )
     return out
 
 

@@ -6,7 +6,7 @@ import random
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from humantrack.errors import ConfigError
 from humantrack.extras import missing, need_torch
 from humantrack.fingerprint import config_fingerprint, source_fingerprint
 from humantrack.types import SourceInfo
-from humantrack.video import StreamChoice
+from humantrack.video import LinkOptions, LiveOptions, StreamChoice
 from humantrack.video.source import Keys
 from humantrack.world.options import WorldOptions
 
@@ -45,6 +45,12 @@ class SourceOptions:
 
     streams: StreamChoice = field(default_factory=StreamChoice)
     """Which of several video and audio streams."""
+
+    links: LinkOptions = field(default_factory=LinkOptions)
+    """Where an address may lead, and where videos behind them are kept."""
+
+    live: LiveOptions = field(default_factory=LiveOptions)
+    """How a camera or an endless stream is read."""
 
     read_ahead: int = 8
     extract: bool = False
@@ -82,6 +88,9 @@ class RunOptions:
     overlay: bool = True
     """Draw the overlay video."""
 
+    blur_faces: bool = False
+    """Blur the faces of everybody tracked, in every video that is drawn."""
+
     overlay_fps: float | None = None
     """Frames per second of the overlay; None for the source's."""
 
@@ -98,6 +107,15 @@ class RunOptions:
     n_init: int = 5
     """Frames that the back-fill window holds."""
 
+    segment_s: float | None = None
+    """Length of the segments that a live run is written in; None: in one piece."""
+
+    keep_segments: int = 0
+    """How many of them stay; 0: all."""
+
+    target_delay_s: float | None = None
+    """Work on a live source adapts to the machine from this delay on; None: never."""
+
     world: WorldOptions = field(default_factory=WorldOptions)
     """Whether people are put into one world at the end, and what is known of it."""
 
@@ -106,6 +124,26 @@ class RunOptions:
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The whole configuration as plain containers, for the record: the meta file, fingerprints."""
+
+
+def without_return(options: RunOptions) -> RunOptions:
+    """For a source that cannot be read again.
+
+    Raises:
+        ConfigError: for what needs a source with an end.
+    """
+    if options.source.extract:
+        raise ConfigError(
+            "frames of a source without an end are not stored one by one",
+            where="video.extract_video=true",
+            hint="leave video=extract out",
+        )
+    if options.world_video:
+        raise ConfigError(
+            "a source without an end cannot be drawn a second time", where="render.world=true"
+        )
+    checkpoint = replace(options.checkpoint, enable=False)
+    return replace(options, checkpoint=checkpoint)
 
 
 _DEVICES = "use auto, cpu, cuda, cuda:1 or mps"
@@ -160,6 +198,19 @@ def chunk_size(batch_frames: int | None, info: SourceInfo, device: str) -> int:
     return int(min(max(fit, 1), 8 if device == "cpu" else 32))
 
 
+WAITING = 8
+"""Frames that may wait for a thread that reads or writes, on a CPU."""
+
+
+def frames_waiting(info: SourceInfo, device: str) -> int:
+    """Frames that may wait for decoding and drawing threads: a GPU's whole chunk.
+
+    A GPU takes and gives a chunk at once. With less room, decoding and drawing would stand still
+    while it works, and it while they do.
+    """
+    return WAITING if device == "cpu" else chunk_size(None, info, device)
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python's, numpy's and, where torch is in use, torch's global random numbers."""
     random.seed(seed)
@@ -170,18 +221,22 @@ def seed_everything(seed: int) -> None:
 
 
 def run_fingerprint(
-    settings: Mapping[str, Any], source: str | Path | Sequence[str | Path]
+    settings: Mapping[str, Any],
+    source: str | Path | Sequence[str | Path],
+    *,
+    content: str | None = None,
 ) -> dict[str, str]:
     """What the same run is known by: its source's content, and the keys that change a result.
 
     Args:
         settings: the whole configuration, resolved, as plain containers.
         source: a file, a folder, or files.
+        content: the source's own fingerprint, where it is known.
 
     Raises:
         OSError: if the source cannot be read.
     """
     return {
-        "source": source_fingerprint(source),
+        "source": source_fingerprint(source) if content is None else content,
         "config": config_fingerprint(settings, version=__version__),
     }

@@ -66,6 +66,8 @@ def open_source(options: SourceOptions, boxes: Mapping[Any, Any] | None) -> vide
         fps=options.fps,
         read_ahead=options.read_ahead,
         streams=options.streams,
+        links=options.links,
+        live=options.live,
     )
 
 

@@ -36,5 +36,24 @@ class Stages(Protocol):
     def why_no_checkpoint(self) -> str | None:
         """Which part of a run could not be resumed; None: all can."""
 
+    def begin_part(self) -> Sequence[Any]:
+        """Who is known at the beginning of a part of a video, as plain values."""
+
+    def known(self) -> Sequence[Any]:
+        """Who is known at the end of a part."""
+
+    def pass_seam(self, before: Sequence[Any], now: Sequence[Any]) -> None:
+        """What is settled next is of another part."""
+
+    def settle(self, frames: Sequence[Sequence[Observation]]) -> list[list[Observation]]:
+        """What was found in a chunk of frames of a part, once it is known what came before it."""
+
     def has_own(self, hook: str) -> bool:
         """True if a subclass has a hook of that name of its own."""
+
+
+def told_of(stages: Stages) -> dict[str, Any]:
+    """Which models these are, as the meta file says it."""
+    told = {"tracker": type(stages).__name__, "device": stages.device}
+    landmarks = getattr(getattr(stages, "estimator", None), "model", None)
+    return told if landmarks is None else {**told, "landmarks": landmarks}

@@ -99,9 +99,21 @@ class ForgivingSink:
 
 
 def camera_sinks(
-    options: WorldOptions, results: Path, states: Mapping[str, Mapping[str, Any]]
+    options: WorldOptions,
+    results: Path,
+    states: Mapping[str, Mapping[str, Any]],
+    *,
+    waiting: int,
+    source: str | None = None,
 ) -> dict[str, ThreadedSink]:
     """The sinks that gather how the camera moves; none where a file says it.
+
+    Args:
+        options: of the world.
+        results: the results file.
+        states: of an earlier run's sinks, to go on from.
+        waiting: frames that may wait for each of them.
+        source: fingerprint of the video, by which its evidence is known again.
 
     Raises:
         DependencyError: if COLMAP is asked for and is not there.
@@ -119,7 +131,7 @@ def camera_sinks(
     from humantrack.world.make import colmap_folder, remove_world
 
     def follow(state: Mapping[str, Any] | None) -> _LastingSink:
-        return CameraSink(evidence_path(results), state=state)
+        return CameraSink(evidence_path(results), source=source, state=state)
 
     def collect(state: Mapping[str, Any] | None) -> _LastingSink:
         frames = ColmapFrames(colmap_folder(results))
@@ -133,7 +145,9 @@ def camera_sinks(
         kinds["colmap"] = collect
     return {
         name: ThreadedSink(
-            ForgivingSink(make, states.get(name), lambda: remove_world(results)), optional=True
+            ForgivingSink(make, states.get(name), lambda: remove_world(results)),
+            waiting,
+            optional=True,
         )
         for name, make in kinds.items()
     }

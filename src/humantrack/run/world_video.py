@@ -26,6 +26,7 @@ def draw_world(
     world: Path,
     target: Path,
     *,
+    faces_from: Path | None = None,
     fixed_fps: float | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> None:
@@ -36,6 +37,7 @@ def draw_world(
         boxes: given ones, whose file may be the source.
         world: the world file.
         target: the video to write.
+        faces_from: results that say whose faces are blurred; None shows them.
         fixed_fps: rate of the video; None keeps the source's times.
         advance: told of each frame that is done.
 
@@ -53,6 +55,7 @@ def draw_world(
             frames,
             world,
             target,
+            faces_from=faces_from,
             fps=fps,
             timed=fixed_fps is None,
             audio_from=info.path if info.has_audio and fixed_fps is None else None,
@@ -67,6 +70,7 @@ def world_video_of_run(
     outcome: WorldOutcome,
     target: Path,
     *,
+    faces_from: Path | None = None,
     fixed_fps: float | None,
     stop: Event | None,
 ) -> WorldOutcome:
@@ -83,7 +87,15 @@ def world_video_of_run(
         check(stop, f"{outcome.path} is whole; humantrack-world draws it with render.world=true")
 
     try:
-        draw_world(source, boxes, outcome.path, target, fixed_fps=fixed_fps, advance=advance)
+        draw_world(
+            source,
+            boxes,
+            outcome.path,
+            target,
+            faces_from=faces_from,
+            fixed_fps=fixed_fps,
+            advance=advance,
+        )
     except InterruptedRunError:
         target.unlink(missing_ok=True)
         raise

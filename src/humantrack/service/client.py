@@ -23,10 +23,12 @@ import tenacity
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from humantrack import errors
 from humantrack.atomic import atomic_write
 from humantrack.errors import (
     ConfigError,
     HumantrackError,
+    InterruptedRunError,
     SourceNotFoundError,
     UnreadableSourceError,
 )
@@ -41,9 +43,27 @@ _AGAIN = (408, 429, 502, 503, 504)
 
 
 class ServiceError(HumantrackError):
-    """The service refused, or could not be reached."""
+    """The service refused, or could not be reached; the exit code is that of its error."""
 
     exit_code = 1
+
+    def of(self, code: str) -> ServiceError:
+        """The same with the exit code of an error of this name."""
+        kind = getattr(errors, _SAME_AS.get(code, code), None)
+        if isinstance(kind, type) and issubclass(kind, HumantrackError):
+            self.exit_code = kind.exit_code
+        elif code == "InternalError":
+            self.exit_code = errors.INTERNAL_ERROR
+        return self
+
+
+_SAME_AS = {
+    "DiskFullError": "OutputError",
+    "SourceNotAllowedError": "SourceNotFoundError",
+    "SourceNotFetchedError": "SourceNotFoundError",
+    "ValidationError": "ConfigError",
+}
+"""Names that only the service has, and the errors whose exit codes they share."""
 
 
 class _TryAgainError(Exception):
@@ -89,13 +109,16 @@ class Client:
         """Let go of all connections."""
         self._http.close()
 
-    def json(self, method: str, path: str) -> dict[str, Any]:
-        """The document that a request gives.
+    def json(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """The document that a request gives; one that is tried again has the same key.
 
         Raises:
             ServiceError: if the service refuses or stays away.
         """
-        return self._repeated(lambda: _document(self._http.request(method, path)))
+        named: dict[str, Any] = {}
+        if body is not None:
+            named = {"json": body, "headers": {"Idempotency-Key": uuid.uuid4().hex}}
+        return self._made(lambda: _document(self._http.request(method, path, **named)))
 
     def submit(self, clip: Path, overrides: dict[str, Any], priority: int) -> dict[str, Any]:
         """Upload a clip in pieces; the same key goes with each try, so that there is one job.
@@ -131,13 +154,23 @@ class Client:
         if not path.startswith("/"):  # the token is for this service alone
             raise ServiceError("the service names a file elsewhere", where=path)
         with atomic_write(target) as file:
-            self._repeated(lambda: self._fetch(path, file))
+            self._made(lambda: self._fetch(path, file))
+
+    def _made(self, call: Callable[[], T]) -> T:
+        """The result of a call, repeated for as long as the service is making what it asks for."""
+        while True:
+            try:
+                return self._repeated(call)
+            except _StillMakingError:
+                time.sleep(_POLL_S)
 
     def _fetch(self, path: str, into: BinaryIO) -> None:
         done = into.tell()
         headers = {"Range": f"bytes={done}-"} if done else {}
         with self._http.stream("GET", path, headers=headers) as answer:
             _refuse(answer)
+            if answer.status_code == 202:
+                raise _StillMakingError
             if answer.status_code != 206:
                 into.seek(0)
                 into.truncate()
@@ -159,6 +192,10 @@ class Client:
             raise ServiceError(what, where=self._url, hint=str(error) or None) from error
 
 
+class _StillMakingError(Exception):
+    """What was asked for is not there yet."""
+
+
 def _may_pass(error: BaseException) -> bool:
     if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, httpx.LocalProtocolError):
         return False
@@ -174,6 +211,8 @@ def _is_this_machine(host: str) -> bool:
 
 def _document(answer: httpx.Response) -> dict[str, Any]:
     _refuse(answer)
+    if answer.status_code == 202 and "Content-Location" in answer.headers:
+        raise _StillMakingError
     try:
         found = answer.json()
     except ValueError:
@@ -196,7 +235,7 @@ def _refuse(answer: httpx.Response) -> None:
         what, where = str(document["detail"]), str(document["code"])
     except (ValueError, KeyError, TypeError):
         what, where = f"the service answered {status}", str(answer.url)
-    raise ServiceError(what, where=where, hint=_elsewhere(answer))
+    raise ServiceError(what, where=where, hint=_elsewhere(answer)).of(where)
 
 
 def _elsewhere(answer: httpx.Response) -> str | None:
@@ -214,29 +253,39 @@ def submit(words: Sequence[str]) -> int:
     arguments = _parser().parse_args(words)
     if not arguments.clip.is_file():
         raise SourceNotFoundError("no such file", where=arguments.clip)
-    overrides = _overrides(arguments.set)
-    client = Client(arguments.url, _token(arguments.token_file), arguments.patience)
+    overrides = overrides_of(arguments.set)
+    client = Client(arguments.url, token_of(arguments.token_file), arguments.patience)
     with contextlib.closing(client):
         return _submit(client, arguments, overrides)
 
 
 def _submit(client: Client, arguments: argparse.Namespace, overrides: dict[str, Any]) -> int:
+    client.json("GET", "/api/jobs?per_page=1")  # a wrong token is told before a long upload
     job = client.submit(arguments.clip, overrides, arguments.priority)
     sys.stdout.write(f"{job['id']}\n")
     sys.stdout.flush()
     if not arguments.wait and arguments.output is None:
         return 0
-    job = _wait(client, job)
+    return finish(client, arguments, wait(client, job))
+
+
+def finish(client: Client, arguments: argparse.Namespace, job: dict[str, Any]) -> int:
+    """Fetch the files of a job that has ended; gives the exit code, of a failed job its error's."""
     if job["state"] != "succeeded":
-        error = job["error"] or {"detail": f"the job was {job['state']}", "exit_code": 1}
+        stopped = {
+            "detail": f"the job was {job['state']}",
+            "exit_code": InterruptedRunError.exit_code,
+        }
+        error = job["error"] or stopped
         sys.stderr.write(f"humantrack-serve: {error['detail']}\n")
-        return int(error["exit_code"]) or 1
+        return int(str(error["exit_code"])) or 1
     if arguments.output is not None:
         _fetch(client, job, arguments.output, arguments.file)
     return 0
 
 
-def _wait(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+def wait(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    """The job once it has ended; a bar on a terminal shows how far it is."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(
@@ -263,7 +312,8 @@ def _fetch(client: Client, job: dict[str, Any], folder: Path, names: list[str] |
         client.download(there[name]["url"], folder / Path(name).name)
 
 
-def _overrides(pairs: Sequence[str]) -> dict[str, Any]:
+def overrides_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """What ``--set NAME=VALUE`` says."""
     found: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -276,7 +326,8 @@ def _overrides(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _token(path: Path | None) -> str | None:
+def token_of(path: Path | None) -> str | None:
+    """The token, from a file or the environment."""
     if path is None:
         return os.environ.get("HUMANTRACK_TOKEN")
     try:
@@ -290,14 +341,19 @@ def _parser() -> argparse.ArgumentParser:
         "humantrack-serve submit",
         description="Send a clip to a service. The token comes from HUMANTRACK_TOKEN or a file.",
     )
+    parser.add_argument("clip", type=Path)
+    add_options(parser, "end_time=10s")
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser, example: str) -> None:
+    """What is said of a service and a job, whatever it is of."""
     add = parser.add_argument
-    add("clip", type=Path)
     add("--url", default="http://127.0.0.1:8080", help="of the service")
     add("--token-file", type=Path, help="a file that holds the token alone")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="e.g. end_time=10s")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help=f"e.g. {example}")
     add("--priority", type=int, default=0, help="-100 to 100; higher goes first")
     add("--wait", action="store_true", help="wait until the job has ended")
     add("-o", "--output", type=Path, help="folder for its files; waits too")
     add("--file", action="append", help="which, e.g. results.json; default: all that are ready")
     add("--patience", type=float, default=600.0, help="seconds to try while it is away")
-    return parser

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from humantrack.access import LOOPBACK
 from humantrack.errors import ConfigError
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,6 @@ class Settings:
     store: str | None = None
     """SQLAlchemy URL of the job records; None: SQLite in the data folder."""
 
-    queue: str | None = None
-    """redis:// or postgresql:// URL; None: SQLite in the data folder."""
-
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1
@@ -42,6 +39,18 @@ class Settings:
 
     hosts: tuple[str, ...] = ()
     """Hosts, or host:port, from which clips may be fetched by address."""
+
+    live_sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Addresses, with whatever passwords, of cameras and streams that may be recorded, by name."""
+
+    live_s: float = 3600.0
+    """The longest recording."""
+
+    live_reconnect_s: float = 60.0
+    """How long a live source that is lost is tried again."""
+
+    live_bytes: int = 5 * 10**9
+    """A recording whose files have become so large is ended."""
 
     upload_bytes: int = 10 * 10**9
     least_free_bytes: int = 10**9
@@ -62,6 +71,18 @@ class Settings:
     submit_rate: float = 0.0
     """New jobs a second that are taken where workers share the machine; 0 = no limit."""
 
+    max_running: int = 0
+    """Jobs of one token that run at once; 0 = no limit."""
+
+    exports: int = 2
+    """Exports made at once; as many time lines beside them."""
+
+    export_s: float = 1800.0
+    """What takes longer to make is given up."""
+
+    export_bytes: int = 4 * 10**9
+    """Memory that making one may take."""
+
     max_attempts: int = 3
     lease_s: float = 15.0
     """A worker that is silent for so long is taken for dead."""
@@ -76,8 +97,12 @@ class Settings:
         least: tuple[tuple[str, float, float], ...] = (
             *(("workers", self.workers, 0), ("upload-limit", self.upload_bytes, 1)),
             *(("max-queued", self.max_queued, 1), ("rate", self.rate, 0)),
-            ("submit-rate", self.submit_rate, 0),
+            *(("submit-rate", self.submit_rate, 0), ("max-running", self.max_running, 0)),
+            *(("exports", self.exports, 1), ("export-time", self.export_s, 1)),
+            ("export-memory", self.export_bytes, 10**8),
             *(("max-attempts", self.max_attempts, 1), ("lease", self.lease_s, 1)),
+            *(("live-duration", self.live_s, 1), ("live-disk", self.live_bytes, 10**6)),
+            ("live-reconnect", self.live_reconnect_s, 0),
             *(("threads", self.threads, 4), ("timeout", self.timeout_s, 1)),
         )
         for name, value, bound in least:
@@ -87,7 +112,7 @@ class Settings:
             raise ConfigError("no such port", where=f"--port {self.port}")
         if self.proxy is not None:
             self._check_proxy(self.proxy)
-        if self.token_file is None and self.host not in _LOOPBACK:
+        if self.token_file is None and self.host not in LOOPBACK:
             raise ConfigError(
                 "only this machine may reach a service without tokens",
                 where=f"--host {self.host}",

@@ -11,13 +11,13 @@ from threading import Event
 from humantrack.atomic import cannot_write
 from humantrack.service import logs
 from humantrack.service.jobs.folders import DataFolder
-from humantrack.service.jobs.queue import Tickets
 from humantrack.service.jobs.store import Store
 from humantrack.service.settings import Settings
-from humantrack.service.web.admission import Line
+from humantrack.service.web.admission import Line, Waits
 from humantrack.service.web.auth import Rates, Sessions, Tokens
-from humantrack.service.web.context import Service
+from humantrack.service.web.context import Pools, Service
 from humantrack.service.web.events import Feed
+from humantrack.service.workers.exports_pool import Pool
 from humantrack.service.workers.subprocess_pool import Helpers
 from humantrack.service.workers.supervisor import Supervisor
 from humantrack.terminal import ending_signals
@@ -28,6 +28,7 @@ _GUESSES = 0.5
 _NICE, _MAKER_NICE = 7, 10
 """When workers want all of a processor, a sixth is left to the web, a tenth to exports."""
 
+_PICTURE_BYTES = 2 * 10**9
 _PROBE_CPU_S, _PROBE_S = 20.0, 30.0
 """What opening a clip may take, of a processor's time and of everybody's."""
 
@@ -40,15 +41,17 @@ def start(settings: Settings, role: str) -> None:
         OutputError: if the data folder or the database cannot be used.
     """
     logs.set_up()
-    tokens = None if settings.token_file is None else Tokens(settings.token_file)
+    asks = settings.token_file is not None and role != "worker"
+    tokens = Tokens(settings.token_file) if asks and settings.token_file else None
     data = DataFolder(settings.data)
     try:
         data.make()
+        data.keep_reserve(settings.least_free_bytes)
         sessions = None if tokens is None else Sessions(data.secret, tokens)
     except OSError as error:
         raise cannot_write(settings.data, error) from error
     service = _service(settings, data, tokens, sessions)
-    supervisor = Supervisor(settings, service.store, service.tickets)
+    supervisor = Supervisor(settings, service.store)
     if role == "all":
         service.workers_alive = supervisor.alive
     try:
@@ -69,11 +72,10 @@ def _service(
     sessions: Sessions | None,
 ) -> Service:
     stopping = Event()
-    store = Store(settings.store_url)
+    store = Store(settings.store_url, reserve=data.reserve)
     return Service(
         settings=settings,
         store=store,
-        tickets=Tickets(settings.queue, data.queue),
         data=data,
         tokens=tokens,
         sessions=sessions,
@@ -81,9 +83,34 @@ def _service(
         guesses=Rates(_GUESSES),
         line=_line(settings, stopping),
         probes=Helpers(nice=_NICE, cpu_s=_PROBE_CPU_S, longest_s=_PROBE_S),
-        makers=Helpers(nice=_MAKER_NICE),
+        waits=Waits(places=max(settings.threads // 4, 1)),
+        pools=_pools(settings),
         feed=Feed(store, settings.threads // 2, stopping),
         stopping=stopping,
+    )
+
+
+def _pools(settings: Settings) -> Pools:
+    """Of pictures, of what a page draws, and of exports: none waits for one of another sort."""
+
+    def helpers() -> Helpers:
+        return Helpers(
+            nice=_MAKER_NICE,
+            longest_s=settings.export_s,
+            memory_bytes=settings.export_bytes,
+        )
+
+    def picturing() -> Helpers:
+        return Helpers(
+            nice=_MAKER_NICE, cpu_s=_PROBE_CPU_S, longest_s=_PROBE_S, memory_bytes=_PICTURE_BYTES
+        )
+
+    size, alone = settings.exports, settings.token_file is None
+    share = size if alone else max(size - 1, 1)
+    return Pools(
+        previews=Pool(size=1, share=1, most_waiting=1000, helpers=picturing),
+        scenes=Pool(size=size, share=share, helpers=helpers),
+        exports=Pool(size=size, share=share, helpers=helpers),
     )
 
 
@@ -123,7 +150,13 @@ def _serve(service: Service, supervisor: Supervisor) -> None:
         logs.say("serving", url=f"http://{settings.host}:{port}/")
 
     with suppress(SystemExit):
-        serve(create_app(service), settings, ready=ready, ending=service.stopping.set)
+        serve(
+            create_app(service),
+            settings,
+            service.gate(),
+            ready=ready,
+            ending=service.stopping.set,
+        )
     service.stopping.set()
 
 

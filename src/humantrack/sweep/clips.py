@@ -17,6 +17,7 @@ from humantrack.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
+from humantrack.url import Url, is_elsewhere
 from humantrack.video.images import is_image, natural_key
 
 VIDEO_SUFFIXES = frozenset(
@@ -59,7 +60,8 @@ def find_clips(
     that is not there is a clip too: it fails when its turn comes, and alone.
 
     Args:
-        named: a path, ``glob(...)``, ``@list.txt``, paths with commas between, or a list of these.
+        named: a path, an address, ``glob(...)``, ``@list.txt``, some of these with commas between,
+            or a list of them.
         recursive: look for videos in the folders inside a folder.
         leave_out: a folder never looked into (where the results go).
 
@@ -107,6 +109,8 @@ class _Search:
 
     def one(self, path: str) -> list[Clip]:
         """What a lone path or pattern names; clips are placed by what lies below it."""
+        if is_elsewhere(path):
+            return [_behind(path)]
         pattern = re.fullmatch(r"glob\((.*)\)", path, re.DOTALL)
         if pattern and not _exists(path):
             return self.matching(Pattern([_unquoted(pattern[1].strip())]))
@@ -124,6 +128,9 @@ class _Search:
         """
         found = []
         for path in paths:
+            if is_elsewhere(path):
+                found.append(_behind(path))
+                continue
             there = str(base / path) if base is not None and (base / path).exists() else path
             folder = _path(there)
             if path.startswith("glob(") and not _exists(there):
@@ -225,6 +232,17 @@ def as_written(path: str) -> str:
     parts = [there.drive.strip(":\\/")] if there.drive else []
     parts += [p for p in there.parts if p != there.anchor]
     return "/".join(p for p in parts if p) or "clip"
+
+
+def _behind(address: str) -> Clip:
+    """What is behind an address, without its secrets.
+
+    Its place is made of host, name and a short mark of it all: a folder that every system takes.
+    """
+    url = Url.of(address)
+    host = re.sub(r"[^\w.-]+", "_", url.host).strip("_.")
+    name = url.name if host else re.sub(r"[^\w.-]+", "-", url.shown).strip("-.")
+    return Clip(url.shown, f"{host}/{name}~{url.digest}" if host else name)
 
 
 def order_key(clip: Clip) -> tuple[object, ...]:

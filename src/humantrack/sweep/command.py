@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,16 @@ from humantrack.config.values import expanded
 from humantrack.errors import ConfigError
 from humantrack.sweep.clips import Clip, Pattern, find_clips
 from humantrack.sweep.folders import parse_shard
+from humantrack.sweep.launchers import LauncherError
 from humantrack.sweep.outcome import Reports
 from humantrack.sweep.plan import Job, plan_jobs
 from humantrack.sweep.run import Sweep, new_reports_folder, run_sweep
 from humantrack.sweep.table import Row
 from humantrack.terminal import StandardError, as_file
+from humantrack.url import never_ends
 
 SOURCE, OUTPUT, OVERWRITE = "video.source", "video.output_dir", "overwrite"
+DURATION = "live.duration"
 
 
 def sweep_over(
@@ -35,7 +39,7 @@ def sweep_over(
     batch: int | None,
     combine: Callable[[list[Override]], list[list[str]]],
     check: Callable[[list[list[str]]], None],
-    launch: Callable[[Sequence[Job]], None],
+    launch: Callable[[Sequence[Job], Reports], None],
 ) -> list[Row]:
     """Plan and run a sweep.
 
@@ -45,7 +49,7 @@ def sweep_over(
         batch: jobs given to the launcher at once; None = all.
         combine: all combinations of swept overrides, as Hydra's basic sweeper makes them.
         check: raises if a job's configuration cannot be composed.
-        launch: runs jobs.
+        launch: runs jobs, which report to the folder that it is given with them.
 
     Raises:
         ConfigError: if no clip is named, or a value is wrong.
@@ -60,6 +64,7 @@ def sweep_over(
     keys = config.sweep
     shard = parse_shard(keys.shard)
     clips = clips_named(overrides.pop(SOURCE, None), recursive=keys.recursive, home=home)
+    _refuse_endless([] if config.live.duration or DURATION in overrides else clips)
     swept = [o for o in overrides.values() if o.is_sweep_override()]
     fixed = [as_text(o) for o in overrides.values() if not o.is_sweep_override()]
     if OVERWRITE in overrides and overrides[OVERWRITE].value() is True:
@@ -74,7 +79,6 @@ def sweep_over(
     if not jobs:
         console.print(f"none of the {len(clips)} clips is in shard {keys.shard}")
         return []
-    home.mkdir(parents=True, exist_ok=True)
     sweep = Sweep(
         jobs=jobs,
         home=home,
@@ -84,8 +88,30 @@ def sweep_over(
         lost_after_s=keys.lost_after_s,
         about={"arguments": list(arguments), "shard": keys.shard},
     )
-    OmegaConf.save(config, home / "multirun.yaml")
-    return run_sweep(sweep, launch, console)
+    with _as_before(home, f"{sweep.stem}.json", f"{sweep.stem}.csv", "multirun.yaml"):
+        home.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, home / "multirun.yaml")
+        return run_sweep(sweep, lambda jobs: launch(jobs, sweep.reports), console)
+
+
+@contextlib.contextmanager
+def _as_before(home: Path, *names: str) -> Iterator[None]:
+    """Leave the sweep's folder as it was if the launcher takes no jobs."""
+    missing = [folder for folder in (home, *home.parents) if not folder.exists()]
+    files = [home / name for name in names]
+    contents = [path.read_bytes() if path.is_file() else None for path in files]
+    try:
+        yield
+    except LauncherError as error:
+        if error.took_none:
+            for path, content in zip(files, contents, strict=True):
+                path.unlink(missing_ok=True)
+                if content is not None:
+                    path.write_bytes(content)
+            for folder in missing:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+        raise
 
 
 def _home(config: Any) -> Path:
@@ -104,6 +130,17 @@ def _check(overrides: Mapping[str, Override], batch: int | None) -> None:
         )
     if batch is not None and (type(batch) is not int or batch < 1):
         raise ConfigError("must be at least 1", where=f"hydra.sweeper.max_batch_size={batch}")
+
+
+def _refuse_endless(clips: Iterable[Clip]) -> None:
+    """Refuse cameras and streams, after which no other clip would have its turn."""
+    for clip in clips:
+        if never_ends(clip.path):
+            raise ConfigError(
+                "a camera or stream in a sweep would never end",
+                where=f"{SOURCE}={clip.path}",
+                hint="say how long to look at each, with live.duration=10m",
+            )
 
 
 def _check_numbers(overrides: Iterable[Override]) -> None:

@@ -32,9 +32,9 @@ def worker_count(asked: int, gpus: int, cores: int) -> int:
     """How many processes to run at once: those asked for (-1: all there is room for).
 
     Args:
-        asked: as the user has it; -1 = as many as there are cores or GPUs, -2 = one less.
+        asked: as the user has it; -1 = as many as there is room for, -2 = one less.
         gpus: GPUs to share out; 0 if the processes use none.
-        cores: of this machine.
+        cores: cores that may be used, as far as there is memory for as many processes.
     """
     room = gpus or cores
     wanted = asked if asked > 0 else max(room + 1 + asked, 1)

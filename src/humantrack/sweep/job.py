@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import logging
 import os
@@ -32,7 +33,7 @@ from humantrack.errors import (
 from humantrack.pipeline.summary import RunSummary
 from humantrack.results.meta import warnings_in
 from humantrack.sweep import outcome as out
-from humantrack.sweep.outcome import BEGUN, Outcome, Reports
+from humantrack.sweep.outcome import Outcome, Reports
 from humantrack.terminal import hears_hangup
 
 LOG = "humantrack.log"
@@ -95,7 +96,7 @@ def run_job(
     reports, number = Reports(report.parent), report.name
     if reports.is_over:
         return None
-    reports.say(number, BEGUN)
+    reports.begin(number)
     taken_over = Event()
 
     def lose() -> None:
@@ -248,13 +249,35 @@ def finished(folder: Path, fingerprint: Callable[[], Mapping[str, str]]) -> Outc
     return None
 
 
+class _Log(io.TextIOBase):
+    """A text file to add to, which takes what the disk has room for."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", 1, encoding="utf-8", errors="backslashreplace")
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._file.flush()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.close()
+        super().close()
+
+
 @contextlib.contextmanager
 def log_to(path: Path) -> Iterator[None]:
     """Send what goes to stderr, and what is logged, to a file instead.
 
-    The file is added to, so that it tells of every attempt at the job.
+    The file is added to, so that it tells of every attempt at the job. On a full disk it lacks
+    words; that costs no clip.
     """
-    with path.open("a", 1, encoding="utf-8", errors="backslashreplace") as file:
+    with _Log(path) as file:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         file.write(f"--- {now}, process {os.getpid()} of {socket.gethostname()}\n")
         handler = logging.StreamHandler(file)

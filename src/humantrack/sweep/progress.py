@@ -22,7 +22,12 @@ from humantrack.sweep.table import Row, write_sweep
 
 _LOOK_S = 0.5
 _WRITE_S = 5.0
-"""sweep.json is written at most so often; a large one takes a moment."""
+"""A large sweep.json is written at most so often, since that takes a moment."""
+
+_LARGE = 500
+"""Jobs of a large one."""
+
+_BYTES_OF_A_ROW = 4096
 
 _MOST_SHOWN = 8
 
@@ -60,6 +65,7 @@ class Watch:
         self._begun: set[int] = set()
         self._preempted: set[int] = set()
         self._written = float("-inf")
+        self._unwritten = False
         self._over, self._lock = Event(), Lock()
         self._thread = Thread(target=self._run, name="sweep", daemon=True)
         self._progress = _display(console) if console.is_terminal else None
@@ -88,6 +94,8 @@ class Watch:
 
     def __enter__(self) -> Watch:
         self._write()
+        self._reports.keep_room(out.TABLE, (len(self._jobs) + 16) * _BYTES_OF_A_ROW)
+        self._reports.keep_room(out.JOBS, 16 * _BYTES_OF_A_ROW)
         if self._progress is not None:
             self._progress.start()
             self._progress.add_task("", total=len(self._jobs), said="")
@@ -111,21 +119,27 @@ class Watch:
     def _run(self) -> None:
         while not self._over.wait(_LOOK_S):
             with contextlib.suppress(OSError, ValueError, OutputError):  # the next look may do
-                if self._look() and time.monotonic() - self._written > _WRITE_S:
+                self._look()
+                age = time.monotonic() - self._written
+                if self._unwritten and (len(self._jobs) < _LARGE or age > _WRITE_S):
                     self._write()
             self._show()
 
-    def _look(self) -> bool:
-        """Read new reports; True if there were any."""
+    def _look(self) -> None:
+        """Read new reports. A job that runs again has taken back how it ended before."""
         with self._lock:
+            before = self._begun, self._preempted, self._outcomes.keys()
             said = set(self._reports.statuses())
             self._begun = {number for number, status in said if status == out.BEGUN}
             self._preempted = {number for number, status in said if status == out.PREEMPTED}
-            new = {n: s for n, s in said if s in out.ENDED and n not in self._outcomes}
-            for number, status in sorted(new.items()):
-                self._outcomes[number] = self._reports.outcome(number, status)
-                self._tell(number)
-        return bool(new)
+            ended = {n: s for n, s in said if s in out.ENDED}
+            self._outcomes = {n: o for n, o in self._outcomes.items() if n in ended}
+            for number, status in sorted(ended.items()):
+                if number not in self._outcomes:
+                    self._outcomes[number] = self._reports.outcome(number, status)
+                    self._tell(number)
+            now = self._begun, self._preempted, self._outcomes.keys()
+            self._unwritten = self._unwritten or now != before
 
     def _tell(self, number: int) -> None:
         if self._progress is None:
@@ -140,8 +154,13 @@ class Watch:
 
     def _write(self) -> None:
         self._written = time.monotonic()
+        self._unwritten = False
         about = {**self._about, "seconds": round(self.seconds, 3)}
-        write_sweep(self._home, self._stem, self.rows(), about)
+        try:
+            write_sweep(self._home, self._stem, self.rows(), about)
+        except OutputError:
+            self._reports.make_room(out.TABLE)
+            write_sweep(self._home, self._stem, self.rows(), about)
 
     def _show(self) -> None:
         if self._progress is None:

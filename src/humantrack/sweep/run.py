@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import signal
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -17,16 +19,19 @@ from typing import Any
 
 from rich.console import Console
 
+from humantrack.atomic import cannot_write
 from humantrack.claims import is_held
 from humantrack.errors import (
     HumantrackError,
     InterruptedRunError,
+    OutputError,
     PartialSweepError,
     SweepError,
 )
-from humantrack.pipeline.stopping import Asked, handled_signals
+from humantrack.pipeline.stopping import KINDS, Asked, handled_signals
 from humantrack.sweep import outcome as out
 from humantrack.sweep.job import CLAIM, sweeping
+from humantrack.sweep.launchers import LauncherError
 from humantrack.sweep.outcome import Outcome, Reports
 from humantrack.sweep.plan import Job
 from humantrack.sweep.progress import RUNNING, Watch
@@ -38,6 +43,11 @@ Launch = Callable[[Sequence[Job]], None]
 
 MOST_STRIKES = 3
 """Rounds without one job begun, after which it is the launcher's fault and not that of clips."""
+
+MOST_STOPS = 10
+"""Times that a job is taken up again which was stopped alone, as a node does that is wanted."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 
 POLL_S = 1.0
 """How often a clip that another sweep is at is looked at."""
@@ -79,7 +89,8 @@ def run_sweep(sweep: Sweep, launch: Launch, console: Console) -> list[Row]:
 
     Raises:
         PartialSweepError: if some did not succeed.
-        SweepError: if none did, or the launcher cannot run jobs at all.
+        LauncherError: if the launcher takes no jobs; nothing is left behind if it took none.
+        SweepError: if none did.
         InterruptedRunError: if it was stopped.
         OutputError: if sweep.json or a report cannot be written.
     """
@@ -101,16 +112,25 @@ def run_sweep(sweep: Sweep, launch: Launch, console: Console) -> list[Row]:
             sweep.reports.stop()
             trouble = error
         _settle(sweep, watch)
+    if isinstance(trouble, LauncherError) and not watch.begun() and not watch.outcomes():
+        trouble.took_none = True
+        _clear(sweep)
+        raise trouble
     rows = watch.rows()
     print_table(rows, console)
     console.print(count_line(rows, watch.seconds), highlight=False, soft_wrap=True)
     console.print(f"all of it: {sweep.home / sweep.stem}.json", highlight=False, soft_wrap=True)
     if not any(row.outcome.status == RUNNING for row in rows):  # else it may still say something
-        shutil.rmtree(sweep.reports.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            sweep.reports.folder.parent.rmdir()
+        _clear(sweep)
     _raise_if_not_whole(rows, sweep, trouble, stopped_by)
     return rows
+
+
+def _clear(sweep: Sweep) -> None:
+    """Remove the reports. Jobs that are still in a queue find none, and do not begin."""
+    shutil.rmtree(sweep.reports.folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        sweep.reports.folder.parent.rmdir()
 
 
 class _Rounds:
@@ -119,9 +139,12 @@ class _Rounds:
     def __init__(self, sweep: Sweep, launch: Launch, watch: Watch) -> None:
         self._sweep, self._launch, self._watch = sweep, launch, watch
         self._reports = sweep.reports
+        self._stops: Counter[int] = Counter()
+        self._blamed: list[Job] = []
+        """Failed since they could not be begun, which may be the launcher's fault."""
 
     def run(self) -> None:
-        pending, strikes = list(self._sweep.jobs), 0
+        pending, strikes, trouble = list(self._sweep.jobs), 0, None
         while pending and not self._is_over():
             trouble = self._batches(pending)
             again = self._run_again(pending)
@@ -130,10 +153,21 @@ class _Rounds:
             left = self._left(pending)
             strikes = strikes + 1 if len(left) == len(pending) and not again else 0
             if strikes == MOST_STRIKES:
-                raise _launcher_failed(trouble)
+                raise self._launcher_failed(trouble)
             if strikes and not self._is_over():  # it may be due to the clip whose turn it is
-                self._fail(left[0], f"it could not be begun ({_named(trouble)})")
+                self._fail(left[0], f"it could not be begun ({_named(trouble)})", trouble)
+                self._blamed.append(left[0])
             pending = self._left(left)
+        if len(self._blamed) == len(self._sweep.jobs):
+            raise self._launcher_failed(trouble)
+
+    def _launcher_failed(self, trouble: Exception | None) -> HumantrackError:
+        for job in self._blamed:
+            self._reports.forget(job.number, out.FAILED)
+        if isinstance(trouble, OSError) and trouble.errno in _FULL:
+            return cannot_write(self._sweep.home, trouble)
+        hint = "see docs/clusters.md"
+        return LauncherError(f"the launcher failed ({_named(trouble)})", hint=hint)
 
     def _batches(self, jobs: Sequence[Job]) -> Exception | None:
         """Launch in batches; what the launcher raised last."""
@@ -159,8 +193,16 @@ class _Rounds:
         some = [job for job in self._left(jobs) if job.number in stopped]
         if not self._is_over():
             for job in some:
+                self._stops[job.number] += 1
+                if self._stops[job.number] > MOST_STOPS:
+                    self._give_up(job)
                 self._reports.forget(job.number, out.BEGUN, out.PREEMPTED)
         return bool(some)
+
+    def _give_up(self, job: Job) -> None:
+        last = self._reports.outcome(job.number, out.PREEMPTED)
+        error = f"stopped {self._stops[job.number]} times, by its node or by hand"
+        self._reports.end(str(job.number), replace(last, status=out.STOPPED, error=error))
 
     def _once_more_alone(self, jobs: Sequence[Job]) -> None:
         """Jobs that began and said no more: their process died, or that of a neighbour."""
@@ -173,8 +215,9 @@ class _Rounds:
                 how = "" if trouble is None else f" ({type(trouble).__name__})"
                 self._fail(job, f"the process that ran it died, twice{how}")
 
-    def _fail(self, job: Job, error: str) -> None:
-        lost = Outcome(status=out.FAILED, error=error, exit_code=SweepError.exit_code)
+    def _fail(self, job: Job, error: str, trouble: Exception | None = None) -> None:
+        kind = OutputError if isinstance(trouble, OSError) else SweepError
+        lost = Outcome(status=out.FAILED, error=error, exit_code=kind.exit_code)
         self._reports.end(str(job.number), lost)
 
     def _wait_for_others(self, jobs: Sequence[Job]) -> None:
@@ -216,10 +259,6 @@ def _settle(sweep: Sweep, watch: Watch) -> None:
             sweep.reports.end(str(number), stopped)
 
 
-def _launcher_failed(trouble: Exception | None) -> SweepError:
-    return SweepError(f"the launcher failed ({_named(trouble)})", hint="see docs/clusters.md")
-
-
 def _named(trouble: Exception | None) -> str:
     if trouble is None:
         return "the launcher ran nothing"
@@ -232,7 +271,7 @@ def _raise_if_not_whole(
     stops = [row.outcome.exit_code for row in rows if row.outcome.status == out.STOPPED]
     if stops or stopped_by or isinstance(trouble, KeyboardInterrupt):
         stopped = InterruptedRunError("the sweep was stopped", hint="the same command continues it")
-        stopped.exit_code = 128 + stopped_by[0] if stopped_by else (stops or [130])[0]
+        stopped.exit_code = _code_of(stopped_by[0]) if stopped_by else (stops or [130])[0]
         raise stopped
     if trouble is not None:
         raise trouble
@@ -244,6 +283,14 @@ def _raise_if_not_whole(
     raise kind(
         f"{len(bad)} of {len(rows)} clips did not succeed, first {first.line()}",
         hint=f"see {sweep.home / sweep.stem}.json; the same command tries again",
+    )
+
+
+def _code_of(number: int) -> int:
+    """The exit code that a signal ends a sweep with: that of a single run."""
+    return next(
+        (KINDS[name].exit_code for name, one in handled_signals().items() if one == number),
+        128 + number,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
+from humantrack import models
 from humantrack.config.options import landmark_model
 from humantrack.detect.registry import least_score, may_use_gpu
 from humantrack.phalp import PHALP, Defaults
+from humantrack.pipeline.pace import LANDMARKS_FULL, Step
 from humantrack.types.stages import BridgesRests
 
 
@@ -17,6 +20,9 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
     """
 
     appearance: ClassVar[str] = "colour"
+    _before_live: str | None = None
+    """The landmark network that files get, while the source is live."""
+
     defaults: ClassVar[Defaults] = Defaults(predict="APL", small_w=0, small_h=0, detector="nanodet")
 
     def setup_hmr(self) -> None:
@@ -31,6 +37,33 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
             aspect=self.aspect,
             strong=self._strong_score(),
         )
+
+    def suit(self, *, is_live: bool) -> None:
+        """Of the landmark networks ``auto`` is the quick one where frames do not wait."""
+        super().suit(is_live=is_live)
+        estimator: Any = self.estimator
+        if getattr(estimator, "model", None) is None:
+            return  # a subclass has one of its own
+        if is_live and self._before_live is None:
+            self._before_live = estimator.model
+            if self.cfg.embedded.landmarks == "auto":
+                estimator.use(landmark_model(self.cfg, is_live=True))
+        elif not is_live and self._before_live is not None:
+            estimator.use(self._before_live)
+            self._before_live = None
+
+    def lighter(self) -> list[Step]:
+        """As of any tracker, and the quick landmark network in place of the other."""
+        steps = super().lighter()
+        estimator: Any = self.estimator
+        usual = getattr(estimator, "model", models.BLAZEPOSE)
+        if usual != models.BLAZEPOSE:
+            use = estimator.use
+            use(models.BLAZEPOSE)  # is loaded now, and not when time is short
+            use(usual)
+            quick = partial(use, models.BLAZEPOSE)
+            steps.append(Step(LANDMARKS_FULL, "landmarks by full", quick, partial(use, usual)))
+        return steps
 
     def setup_detector(self) -> None:
         """Set the detector, and let the estimator ask it where somebody is lost between looks."""

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NoReturn
 
+from humantrack.config.options import check_precision
 from humantrack.errors import ConfigError
 from humantrack.extras import need_torch
 from humantrack.phalp import PHALP, Defaults
 from humantrack.trackers.official_files import OfficialFiles, official_files
+from humantrack.types import Detections, Frame
+
+
+class Absent:
+    """A detector or estimator where nobody has to be found any more."""
+
+    warm_up_s = 0.0
+
+    def detect(self, frames: Sequence[Frame]) -> NoReturn:
+        """There is none."""
+        raise AssertionError("people have been found already")
+
+    def estimate(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> NoReturn:
+        """There is none."""
+        raise AssertionError("people have been found already")
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing is remembered."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
 
 
 class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
@@ -18,10 +45,33 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
     """
 
     defaults: ClassVar[Defaults] = Defaults(
-        predict="TPL", small_w=50, small_h=100, detector="vitdet|maskrcnn"
+        predict="TPL", small_w=50, small_h=100, detector="vitdet"
     )
     vit: ClassVar[Any] = None
     decoder: ClassVar[Any] = None
+
+    _finds = True
+
+    @classmethod
+    def for_found(cls, cfg: Any) -> Any:
+        """A tracker of people who have been found before: without the network that finds them.
+
+        A subclass that builds stages of its own gets all of them.
+        """
+        hooks = ("__init__", "setup_hmr", "setup_detector", "setup_detectron2")
+        if any(getattr(cls, name) is not getattr(HMR2_4dhuman, name) for name in hooks):
+            return cls(cfg)
+        light = cls.__new__(cls)
+        light._finds = False
+        light.__init__(cfg)  # type: ignore[misc]
+        return light
+
+    def setup_detector(self) -> None:
+        """Set the detector, if people are to be found."""
+        if self._finds:
+            super().setup_detector()
+        else:
+            self.detector = Absent()
 
     def setup_hmr(self) -> None:
         """Load SMPL, HMR2 and the texture stages; with ``hmr_type=hmr2018`` HMAR alone."""
@@ -45,6 +95,9 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
         smpl = Smpl.from_files(files.smpl, files.joint_regressor)
         self.encoder = load_encoder(files.hmar, device=device)
         self.body = smpl
+        if not self._finds:
+            self.estimator = Absent()
+            return
         if self.cfg.hmr_type == "hmr2018" or files.checkpoint is None:
             self.estimator = self._hmar_estimator(files, smpl)
             return
@@ -105,13 +158,6 @@ class HMR2_4dhuman(PHALP):  # noqa: N801 - the genuine class's name
 
 def _check_hmr(keys: Any) -> None:
     """Refuse invalid values of ``hmr.*``, before anything large is read."""
-    from humantrack.hmr2.network import PRECISIONS
-
-    if keys.precision not in PRECISIONS:
-        raise ConfigError(
-            "unknown precision",
-            where=f"hmr.precision={keys.precision}",
-            hint=f"known are {', '.join(PRECISIONS)}",
-        )
+    check_precision("hmr.precision", keys.precision)
     if keys.batch_size < 1:
         raise ConfigError("must be at least 1", where=f"hmr.batch_size={keys.batch_size}")

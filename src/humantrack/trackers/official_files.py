@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from humantrack.errors import MissingWeightsError
-from humantrack.weights.catalog import CATALOG, cache_root, find
+from humantrack.weights.catalog import CATALOG, CHECKPOINTS, cache_root, find
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,8 @@ def _wanted(cfg: Any, field: str) -> tuple[Path | None, str]:
     if configured is None:
         return find(CATALOG[_NAMES[field]]), _NAMES[field]
     path = Path(configured).expanduser()
+    if field == "checkpoint" and configured in CHECKPOINTS and not path.is_file():
+        return find(CATALOG[CHECKPOINTS[configured]]), CHECKPOINTS[configured]
     if field == "smpl" and path.is_dir():  # PHALP's SMPL.MODEL_PATH is a folder
         path = path / _NAMES[field]
     return (path if path.is_file() else None), str(path)

@@ -4,7 +4,7 @@ from humantrack.tracking.assignment import Assignment, assign
 from humantrack.tracking.cost import DISTANCE_TYPES, AssociationCost, Sample, SampleBatch
 from humantrack.tracking.location import forecast_locations
 from humantrack.tracking.options import AppearanceOptions, AssociationOptions, LifeOptions
-from humantrack.tracking.pose import HoldPose, PoseForecaster
+from humantrack.tracking.pose import PoseForecaster
 from humantrack.tracking.texture import Embedder, PairEmbedder, UvEncoder, blend_uv
 from humantrack.tracking.tracker import Association, PhalpTracker
 
@@ -16,7 +16,6 @@ __all__ = [
     "AssociationCost",
     "AssociationOptions",
     "Embedder",
-    "HoldPose",
     "LifeOptions",
     "PairEmbedder",
     "PhalpTracker",

@@ -22,8 +22,17 @@ class Assignment:
     matches: tuple[tuple[int, int], ...]
     """(row, column), by row."""
 
-    unmatched_tracks: tuple[int, ...]
-    unmatched_detections: tuple[int, ...]
+    @property
+    def unmatched_tracks(self) -> tuple[int, ...]:
+        """Rows of no match."""
+        matched = {row for row, _ in self.matches}
+        return tuple(r for r in range(self.cost.shape[0]) if r not in matched)
+
+    @property
+    def unmatched_detections(self) -> tuple[int, ...]:
+        """Columns of no match."""
+        matched = {column for _, column in self.matches}
+        return tuple(c for c in range(self.cost.shape[1]) if c not in matched)
 
 
 def assign(cost: FloatArray, threshold: float) -> Assignment:
@@ -36,13 +45,6 @@ def assign(cost: FloatArray, threshold: float) -> Assignment:
 
     gated = np.where(cost <= threshold, cost, threshold + OVER)
     rows, columns = linear_sum_assignment(gated)
-    matches = tuple(
-        (int(r), int(c)) for r, c in zip(rows, columns, strict=True) if gated[r, c] <= threshold
-    )
-    matched_rows, matched_columns = {r for r, _ in matches}, {c for _, c in matches}
-    return Assignment(
-        cost=gated,
-        matches=matches,
-        unmatched_tracks=tuple(r for r in range(cost.shape[0]) if r not in matched_rows),
-        unmatched_detections=tuple(c for c in range(cost.shape[1]) if c not in matched_columns),
-    )
+    is_match = gated[rows, columns] <= threshold
+    matches = zip(rows[is_match].tolist(), columns[is_match].tolist(), strict=True)
+    return Assignment(cost=gated, matches=tuple(matches))

@@ -14,7 +14,8 @@ import numpy as np
 
 from humantrack.geometry.boxes import iou
 from humantrack.tracking.assignment import assign
-from humantrack.tracking.colour import MAX_DISTANCE, colour_distances
+from humantrack.tracking.box_motion import BoxMotion
+from humantrack.tracking.colour import MAX_DISTANCE, SIGNATURE_SIZE, are_blank, colour_distances
 from humantrack.tracking.memory import score
 from humantrack.tracking.track import Track, TrackState
 from humantrack.types import Observation
@@ -48,6 +49,7 @@ SAME_IOU, SAME_JOINTS = 0.7, 0.07
 CROWDED_IOU = 0.25
 """Boxes that overlap this much show each other's colours, which are not remembered."""
 
+_MOST_SIZE = np.log(MOST_TIMES_TALLER)
 _NEVER = 1e3
 
 
@@ -93,11 +95,12 @@ def associate(
     is_strong = np.array([score(o) >= strong for o in observations])
     sure = np.array([t.state is TrackState.CONFIRMED for t in tracks])
     recent = np.array([t.missed <= LOST_AFTER for t in tracks])
-    near = _near(pairs)
+    is_alike = (pairs.away <= 1) & (pairs.size <= _MOST_SIZE)
+    near = _near(pairs, is_alike)
     again = np.where(pairs.colour <= FOUND_AGAIN, pairs.colour, _NEVER)
     if is_shot_start:
         return again, _stages([(again, sure, is_strong)])
-    lost = np.where(_is_alike(pairs) & (again < _NEVER), again + 0.5 * pairs.away, _NEVER)
+    lost = np.where(is_alike & (again < _NEVER), again + 0.5 * pairs.away, _NEVER)
     weak = np.where(pairs.overlap >= WEAK_IOU, near, _NEVER)
     matches = _stages(
         [
@@ -115,35 +118,34 @@ def _stages(
     stages: Sequence[tuple[FloatArray, BoolArray, BoolArray]],
 ) -> tuple[tuple[int, int], ...]:
     """The cheapest assignments one after the other, each among what is left: by track."""
-    rows, columns = stages[0][1].copy(), stages[0][2].copy()
-    rows[:] = columns[:] = True
+    rows, columns = np.ones_like(stages[0][1]), np.ones_like(stages[0][2])
     matches: list[tuple[int, int]] = []
     for cost, of_rows, of_columns in stages:
-        r, c = np.flatnonzero(of_rows & rows), np.flatnonzero(of_columns & columns)
+        (r,) = (of_rows & rows).nonzero()
+        (c,) = (of_columns & columns).nonzero()
         if not len(r) or not len(c):
             continue
-        for i, j in assign(cost[np.ix_(r, c)], _NEVER / 2).matches:
+        for i, j in assign(cost[r[:, None], c], _NEVER / 2).matches:
             matches.append((int(r[i]), int(c[j])))
             rows[r[i]] = columns[c[j]] = False
     return tuple(sorted(matches))
 
 
 def _measure(tracks: Sequence[Track], observations: Sequence[Observation]) -> _Pairs:
-    motions = [t.motion for t in tracks if t.motion is not None]
-    a = np.stack([m.xyxy for m in motions])
-    b = np.stack([o.xyxy_px for o in observations]).astype(np.float64)
+    motions = BoxMotion.stack([t.motion for t in tracks if t.motion is not None])
+    a = motions.xyxy
+    b = np.array([o.xyxy_px for o in observations]).astype(np.float64)
     height = np.maximum(a[:, 3] - a[:, 1], 1.0)
-    spread = np.array([m.spread for m in motions])
-    reach = np.minimum(REACH * height + REACH_SPREADS * spread, FARTHEST * height)
+    reach = np.minimum(REACH * height + REACH_SPREADS * motions.spread, FARTHEST * height)
     offset = (a[:, None, :2] + a[:, None, 2:] - b[:, :2] - b[:, 2:]) / 2
     distance = np.hypot(offset[..., 0], offset[..., 1])
     span = np.maximum(a[:, None, 2:], b[:, 2:]) - np.minimum(a[:, None, :2], b[:, :2])
     with np.errstate(invalid="ignore", divide="ignore"):
         size = np.abs(np.log(height[:, None] / np.maximum(b[:, 3] - b[:, 1], 1.0)))
-    codes = np.stack([t.samples[-1].code for t in tracks])
-    seen = np.stack([o.code for o in observations])
+    codes = np.array([t.samples[-1].code[:SIGNATURE_SIZE] for t in tracks])
+    seen = np.array([o.code[:SIGNATURE_SIZE] for o in observations])
     colour = colour_distances(codes, seen)
-    is_blank = ~codes[:, None, :192].any(axis=2) | ~seen[:, :192].any(axis=1)
+    is_blank = are_blank(codes)[:, None] | are_blank(seen)
     return _Pairs(
         overlap=iou(a, b),
         away=distance / reach[:, None],
@@ -153,22 +155,24 @@ def _measure(tracks: Sequence[Track], observations: Sequence[Observation]) -> _P
     )
 
 
-def _is_alike(pairs: _Pairs) -> BoolArray:
-    """Within reach, and of about the size."""
-    return np.asarray((pairs.away <= 1) & (pairs.size <= np.log(MOST_TIMES_TALLER)))
+def _near(pairs: _Pairs, is_alike: BoolArray) -> FloatArray:
+    """Costs by overlap, colour and size: those of somebody seen a moment ago.
 
-
-def _near(pairs: _Pairs) -> FloatArray:
-    """Costs by overlap, colour and size: those of somebody seen a moment ago."""
+    Args:
+        pairs: their measures.
+        is_alike: (T,D) within reach, and of about the size.
+    """
     cost = 1 - pairs.overlap + pairs.far
     cost = cost + COLOUR_WEIGHT * pairs.colour**2 + SIZE_WEIGHT * pairs.size
-    fits = _is_alike(pairs) & (pairs.colour <= MAX_DISTANCE) & np.isfinite(cost)
+    fits = is_alike & (pairs.colour <= MAX_DISTANCE) & np.isfinite(cost)
     return np.where(fits, cost, _NEVER)
 
 
 def crowded(observations: Sequence[Observation]) -> BoolArray:
     """(D,) whose box overlaps another's so much that it shows his colours too."""
-    boxes = np.stack([o.xyxy_px for o in observations])
+    if len(observations) == 1:
+        return np.zeros(1, bool)
+    boxes = np.array([o.xyxy_px for o in observations])
     overlap = iou(boxes, boxes)
     np.fill_diagonal(overlap, 0)
     return np.asarray((overlap > CROWDED_IOU).any(axis=1))
@@ -178,9 +182,9 @@ def newcomers(
     observations: Sequence[Observation], taken: Sequence[int], may_start: Callable[[int], bool]
 ) -> list[int]:
     """Detections that start a track: none that shows a body taken, or a better newcomer's."""
-    kept = list(taken)
+    kept, known = list(taken), set(taken)
     free = sorted(
-        (i for i in range(len(observations)) if i not in set(taken) and may_start(i)),
+        (i for i in range(len(observations)) if i not in known and may_start(i)),
         key=lambda i: (-score(observations[i]), i),
     )
     born = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from humantrack.types.arrays import FloatArray
+from humantrack.types.arrays import BoolArray, FloatArray
 
 SIGNATURE_SIZE = 192
 """Leading numbers of an appearance code that hold the colours (square roots of histograms)."""
@@ -35,13 +35,18 @@ def colour_distances(a: FloatArray, b: FloatArray) -> FloatArray:
         return np.asarray(np.sqrt(np.maximum(0.0, 1 - s @ t.T / _lengths(s, t))))
 
 
+def are_blank(codes: FloatArray) -> BoolArray:
+    """(N,) of whom no colour is known."""
+    return np.asarray(~codes[:, :SIGNATURE_SIZE].any(axis=1))
+
+
 def _signatures(codes: FloatArray) -> FloatArray:
     return codes[:, :SIGNATURE_SIZE].astype(np.float64)
 
 
 def _lengths(s: FloatArray, t: FloatArray) -> FloatArray:
     """(T,D) products of lengths: 0 where a person shows no colours, NaN where one is broken."""
-    return np.asarray(np.linalg.norm(s, axis=1)[:, None] * np.linalg.norm(t, axis=1))
+    return np.asarray(np.sqrt((s * s).sum(axis=1))[:, None] * np.sqrt((t * t).sum(axis=1)))
 
 
 def colour_component(
@@ -69,5 +74,5 @@ def blend_colours(old: FloatArray, new: FloatArray, *, rate: float) -> FloatArra
         code[:SIGNATURE_SIZE] = a
     elif a.any():
         mixed = (1 - rate) * a + rate * b
-        code[:SIGNATURE_SIZE] = mixed / np.linalg.norm(mixed)
+        code[:SIGNATURE_SIZE] = mixed / np.sqrt(mixed.dot(mixed))
     return code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from humantrack.tracking.fields import Location
@@ -22,6 +24,14 @@ def is_forecastable(locations: FloatArray, times: IntArray) -> BoolArray:
     return np.asarray(finite & (depth > 0).all(axis=1) & (np.ptp(times, axis=1) > 0))
 
 
+@cache
+def _quantile(freedom: int) -> float:
+    """Of Student's t."""
+    from scipy.special import stdtrit  # slow to import
+
+    return float(stdtrit(freedom, CONFIDENCE))
+
+
 def forecast_locations(locations: FloatArray, times: IntArray, ahead: IntArray) -> FloatArray:
     """Location vectors one frame after the last, plus ``ahead`` frames.
 
@@ -38,8 +48,6 @@ def forecast_locations(locations: FloatArray, times: IntArray, ahead: IntArray) 
         1, 0. Intervals are NaN if all times are equal, everything is NaN if a depth is not
         positive.
     """
-    from scipy.special import stdtrit  # slow to import
-
     n = locations.shape[1]
     t = times.astype(np.float64)
     mean_t = t.mean(axis=1, keepdims=True)
@@ -57,7 +65,7 @@ def forecast_locations(locations: FloatArray, times: IntArray, ahead: IntArray) 
         residual = y - mean[:, None] - slope[:, None] * centred[..., None]
         deviation = np.sqrt((residual**2).sum(axis=1) / (n - 2))
         leverage = np.sqrt(1 + 1 / n + target**2 / np.where(spread > 0, spread, np.nan))
-        interval = stdtrit(n - 2, CONFIDENCE) * deviation * leverage
+        interval = _quantile(n - 2) * deviation * leverage
         interval[:, 2] = np.exp(interval[:, 2])
         depth = np.exp(forecast[:, 2])
 

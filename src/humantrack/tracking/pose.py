@@ -21,12 +21,3 @@ class PoseForecaster(Protocol):
         Returns:
             (N,229)
         """
-
-
-class HoldPose:
-    """A body keeps its newest pose."""
-
-    def forecast(self, poses: FloatArray, times: IntArray, missed: IntArray) -> FloatArray:
-        """See ``PoseForecaster``."""
-        del times, missed
-        return poses[:, -1]

@@ -44,5 +44,11 @@ def track_from_dict(state: dict[str, Any]) -> Track:
 
 
 def _plain(item: Observation | Sample | Sighting | BoxMotion) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in _NAMES[type(item)]}
+
+
+_NAMES = {
     # What an observation says of earlier frames has been heeded by then.
-    return {f.name: getattr(item, f.name) for f in fields(item) if f.name != "revises"}
+    kind: tuple(f.name for f in fields(kind) if f.name not in {"revises", "evidence"})
+    for kind in (Observation, Sample, Sighting, BoxMotion)
+}

@@ -126,9 +126,13 @@ class Track:
             self.state = TrackState.GONE
         self.samples.append(self.samples[-1])
 
-    def expect(self, location: FloatArray, pose: FloatArray, *, lookback: int) -> None:
-        """Set what the next frame is compared with, and forget old samples."""
-        self.samples[-1] = replace(self.samples[-1], location=location, pose=pose)
+    def expect(self, location: FloatArray, pose: FloatArray) -> None:
+        """Set what the next frame is compared with."""
+        looks = self.samples[-1]
+        self.samples[-1] = Sample(location=location, pose=pose, code=looks.code, uv=looks.uv)
+
+    def forget(self, lookback: int) -> None:
+        """Keep as many samples as are looked back on."""
         self.samples = self.samples[-lookback:]
 
 

@@ -14,7 +14,7 @@ it ends, also while nobody is seen. The frames before are filled in afterwards (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from humantrack.tracking.fields import Location
 from humantrack.tracking.location import forecast_locations, is_forecastable
 from humantrack.tracking.memory import AppearanceMemory, score
 from humantrack.tracking.options import AppearanceOptions, AssociationOptions, LifeOptions
-from humantrack.tracking.pose import HoldPose, PoseForecaster
+from humantrack.tracking.pose import PoseForecaster
 from humantrack.tracking.state import track_from_dict, track_to_dict
 from humantrack.tracking.texture import Embedder
 from humantrack.tracking.track import Track, TrackState, stacked_samples
@@ -104,7 +104,8 @@ class PhalpTracker:
         self._memory = AppearanceMemory(
             uses_texture="T" in association.predict, alpha=appearance.alpha, by_colour=by_colour
         )
-        self._pose_forecaster = pose_forecaster or HoldPose()
+        self._remembers_not = replace(self._memory, rate=0.0)
+        self._pose_forecaster = pose_forecaster if "P" in association.predict else None
         self._options, self._life = association, life
         self._quirks = reference_quirks
         self.reset()
@@ -155,7 +156,10 @@ class PhalpTracker:
         starts = self._starts(observations, [column for _, column in matches])
         born = self._births([observations[i] for i in starts])
         alive = [t for t in before if t.state is not TrackState.GONE]
-        self._forecast(alive, frame_index)
+        if not self._by_boxes or self._quirks:  # boxes are expected in a way of their own
+            self._forecast(alive, frame_index)
+        for track in alive:
+            track.forget(self._options.past_lookback)
         self._tracks = [*alive, *born]
         if self._by_boxes:
             _follow_boxes(self._tracks, is_shot_start=is_shot_start)
@@ -199,8 +203,10 @@ class PhalpTracker:
         """What blends each detection's looks: not those of somebody else in front."""
         if not self._by_boxes or not observations:
             return [self._memory] * len(observations)
-        frozen = replace(self._memory, rate=0.0)
-        return [frozen if mixed else self._memory for mixed in crowded(observations)]
+        return [
+            self._remembers_not if mixed else self._memory
+            for mixed in crowded(observations).tolist()
+        ]
 
     def _starts(self, observations: Sequence[Observation], taken: list[int]) -> list[int]:
         """Detections that start a track."""
@@ -250,16 +256,17 @@ class PhalpTracker:
             return
         times = np.array([[s.time for s in t.history] for t in tracks])
         missed = np.array([t.missed for t in tracks])
-        poses = np.stack([t.newest.pose_vector for t in tracks])
-        if "P" in self._options.predict:
+        poses: Iterable[FloatArray] = [t.newest.pose_vector for t in tracks]
+        if self._pose_forecaster is not None:
             history = np.array([[s.pose for s in t.history] for t in tracks])
             poses = self._pose_forecaster.forecast(history, times, missed)
-        locations = np.array([[s.location for s in t.history] for t in tracks])
+        locations = np.concatenate([s.location for t in tracks for s in t.history])
+        locations = locations.reshape(*times.shape, Location.SIZE)
         next_locations = locations[:, -1]
         if "L" in self._options.predict:
             next_locations = self._forecast_locations(locations, times, missed, frame_index)
         for track, location, pose in zip(tracks, next_locations, poses, strict=True):
-            track.expect(location, pose, lookback=self._options.past_lookback)
+            track.expect(location, pose)
 
     def _forecast_locations(
         self, locations: FloatArray, times: IntArray, missed: IntArray, frame_index: int
@@ -300,14 +307,22 @@ class PhalpTracker:
 
 def _follow_boxes(tracks: Sequence[Track], *, is_shot_start: bool) -> None:
     """Take this frame's boxes in, and expect the next."""
-    for track in tracks:
-        is_seen, box = track.missed == 0, track.newest.xyxy_px
-        motion = track.motion
-        if motion is None or (is_seen and is_shot_start):
-            motion = BoxMotion.first(box)
-        elif is_seen:
-            motion = motion.seen(box)
-        track.motion = motion.ahead(is_seen=is_seen)
+    if not tracks:
+        return
+    boxes = np.array([t.newest.xyxy_px for t in tracks])
+    is_seen = np.array([t.missed == 0 for t in tracks])
+    known = [
+        BoxMotion.first(box) if t.motion is None or (is_shot_start and t.missed == 0) else t.motion
+        for t, box in zip(tracks, boxes, strict=True)
+    ]
+    goes_on = is_seen & np.array([m is t.motion for m, t in zip(known, tracks, strict=True)])
+    motion = BoxMotion.stack(known)
+    if goes_on.any():
+        seen = motion.seen(boxes)
+        motion.mean[goes_on] = seen.mean[goes_on]
+        motion.covariance[goes_on] = seen.covariance[goes_on]
+    for track, expected in zip(tracks, motion.ahead(is_seen=is_seen).each(), strict=True):
+        track.motion = expected
 
 
 def _has_annotation(observation: Observation) -> bool:

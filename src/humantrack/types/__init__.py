@@ -12,6 +12,7 @@ from humantrack.types.people import (
     JointTrust,
     People,
     Revision,
+    Settled,
 )
 from humantrack.types.record import (
     BackFill,
@@ -44,6 +45,7 @@ __all__ = [
     "Revised",
     "Revision",
     "RleMask",
+    "Settled",
     "SourceInfo",
     "TrackedPerson",
     "is_guessed",

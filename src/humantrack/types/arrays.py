@@ -18,6 +18,8 @@ def check_shape(
 ) -> None:
     """Raise ValueError unless ``array`` has this shape; None stands for any length."""
     got = np.shape(array)
+    if got == shape:
+        return
     if len(got) != len(shape) or any(
         want is not None and want != have for want, have in zip(shape, got, strict=True)
     ):

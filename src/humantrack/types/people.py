@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
@@ -221,6 +221,11 @@ class JointTrust:
     def __len__(self) -> int:
         return len(self.confidence)
 
+    def __getitem__(self, keep: Sequence[int] | IntArray) -> JointTrust:
+        """That of the people picked by an index array."""
+        index = np.asarray(keep, np.intp)
+        return JointTrust(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
@@ -232,6 +237,23 @@ class Revision:
 
     bodies: BodyBatch
     """N = 1: in place of the body given then."""
+
+    evidence: Mapping[str, Any] | None = None
+    """As in ``People``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What takes the place of a person's body when parts of a video are joined."""
+
+    bodies: BodyBatch
+    """N = 1."""
+
+    trust: JointTrust | None = None
+    """N = 1."""
+
+    revised: tuple[Revision, ...] = ()
+    """As in ``People``, of this person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +281,10 @@ class People:
 
     revised: tuple[tuple[Revision, ...], ...] = ()
     """For each person what is now known better of earlier frames; empty: nothing of anybody."""
+
+    evidence: tuple[Mapping[str, Any] | None, ...] = ()
+    """For each person what the body was made of, as plain values, if it is to be made again when
+    parts of a video are joined (``types.stages.Settles``); empty: nobody's is."""
 
     def __post_init__(self) -> None:
         n = len(self.detections)

@@ -18,6 +18,28 @@ class RleMask(TypedDict):
     counts: str
 
 
+_SHAPES: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("xyxy_px", (4,)),
+    ("padded_xyxy_px", (4,)),
+    ("global_orient", (1, 3, 3)),
+    ("body_pose", (23, 3, 3)),
+    ("betas", (10,)),
+    ("cam_crop", (3,)),
+    ("cam_t", (3,)),
+    ("joints_3d", (45, 3)),
+    ("joints_2d", (45, 2)),
+    ("code", (CODE_SIZE,)),
+    ("pose_vector", (POSE_VECTOR_SIZE,)),
+    ("location_vector", (LOCATION_VECTOR_SIZE,)),
+)
+_OPTIONAL_SHAPES: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("uv", (4, 256, 256)),
+    ("joint_confidence", (45,)),
+    ("joint_error_mm", (45, 2)),
+    ("joint_source", (45,)),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One person as seen in one frame. Coordinates as in ``Detections`` and ``BodyBatch``.
@@ -98,33 +120,21 @@ class Observation:
     revises: tuple[Revised, ...] = ()
     """What is now known better of this person in earlier frames. Not in results."""
 
+    evidence: Mapping[str, Any] | None = None
+    """As in ``People``. Not in results."""
+
     extra: Any = None
     """What ``run_additional_models`` said of this detection."""
 
     def __post_init__(self) -> None:
-        for name, shape in (
-            ("xyxy_px", (4,)),
-            ("padded_xyxy_px", (4,)),
-            ("global_orient", (1, 3, 3)),
-            ("body_pose", (23, 3, 3)),
-            ("betas", (10,)),
-            ("cam_crop", (3,)),
-            ("cam_t", (3,)),
-            ("joints_3d", (45, 3)),
-            ("joints_2d", (45, 2)),
-            ("code", (CODE_SIZE,)),
-            ("pose_vector", (POSE_VECTOR_SIZE,)),
-            ("location_vector", (LOCATION_VECTOR_SIZE,)),
-        ):
-            check_shape("Observation", name, getattr(self, name), shape)
-        for name, shape in (
-            ("uv", (4, 256, 256)),
-            ("joint_confidence", (45,)),
-            ("joint_error_mm", (45, 2)),
-            ("joint_source", (45,)),
-        ):
-            if getattr(self, name) is not None:
+        for name, shape in _SHAPES:
+            # A function called for each takes a tenth of the time in which people are tracked.
+            if getattr(getattr(self, name), "shape", None) != shape:
                 check_shape("Observation", name, getattr(self, name), shape)
+        for name, shape in _OPTIONAL_SHAPES:
+            value = getattr(self, name)
+            if value is not None and getattr(value, "shape", None) != shape:
+                check_shape("Observation", name, value, shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +147,9 @@ class Revised:
 
     values: Mapping[str, FloatArray]
     """By the names of an ``Observation``'s fields."""
+
+    evidence: Mapping[str, Any] | None = None
+    """As in ``People``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +180,9 @@ class FrameRecord:
     people: tuple[TrackedPerson, ...]
     """Confirmed tracks in the tracker's order, then those filled in afterwards."""
 
+    others: tuple[Observation, ...] = ()
+    """Who was seen and belonged to no confirmed track at the time. Not in results."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackFill:
@@ -185,3 +201,6 @@ class FrameUpdate:
 
     back_fill: tuple[BackFill, ...] = ()
     """Entries for earlier frames of tracks that were confirmed in this one."""
+
+    others: tuple[Observation, ...] = ()
+    """Who else was seen; only from a tracker whose detections are no ``Observation``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
@@ -14,6 +15,7 @@ from humantrack.types import (
     FrameUpdate,
     Observation,
     People,
+    Settled,
 )
 from humantrack.types.arrays import FloatArray, IntArray
 
@@ -56,6 +58,19 @@ class BridgesRests(Protocol):
 
 
 @runtime_checkable
+class Lightens(Protocol):
+    """A detector that can do less for each frame. Optional; see ``live.target_delay_ms``."""
+
+    def lighten(self, *, rest: int, longest_side: int | None) -> None:
+        """From the next frame on.
+
+        Args:
+            rest: how many times as long as usual it rests between looks; 1 = as usual.
+            longest_side: most pixels of its input's longer side; None = as usual.
+        """
+
+
+@runtime_checkable
 class Tracker(Protocol):
     """Gives identities, one frame at a time."""
 
@@ -84,6 +99,87 @@ class Resumable(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state of another one with the same arguments."""
+
+
+FRESH_S = 10.0
+"""Wherever the time of a video passes a multiple of this, a stage that follows people looks at them
+as if for the first time. A network's errors feed back into where it looks next, so two runs that
+differ in the least never meet again by themselves; so they do, and parts of a video agree."""
+
+
+def passes_mark(last_s: float, time_s: float) -> bool:
+    """Whether a multiple of ``FRESH_S`` lies between two times, or on the second."""
+    return math.floor(time_s / FRESH_S) > math.floor(last_s / FRESH_S)
+
+
+_BEFORE_MARK_S = 0.5
+"""A detector looks at the first few frames in any case; those should not lie on the mark."""
+
+
+def since_mark(begin_s: float, settles_s: float) -> float:
+    """Seconds before a time that reach to before the last mark that is so long ago.
+
+    Args:
+        begin_s: the time; infinite for the most that it can be.
+        settles_s: how long after a mark something of before it is left.
+    """
+    if math.isinf(begin_s):
+        return FRESH_S + settles_s + _BEFORE_MARK_S
+    mark = math.floor((begin_s - settles_s) / FRESH_S) * FRESH_S
+    return begin_s - mark + _BEFORE_MARK_S
+
+
+USUAL_WARM_UP_S = 10.0
+"""For a stage that does not say how much it remembers."""
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A detector or estimator that says how far back it remembers. Optional.
+
+    It lets parts of a video be worked on side by side: in each, the stage sees the seconds before
+    the part first.
+    """
+
+    warm_up_s: float
+    """Seconds of earlier frames after which it makes no difference what came before them; 0 for a
+    stage that remembers nothing, whose parts are exactly those of one run. It may depend on where
+    a part begins: then this is the most, and a method ``warm_up_before(begin_s)`` says how much."""
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """An estimator that knows some things of people only after it has seen them for long. Optional.
+
+    Those would differ in a part of a video that does not begin where they came. So it tells with
+    such people what their bodies were made of (``People.evidence``), and makes them again when the
+    parts are joined, in order. All that it must see before a part is then what tells it where
+    people are (``warm_up_s``).
+    """
+
+    def begin_part(self) -> Sequence[Any]:
+        """Called after a part's warm-up; who is known then, as plain values."""
+
+    def known(self) -> Sequence[Any]:
+        """Who is known after a part's last frame, as plain values."""
+
+    def pass_seam(self, before: Sequence[Any], now: Sequence[Any]) -> None:
+        """Called in order as parts are joined.
+
+        Args:
+            before: ``known`` of the part before.
+            now: ``begin_part`` of the coming one.
+        """
+
+    def settle(self, frames: Sequence[Sequence[Observation]]) -> Sequence[Mapping[int, Settled]]:
+        """Bodies in place of people's, by their rows, for each frame of a chunk; in order."""
+
+
+def warm_up_of(stage: object, begin_s: float = math.inf) -> float:
+    """A stage's ``warm_up_s``, or the usual; less if it says so of a part that begins there."""
+    if not math.isinf(begin_s) and hasattr(stage, "warm_up_before"):
+        return float(stage.warm_up_before(begin_s))
+    return float(stage.warm_up_s) if isinstance(stage, Forgetful) else USUAL_WARM_UP_S
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from humantrack.types.record import Observation
 SOURCE_NAMES = tuple(source.name.lower() for source in JointSource)
 """How files name a ``JointSource``: seen, hidden, held, made_up."""
 
-_BODY = [row for row in range(25) if row != 8]
+_BODY = np.array([row for row in range(25) if row != 8])
 """Rows of the 45 that tell of a person: OpenPose's BODY_25 without the middle of the hips, which is
 the origin that errors are measured from."""
 

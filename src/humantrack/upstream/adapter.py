@@ -20,15 +20,23 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils import model_zoo
 
 from humantrack.appearance.texture import TextureSampler
-from humantrack.config.options import boxes_options
+from humantrack.config.options import boxes_options, n_init
 from humantrack.errors import ConfigError, DependencyError, MissingWeightsError
 from humantrack.pipeline.progress import StartProgress
 from humantrack.pipeline.summary import RunSummary
 from humantrack.run.settings import choose_device, seed_everything
 from humantrack.run.source import load_boxes
+from humantrack.upstream.at_hand import files_at_hand
 from humantrack.upstream.bridge import Bridge
-from humantrack.upstream.genuine import INSTALL, building, contained, import_genuine, replaced
-from humantrack.weights.catalog import CATALOG, cache_root, find
+from humantrack.upstream.genuine import (
+    INSTALL,
+    building,
+    contained,
+    import_genuine,
+    kept_store,
+    replaced,
+)
+from humantrack.weights.catalog import CATALOG, CHECKPOINTS, cache_root, find
 from humantrack.weights.checkpoint import read_state_dict
 
 genuine = import_genuine()
@@ -87,6 +95,7 @@ class UpstreamTracker:
         with contextlib.ExitStack() as stack:
             stack.enter_context(building(type(self).__name__))
             stack.enter_context(contained(self.run_device))
+            stack.enter_context(files_at_hand(genuine.module, _loader(own)))
             stack.enter_context(replaced(base, "cached_download_from_drive", none))
             stack.enter_context(replaced(base, "default_setup", none))
             if self.given_boxes is None:  # a third large detector, for given boxes alone
@@ -169,10 +178,33 @@ class _Hmr2Predictor(genuine.HMR2018Predictor):  # type: ignore[misc, name-defin
 
 def load_hmr2(cfg: Any) -> Any:
     """The genuine HMR2 with the weights of ``hmr.checkpoint``, without its OpenGL renderers."""
+    return _network_and_settings(cfg, Path(cfg.hmr.checkpoint))[0]
+
+
+def _loader(own: Any) -> Any:
+    """In place of ``hmr2.models.load_hmr2``, whose own looks for SMPL at a place of its own."""
+
+    def load(checkpoint_path: Any = None, **_: Any) -> tuple[Any, Any]:
+        told = own.hmr.get("checkpoint")
+        asked = Path(checkpoint_path) if checkpoint_path is not None else None
+        word = told if told in CHECKPOINTS else None  # hmr2a, hmr2b
+        path = Path(told) if told and not word else asked if asked and asked.is_file() else None
+        path = path or find(CATALOG[CHECKPOINTS[word or "hmr2b"]])
+        if path is None:
+            raise MissingWeightsError(
+                "tracker=upstream misses HMR2's checkpoint",
+                where="epoch=35-step=1000000.ckpt",
+                hint="humantrack-weights list says where to get it",
+            )
+        return _network_and_settings(own, path)
+
+    return load
+
+
+def _network_and_settings(cfg: Any, checkpoint: Path) -> tuple[Any, Any]:
     from hmr2.configs import get_config
     from hmr2.models import HMR2
 
-    checkpoint = Path(cfg.hmr.checkpoint)
     settings = get_config(str(checkpoint.parents[1] / "model_config.yaml"), update_cachedir=True)
     settings.defrost()
     settings.SMPL.MODEL_PATH = cfg.SMPL.MODEL_PATH
@@ -183,7 +215,7 @@ def load_hmr2(cfg: Any) -> Any:
     settings.freeze()
     network = HMR2(settings, init_renderer=False)
     network.load_state_dict(read_state_dict(checkpoint), strict=False)
-    return network.eval()
+    return network.eval(), settings
 
 
 def genuine_config(cfg: Any, device: str, files: Mapping[str, str]) -> DictConfig:
@@ -198,7 +230,9 @@ def genuine_config(cfg: Any, device: str, files: Mapping[str, str]) -> DictConfi
     own = OmegaConf.create(_over(theirs, ours))
     missing = []
     for key, name in files.items():
-        path = OmegaConf.select(cfg, key) or find(CATALOG[name])
+        path = OmegaConf.select(cfg, key)
+        if path is None or path in CHECKPOINTS:
+            path = find(CATALOG[CHECKPOINTS.get(path, name)])
         if path is None:
             missing.append(name)
         OmegaConf.update(own, key, str(path))
@@ -210,6 +244,7 @@ def genuine_config(cfg: Any, device: str, files: Mapping[str, str]) -> DictConfi
             f"({cache_root()})",
         )
     own.device = device
+    own.phalp.n_init = n_init(cfg)
     return own
 
 
@@ -238,7 +273,8 @@ def tracker_class(name: str | None) -> type[Any]:
     if here not in sys.path:  # a console script does not look there, python -m does
         sys.path.insert(0, here)
     try:
-        found = getattr(importlib.import_module(module), leaf)
+        with kept_store():
+            found = getattr(importlib.import_module(module), leaf)
     except ModuleNotFoundError as error:
         if f"{module}.".startswith(f"{error.name}."):
             raise ConfigError(

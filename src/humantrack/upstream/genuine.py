@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import importlib.util
 import os
@@ -13,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from hydra.core.config_store import ConfigStore
 
 from humantrack.errors import DependencyError, HumantrackError, MissingWeightsError, StageError
 from humantrack.weights import safe_pickle
@@ -74,7 +77,7 @@ def import_genuine() -> Genuine:
     check_packages()
     names = ("trackers.PHALP", "configs.base", "models.hmar.hmr", "models.predictor")
     try:
-        with warnings.catch_warnings(), np.printoptions():
+        with warnings.catch_warnings(), np.printoptions(), kept_store():
             warnings.simplefilter("ignore")
             tracker, configs, hmr, predictor = (
                 importlib.import_module(f"phalp.{name}") for name in names
@@ -102,6 +105,20 @@ def import_genuine() -> Genuine:
 
 
 @contextlib.contextmanager
+def kept_store() -> Iterator[None]:
+    """Leave Hydra's store as it was, whatever is imported.
+
+    4D-Humans' track.py puts its own configuration there, under the name of ours.
+    """
+    store = ConfigStore.instance()
+    before = copy.deepcopy(store.repo)
+    try:
+        yield
+    finally:
+        store.repo = before
+
+
+@contextlib.contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
     """Set an attribute and put things back as they were, inherited ones included."""
     own = vars(owner).get(name, contextlib)  # this module stands for "none"
@@ -118,6 +135,8 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 @contextlib.contextmanager
 def contained(device: str) -> Iterator[None]:
     """While genuine code runs: its ``.cuda()`` means ``device``, files run nothing, no shell.
+
+    Windows of OpenCV are neither opened nor closed, which its builds without them refuse.
 
     ``torch.load`` then reads with the same unpickler as our own loaders, in which objects of
     foreign classes are inert: today's default would refuse Lightning's checkpoints, and
@@ -151,7 +170,17 @@ def contained(device: str) -> Iterator[None]:
         stack.enter_context(replaced(torch.Tensor, "cuda", to_device))
         stack.enter_context(replaced(torch.nn.Module, "cuda", to_device))
         stack.enter_context(replaced(os, "system", _refuse))
+        for name in _WINDOWS:
+            if hasattr(cv2, name):  # OpenCV without windows raises
+                stack.enter_context(replaced(cv2, name, _no_window))
         yield
+
+
+_WINDOWS = ("destroyAllWindows", "destroyWindow", "imshow", "namedWindow", "waitKey")
+
+
+def _no_window(*_: Any, **__: Any) -> int:
+    return -1
 
 
 def _refuse(command: Any) -> int:

@@ -110,15 +110,20 @@ class GenuineTracker:
             tracker.update(list(observations), frame_index, self.frame_key, int(is_shot_start))
         if tracker.tracks:
             self._peopled = [*self._peopled, frame_index][-self._window :]
-        confirmed = [track for track in tracker.tracks if track.is_confirmed()]
+        # PHALP's own confirm at the second detection if one is enough, and so never in a picture.
+        at_once = self._window == 1 and not self._quirks
+        confirmed = [track for track in tracker.tracks if at_once or track.is_confirmed()]
         back_fill = [entry for track in confirmed for entry in self._back_fill(track)]
         self._known = {track.track_id for track in confirmed}
+        claimed = {id(t.track_data["history"][-1]) for t in confirmed if not t.time_since_update}
+        data = [one.detection_data for one in observations]
         return FrameUpdate(
             people=tuple(
                 _person(track, track.track_data["history"][-1], track.time_since_update)
                 for track in confirmed
             ),
             back_fill=tuple(back_fill),
+            others=tuple(observation(one) for one in data if id(one) not in claimed),
         )
 
     @property

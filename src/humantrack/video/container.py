@@ -92,6 +92,11 @@ def _formats() -> str:
     return ",".join(sorted(av.formats_available - _LISTS))
 
 
+def own_formats() -> str:
+    """FFmpeg's names of the formats that are a video and no list, with commas between."""
+    return _formats()
+
+
 def decoded(
     container: Any,
     stream: Any,
@@ -99,6 +104,7 @@ def decoded(
     *,
     damage: Problems | None = None,
     told: Callable[[Any], None] = lambda packet: None,
+    is_lost: Callable[[Exception], bool] = lambda error: False,
 ) -> Frames:
     """All frames from where the container stands; what is damaged is counted and passed over.
 
@@ -108,16 +114,23 @@ def decoded(
         problems: of the file.
         damage: of the pictures; None counts it with the problems.
         told: called with each packet before it is decoded.
+        is_lost: whether an error of reading is raised rather than passed over.
     """
     damage = problems if damage is None else damage
     decoder = stream.codec_context
     if not _is_open(decoder, damage):
         return
+    lost = None
     try:
-        for packet in _packets(container, stream, problems):
-            told(packet)
-            yield from _frames_of(packet, decoder, damage)
+        try:
+            for packet in _packets(container, stream, problems, is_lost):
+                told(packet)
+                yield from _frames_of(packet, decoder, damage)
+        except av.error.FFmpegError as error:
+            lost = error
         yield from _frames_of(None, decoder, damage)
+        if lost is not None:
+            raise lost
     finally:
         with counted(damage, decoder.name):  # its threads must be at rest before it is freed
             decoder.flush_buffers()
@@ -191,7 +204,12 @@ def holds_a_picture(path: Path) -> bool:
     return name.endswith("_pipe") or name in ("apng", "gif", "image2")
 
 
-def _packets(container: Any, stream: Any, problems: Problems) -> Iterator[Any]:
+def _packets(
+    container: Any,
+    stream: Any,
+    problems: Problems,
+    is_lost: Callable[[Exception], bool] = lambda error: False,
+) -> Iterator[Any]:
     failures = 0
     demuxer = container.demux(stream)
     while failures < _MOST_FAILURES:
@@ -199,6 +217,8 @@ def _packets(container: Any, stream: Any, problems: Problems) -> Iterator[Any]:
             try:
                 packet = next(demuxer, None)
             except av.error.FFmpegError as error:
+                if is_lost(error):
+                    raise
                 _count(error, problems)
                 failures += 1
                 demuxer = container.demux(stream)  # goes on behind what could not be read

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from humantrack.url import redacted
+
 _log = logging.getLogger(__name__)
 
 KEPT = 100
@@ -42,6 +44,7 @@ class Problems:
     def add(self, message: str) -> None:
         """Count one more."""
         self.count += 1
+        message = redacted(message)
         if len(self._messages) < KEPT:
             self._messages[message] = None
         _log.debug("decode error: %s", message)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from humantrack.errors import EmptySourceError, HumantrackError
 from humantrack.types import Frame, SourceInfo
@@ -38,6 +39,23 @@ NaturalKey = tuple[tuple[tuple[int, int, str], ...], str]
 def is_image(path: Path) -> bool:
     """True for a visible file whose ending is that of an image, in any letter case."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def begins_a_picture(path: Path) -> bool:
+    """Whether a file begins as pictures do; a video may have the ending of one.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if is_heif(np.frombuffer(head, np.uint8)):
+        return True
+    try:
+        with Image.open(path):
+            return True
+    except Exception:  # noqa: BLE001 - whatever a decoder raises: it is none that Pillow knows
+        return False
 
 
 def natural_key(text: str) -> NaturalKey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -56,6 +56,7 @@ class PiecewiseWriter:
         fps, width, height, start_s: as for ``VideoWriter``.
         audio_from: a video whose sound is added when the pieces are joined.
         audio_streams: as for ``VideoWriter``.
+        confirm: as for ``VideoWriter``, of each piece and of the whole.
         state: go on after the pieces of another writer's ``state_dict``; the size and the times
             are then that writer's, and other pieces are removed.
 
@@ -75,7 +76,9 @@ class PiecewiseWriter:
         audio_streams: StreamChoice | None = None,
         start_s: float = 0.0,
         state: Mapping[str, Any] | None = None,
+        confirm: Callable[[], None] = lambda: None,
     ) -> None:
+        self._confirm = confirm
         self._path, self._folder, self._audio_from = Path(path), Path(folder), audio_from
         self._audio_streams = audio_streams or StreamChoice()
         self._pieces = [Piece(**piece) for piece in (state or {}).get("pieces", ())]
@@ -100,7 +103,11 @@ class PiecewiseWriter:
             self._start = tick
             width, height = self._size
             self._writer = VideoWriter(
-                self._folder / self._name, fps=self._fps, width=width, height=height
+                self._folder / self._name,
+                fps=self._fps,
+                width=width,
+                height=height,
+                confirm=self._confirm,
             )
         self._writer.write_at(rgb, tick - self._start)
         self._frames += 1
@@ -164,6 +171,7 @@ class PiecewiseWriter:
                 )
                 self._copy(output)
             _sync(joined)
+            self._confirm()
             replace(joined, self._path)
         except (av.error.FFmpegError, OSError) as error:
             with suppress(OSError):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import glob
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,15 +15,23 @@ from humantrack.errors import (
     ConfigError,
     EmptySourceError,
     SourceError,
-    SourceNotFoundError,
-    UnreadableSourceError,
 )
 from humantrack.fingerprint import clip_name
 from humantrack.types import Frame, SourceInfo
+from humantrack.url import is_elsewhere
 from humantrack.video.animation import AnimationReader, Pages, TiffPages, WebpPages
 from humantrack.video.container import has_several_packets
 from humantrack.video.decode_errors import Problems
-from humantrack.video.images import DEFAULT_FPS, ImageReader, is_image, natural_key
+from humantrack.video.elsewhere import find_elsewhere
+from humantrack.video.finding import find_path, images_in, images_matching, listed_images
+from humantrack.video.images import (
+    DEFAULT_FPS,
+    ImageReader,
+    begins_a_picture,
+    is_image,
+)
+from humantrack.video.links import LinkOptions
+from humantrack.video.live import LiveOptions, LiveReader
 from humantrack.video.read_ahead import ReadAhead
 from humantrack.video.several import several
 from humantrack.video.span import Span
@@ -35,7 +40,6 @@ from humantrack.video.video_file import VideoReader
 
 Keys = Literal["name", "phalp"]
 _HIGHEST_FPS = 100_000
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 class Reader(Protocol):
@@ -74,6 +78,16 @@ class FrameSource(Iterator[Frame]):
         return self._reader.paths
 
     @property
+    def live(self) -> LiveReader | None:
+        """What reads a camera or an endless stream; None for all else."""
+        return self._reader if isinstance(self._reader, LiveReader) else None
+
+    def read_further_ahead(self, frames: int) -> None:
+        """Decode at least so many frames ahead, if any. Of use before the first is taken."""
+        if self._depth > 0:
+            self._depth = max(self._depth, frames)
+
+    @property
     def decode_errors(self) -> int:
         """Number of the decoder's error messages; whole when the last frame has come."""
         return self._reader.problems.count
@@ -92,7 +106,8 @@ class FrameSource(Iterator[Frame]):
     def warnings(self) -> tuple[str, ...]:
         """What a user ought to know of the frames read so far, a line each."""
         problems = self._reader.problems
-        return (*problems.notes, *_said_of(problems.count, self.info.kind))
+        lost = () if self.live is None else self.live.warnings
+        return (*problems.notes, *lost, *_said_of(problems.count, self.info.kind))
 
     def __next__(self) -> Frame:
         if self._pending is not None and self._depth > 0:
@@ -124,6 +139,8 @@ class FrameSource(Iterator[Frame]):
             if close is not None:
                 close()
         self._pending = None
+        if self.live is not None:
+            self.live.close()
 
     def __enter__(self) -> FrameSource:
         return self
@@ -149,8 +166,10 @@ def open_source(
     fps: float | Fraction | None = None,
     read_ahead: int = 8,
     streams: StreamChoice | None = None,
+    links: LinkOptions | None = None,
+    live: LiveOptions | None = None,
 ) -> FrameSource:
-    """Open a video file, a folder or glob of images, or a list of image paths.
+    """Open a video file, an address, a camera, a folder or glob of images, or a list of images.
 
     Images of a folder or glob come in natural order (2 before 10), those of a list as given; they
     may differ in size. Bounds by frame and by time hold together; None and -1 mean "no bound".
@@ -168,6 +187,8 @@ def open_source(
         fps: frames per second of images (default 30); a video has its own.
         read_ahead: frames decoded ahead in a thread; 0 decodes in the caller's.
         streams: which of a video's streams; None takes the best, see :class:`StreamChoice`.
+        links: where addresses may lead, and where videos behind them are kept.
+        live: how cameras and endless streams are read.
 
     Raises:
         SourceNotFoundError: no such file or folder, or a glob without a match.
@@ -178,9 +199,31 @@ def open_source(
     span = Span.of(start_frame, end_frame, start_time_s, end_time_s)
     if keys not in ("name", "phalp"):
         raise ConfigError("keys must be 'name' or 'phalp'", where=keys)
-    streams = streams or StreamChoice()
-    reader = _reader(source, name, _rate(fps), phalp_keys=keys == "phalp", streams=streams)
+    streams, phalp = streams or StreamChoice(), keys == "phalp"
+    if isinstance(source, str) and is_elsewhere(source):
+        more = links or LinkOptions(), live or LiveOptions(), streams
+        found = find_elsewhere(source, *more, name=name, phalp_keys=phalp)
+        if isinstance(found, LiveReader):
+            return FrameSource(found, span, read_ahead=0)
+        source = found
+    reader = _reader(source, name, _rate(fps), phalp_keys=phalp, streams=streams)
     return FrameSource(reader, span, read_ahead=read_ahead)
+
+
+def is_single_picture(source: str | Path) -> bool:
+    """Whether a source is one picture: a file of one, or a folder or glob that holds no other."""
+    if isinstance(source, str) and is_elsewhere(source):
+        return is_image(Path(source.partition("?")[0]))  # as its name says; it is not fetched yet
+    try:
+        path, kind = find_path(source)
+        if kind != "file":
+            matches = images_in(path) if kind == "folder" else images_matching(str(path))
+            if len(matches) != 1:
+                return False
+            path = Path(matches[0])
+        return is_image(path) and not _holds_several(path) and begins_a_picture(path)
+    except (SourceError, OSError):
+        return False  # said by whoever opens it
 
 
 def _reader(
@@ -205,11 +248,11 @@ def _reader(
 
     if not isinstance(source, str | Path):
         listed = [str(item) for item in source]
-        path = _listed(listed)
+        path = listed_images(listed)
         return images(listed, path, _folder_name(path.parent))
-    path, kind = _find(source)
+    path, kind = find_path(source)
     if kind != "file":
-        matches = _images_in(path) if kind == "folder" else _images_matching(str(path))
+        matches = images_in(path) if kind == "folder" else images_matching(str(path))
         first = Path(matches[0])
         folder, shown = (path, path) if kind == "folder" else (first.parent, first)
         if kind == "folder" or len(matches) > 1 or not _holds_several(first):
@@ -292,80 +335,6 @@ def _rate(fps: float | Fraction | None) -> Fraction:
     if not 0 < rate <= _HIGHEST_FPS:
         raise ConfigError(f"fps must lie between 0 and {_HIGHEST_FPS}", where=fps)
     return rate
-
-
-def _find(source: str | Path) -> tuple[Path, Literal["file", "folder", "glob"]]:
-    """The path of a source, and what is there."""
-    if _URL.match(str(source)):
-        raise UnreadableSourceError(
-            "addresses are not read yet", where=source, hint="download the video first"
-        )
-    try:
-        path = Path(source).expanduser()
-        if path.is_dir():
-            return path, "folder"
-        if path.is_file():
-            return path, "file"
-        is_there = path.exists()
-    except PermissionError as error:
-        raise UnreadableSourceError("no permission to look there", where=source) from error
-    except (OSError, ValueError, RuntimeError) as error:  # the last for a home that is not known
-        raise UnreadableSourceError("not a usable path", where=source, hint=str(error)) from error
-    if is_there:  # a pipe would be waited for, a device may never end
-        raise UnreadableSourceError("neither a file nor a folder", where=source)
-    if glob.has_magic(str(path)):
-        return path, "glob"
-    raise SourceNotFoundError("no such video or folder", where=source, hint=_near(path))
-
-
-def _near(path: Path) -> str:
-    """A hint for a path that is not there."""
-    folder = path.parent
-    if not folder.is_dir():
-        return f"the folder {folder} does not exist"
-    try:
-        names = [item.name for item in folder.iterdir()]
-    except OSError:
-        names = []
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"did you mean {folder / close[0]}?" if close else f"looked in {folder.resolve()}"
-
-
-def _images_in(folder: Path) -> list[str]:
-    try:
-        images = (p.name for p in folder.iterdir() if is_image(p) and p.is_file())
-        names = sorted(images, key=natural_key)
-        others = next((p.name for p in folder.iterdir() if p.is_file()), None)
-    except OSError as error:
-        raise UnreadableSourceError("the folder cannot be listed", where=folder) from error
-    if not names:
-        raise EmptySourceError(
-            "no image in the folder",
-            where=folder,
-            hint=f"it holds {others}; give a video's own path, or add -m" if others else None,
-        )
-    return [str(folder / name) for name in names]
-
-
-def _images_matching(pattern: str) -> list[str]:
-    matches = [path for path in glob.glob(pattern, recursive=True) if _is_image_file(path)]  # noqa: PTH207 - pathlib's globs take no absolute pattern
-    if not matches:
-        raise SourceNotFoundError("no image matches", where=pattern)
-    return sorted(matches, key=natural_key)
-
-
-def _is_image_file(path: str) -> bool:
-    return is_image(Path(path)) and Path(path).is_file()
-
-
-def _listed(paths: Sequence[str]) -> Path:
-    """The first of a list of images, all of which must exist."""
-    if not paths:
-        raise EmptySourceError("the list of images is empty")
-    for path in paths:
-        if not Path(path).is_file():
-            raise SourceNotFoundError("no such image", where=path, hint=_near(Path(path)))
-    return Path(paths[0])
 
 
 def _folder_name(folder: Path) -> str:

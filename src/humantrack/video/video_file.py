@@ -12,6 +12,7 @@ from typing import Any
 import av
 import av.error
 
+from humantrack.cores import imposed_threads
 from humantrack.types import Frame, FrameKey, SourceInfo
 from humantrack.types.arrays import ByteArray
 from humantrack.video.aspect import PixelAspect, squared
@@ -150,6 +151,7 @@ class VideoReader:
             with open_video(self._path, problems, number=number) as (container, stream):
                 if stream.codec_context.name not in _RACING:
                     stream.thread_type = "AUTO"
+                    stream.codec_context.thread_count = imposed_threads()
                 with closing(self._numbered(container, stream, mark, problems, damage)) as frames:
                     for numbered in frames:
                         if damage.count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ import av.error
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
+from humantrack.cores import imposed_threads
 from humantrack.errors import OutputError
 from humantrack.types.arrays import ByteArray, check_shape
 from humantrack.video.audio import AudioTrack
@@ -89,6 +90,7 @@ class VideoWriter:
         end_s: where the sound ends at the latest.
         crf: quality of libx264, 0 (lossless) .. 51.
         preset: speed of libx264.
+        confirm: called before the file takes its name; what it raises leaves no file.
 
     Raises:
         OutputError: here, in ``write`` and in ``close``, if the file cannot be written.
@@ -107,8 +109,9 @@ class VideoWriter:
         end_s: float | None = None,
         crf: int = 20,
         preset: str = "veryfast",
+        confirm: Callable[[], None] = lambda: None,
     ) -> None:
-        self._path = Path(path)
+        self._path, self._confirm = Path(path), confirm
         self._part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         self._size = (width + width % 2, height + height % 2)
         self._picture = (width, height)
@@ -174,10 +177,18 @@ class VideoWriter:
             if not self._is_started:
                 self._part.unlink(missing_ok=True)
             else:
-                self._part.replace(self._path)
+                self._take_name()
         except (av.error.FFmpegError, OSError) as error:
             self._part.unlink(missing_ok=True)
             raise self._failed(error) from error
+
+    def _take_name(self) -> None:
+        try:
+            self._confirm()
+        except BaseException:
+            self._part.unlink(missing_ok=True)
+            raise
+        self._part.replace(self._path)
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -239,7 +250,7 @@ class VideoWriter:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = self._times.time_base
-        context.thread_count = 0
+        context.thread_count = imposed_threads()
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = _LIMITED
         if name == _ENCODERS[0]:

@@ -3,7 +3,8 @@
 The caches of 4D-Humans and PHALP (``~/.cache/4DHumans`` and ``~/.cache/phalp``) are used as they
 are, so that files are shared with the genuine packages; ``HUMANTRACK_CACHE`` names another folder
 in place of ``~/.cache``. The addresses are those of PHALP's ``trackers/PHALP.py``, 4D-Humans'
-``models/__init__.py``, detectron2's ``model_zoo.py`` and torchvision's ``mask_rcnn.py``.
+``models/__init__.py`` and README, detectron2's ``model_zoo.py`` and torchvision's ``mask_rcnn.py``;
+HMR2's archives have moved from Berkeley to where PHALP's files are, under the same names.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 from humantrack.errors import ConfigError, MissingWeightsError
 
 _PHALP = "https://www.cs.utexas.edu/~pavlakos/phalp"
+_HMR2 = "https://www.cs.utexas.edu/~pavlakos/4dhumans"
+_HMR2_BEFORE = "https://people.eecs.berkeley.edu/~jathushan/projects/4dhumans"
 _DETECTRON2 = "https://dl.fbaipublicfiles.com/detectron2"
 _MIT = "MIT (4D-Humans and PHALP)"
 _APACHE = "Apache-2.0 (detectron2)"
@@ -32,7 +35,7 @@ class ModelFile:
     """Its name in the cache, and in commands."""
 
     group: str
-    """What it is part of: hmr2, phalp or detector."""
+    """What it is part of: hmr2, hmr2a, phalp or detector."""
 
     purpose: str
     """What it holds, in a few words."""
@@ -45,8 +48,20 @@ class ModelFile:
     url: str | None = None
     """Where it is fetched from; None: from an archive, or only after registration."""
 
+    more_urls: tuple[str, ...] = ()
+    """Where else it may be had; tried in this order, after ``url``."""
+
     archive: str | None = None
     """Name of the archive that brings it."""
+
+    inside: tuple[str, ...] = ()
+    """Its name in that archive, as patterns; a later one counts if no earlier one does."""
+
+    holds: str = ""
+    """What makes it usable: see :mod:`humantrack.weights.usable`; "" is not looked at."""
+
+    everywhere: bool = False
+    """Whether it is put in every place (of the cache), since others look in one alone."""
 
     register_at: str | None = None
     """Where to register for it; such files are never fetched."""
@@ -61,12 +76,19 @@ class ModelFile:
     """Known hash; None: what is seen first is noted beside the file and trusted from then on."""
 
     @property
+    def urls(self) -> tuple[str, ...]:
+        """All addresses, in the order they are tried."""
+        return (self.url, *self.more_urls) if self.url else ()
+
+    @property
     def is_archive(self) -> bool:
         """Whether it is unpacked where it lies."""
         return self.name.endswith((".tar.gz", ".tgz", ".zip"))
 
 
-def _phalp(name: str, folder: str, purpose: str, remote: str, *more: str) -> ModelFile:
+def _phalp(
+    name: str, folder: str, purpose: str, remote: str, *more: str, holds: str = ""
+) -> ModelFile:
     places = (f"phalp/{folder}/{name}", *more)
     return ModelFile(
         name=name,
@@ -76,6 +98,7 @@ def _phalp(name: str, folder: str, purpose: str, remote: str, *more: str) -> Mod
         licence=_MIT,
         url=f"{_PHALP}/{remote}",
         aliases=(remote.rsplit("/", 1)[-1],) if not remote.endswith(name) else (),
+        holds=holds,
     )
 
 
@@ -88,37 +111,66 @@ def _detector(name: str, purpose: str, remote: str) -> ModelFile:
         licence=_APACHE,
         url=f"{_DETECTRON2}/{remote}",
         aliases=(remote.rsplit("/", 1)[-1],),
+        holds="pickle",
     )
 
 
-_HMR2_RUN = "4DHumans/logs/train/multiruns/hmr2/0"
-_HMR2_ARCHIVE = "hmr2_data.tar.gz"
+def _hmr2(
+    *, group: str, archive: str, run: str, weights: str, config: str, aliases: tuple[str, ...]
+) -> tuple[ModelFile, ...]:
+    """An archive of HMR2 and what it brings."""
+    own, licence = f"4DHumans/{run}", _MIT
+    title = "HMR2.0a" if group == "hmr2a" else "HMR2.0b"
+    return (
+        ModelFile(
+            name=archive,
+            group=group,
+            purpose=f"{title}: checkpoint and configuration",
+            places=(f"4DHumans/{archive}",),
+            licence=licence,
+            url=f"{_HMR2}/{archive}",
+            more_urls=(f"{_HMR2_BEFORE}/{archive}",),
+        ),
+        ModelFile(
+            name=weights,
+            group=group,
+            purpose=f"{title}: weights",
+            places=(f"{own}/checkpoints/{weights}",),
+            licence=licence,
+            archive=archive,
+            inside=(weights, *aliases, "*.ckpt"),
+            aliases=aliases,
+            holds="backbone.pos_embed, smpl_head.decpose.weight",
+        ),
+        ModelFile(
+            name=config,
+            group=group,
+            purpose=f"{title}: configuration",
+            places=(f"{own}/model_config.yaml",),
+            licence=licence,
+            archive=archive,
+            inside=("model_config.yaml",),
+            holds="yaml",
+        ),
+    )
+
 
 FILES: tuple[ModelFile, ...] = (
-    ModelFile(
-        name=_HMR2_ARCHIVE,
+    *_hmr2(
         group="hmr2",
-        purpose="HMR2.0b: checkpoint and configuration",
-        places=(f"4DHumans/{_HMR2_ARCHIVE}",),
-        licence=_MIT,
-        url=f"https://people.eecs.berkeley.edu/~jathushan/projects/4dhumans/{_HMR2_ARCHIVE}",
-    ),
-    ModelFile(
-        name="epoch=35-step=1000000.ckpt",
-        group="hmr2",
-        purpose="HMR2.0b: weights",
-        places=(f"{_HMR2_RUN}/checkpoints/epoch=35-step=1000000.ckpt",),
-        licence=_MIT,
-        archive=_HMR2_ARCHIVE,
+        archive="hmr2_data.tar.gz",
+        run="logs/train/multiruns/hmr2/0",
+        weights="epoch=35-step=1000000.ckpt",
+        config="model_config.yaml",
         aliases=("hmr2.ckpt",),
     ),
-    ModelFile(
-        name="model_config.yaml",
-        group="hmr2",
-        purpose="HMR2.0b: configuration",
-        places=(f"{_HMR2_RUN}/model_config.yaml",),
-        licence=_MIT,
-        archive=_HMR2_ARCHIVE,
+    *_hmr2(
+        group="hmr2a",
+        archive="hmr2a_model.tar.gz",
+        run="hmr2a",
+        weights="hmr2a.ckpt",
+        config="hmr2a_config.yaml",
+        aliases=("epoch=10-step=25000.ckpt",),  # its name where it is handed on for features
     ),
     ModelFile(
         name="SMPL_NEUTRAL.pkl",
@@ -127,7 +179,13 @@ FILES: tuple[ModelFile, ...] = (
         places=("phalp/3D/models/smpl/SMPL_NEUTRAL.pkl", "4DHumans/data/smpl/SMPL_NEUTRAL.pkl"),
         licence=_SMPL,
         register_at="https://smplify.is.tue.mpg.de",
-        aliases=("basicModel_neutral_lbs_10_207_0_v1.0.0.pkl", "SMPL_NEUTRAL.npz"),
+        aliases=(
+            "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
+            "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
+            "SMPL_NEUTRAL.npz",
+        ),
+        holds="smpl",
+        everywhere=True,
     ),
     _phalp(
         "SMPL_to_J19.pkl",
@@ -135,6 +193,7 @@ FILES: tuple[ModelFile, ...] = (
         "SMPL: 19 more joints",
         "3D/SMPL_to_J19.pkl",
         "4DHumans/data/SMPL_to_J19.pkl",
+        holds="regressor",
     ),
     _phalp(
         "smpl_mean_params.npz",
@@ -142,24 +201,35 @@ FILES: tuple[ModelFile, ...] = (
         "SMPL: mean pose and shape",
         "3D/smpl_mean_params.npz",
         "4DHumans/data/smpl_mean_params.npz",
+        holds="npz: pose, shape, cam",
     ),
-    _phalp("texture.npz", "3D", "SMPL: texture coordinates", "3D/texture.npz"),
-    _phalp("bmap_256.npy", "3D", "UV map: barycentric coordinates", "bmap_256.npy"),
-    _phalp("fmap_256.npy", "3D", "UV map: faces", "fmap_256.npy"),
-    _phalp("head_faces.npy", "3D", "SMPL: faces of the head", "3D/head_faces.npy"),
-    _phalp("mean_std.npy", "3D", "pose predictor: mean and deviation", "3D/mean_std.npy"),
-    _phalp("hmar_v2_weights.pth", "weights", "HMAR: weights", "weights/hmar_v2_weights.pth"),
+    _phalp("texture.npz", "3D", "SMPL: texture coordinates", "3D/texture.npz", holds="npz: ft, vt"),
+    _phalp("bmap_256.npy", "3D", "UV map: barycentric coordinates", "bmap_256.npy", holds="npy"),
+    _phalp("fmap_256.npy", "3D", "UV map: faces", "fmap_256.npy", holds="npy"),
+    _phalp("head_faces.npy", "3D", "SMPL: faces of the head", "3D/head_faces.npy", holds="npy"),
+    _phalp(
+        "mean_std.npy", "3D", "pose predictor: mean and deviation", "3D/mean_std.npy", holds="npy"
+    ),
+    _phalp(
+        "hmar_v2_weights.pth",
+        "weights",
+        "HMAR: weights",
+        "weights/hmar_v2_weights.pth",
+        holds="encoding_head.conv1x.weight",
+    ),
     _phalp(
         "pose_predictor.pth",
         "weights",
         "pose predictor: weights",
         "weights/pose_predictor_40006.ckpt",
+        holds="class_token, mask_token",
     ),
     _phalp(
         "pose_predictor.yaml",
         "weights",
         "pose predictor: configuration",
         "weights/config_40006.yaml",
+        holds="yaml",
     ),
     _phalp("ava_labels.pkl", "ava", "names of actions", "ava/ava_labels.pkl"),
     _phalp("ava_class_mapping.pkl", "ava", "classes of actions", "ava/ava_class_mappping.pkl"),
@@ -175,6 +245,7 @@ FILES: tuple[ModelFile, ...] = (
         places=("torch/hub/checkpoints/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",),
         licence=_BSD,
         url="https://download.pytorch.org/models/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+        holds="backbone.body.conv1.weight",
     ),
     _detector(
         "mask_rcnn_regnety_4gf.pkl",
@@ -189,6 +260,9 @@ FILES: tuple[ModelFile, ...] = (
 )
 
 CATALOG: dict[str, ModelFile] = {file.name: file for file in FILES}
+CHECKPOINTS = {"hmr2a": "hmr2a.ckpt", "hmr2b": "epoch=35-step=1000000.ckpt"}
+"""Words that ``hmr.checkpoint`` takes in place of a path, and the files they mean."""
+
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(file.group for file in FILES))
 
 
@@ -247,8 +321,8 @@ def missing(file: ModelFile, root: Path | None = None) -> MissingWeightsError:
             f"humantrack-weights import {file.aliases[0]}"
         )
     else:
-        source = CATALOG[file.archive].url if file.archive else file.url
-        hint = f"run: humantrack-weights fetch {file.name} (or get {source} and put it there)"
+        urls = " or ".join((CATALOG[file.archive] if file.archive else file).urls)
+        hint = f"run: humantrack-weights fetch {file.name} (or get {urls} and put it there)"
     return MissingWeightsError(f"{file.name} ({file.purpose}) is missing", where=path, hint=hint)
 
 

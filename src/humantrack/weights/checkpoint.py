@@ -14,6 +14,12 @@ from humantrack.weights import safe_pickle
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+LEGACY = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+"""A torch file of the old form begins with a pickle of this number (torch/serialization.py)."""
+
+HEAD = 32
+"""Bytes within which that number stands, whatever the pickle's protocol."""
+
 _SHOWN = 8
 """Keys of a kind that an error names before it only counts."""
 
@@ -21,7 +27,8 @@ _SHOWN = 8
 def read_checkpoint(path: Path) -> Any:
     """The content of a torch file (zip or legacy), on the CPU, mapped rather than read if possible.
 
-    Objects of foreign classes come back as :class:`~humantrack.weights.safe_pickle.Inert`.
+    A plain pickle, with tensors or numpy arrays in it, is read as well. Objects of foreign classes
+    and modules that were pickled whole come back as :class:`~humantrack.weights.safe_pickle.Inert`.
 
     Raises:
         MissingWeightsError: no such file.
@@ -31,6 +38,8 @@ def read_checkpoint(path: Path) -> Any:
 
     path = Path(path)
     kind = _kind(path)
+    if kind == "pickle":
+        return safe_pickle.load_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on the age of the format: nothing a user can act on
@@ -47,20 +56,20 @@ def read_checkpoint(path: Path) -> Any:
 
 
 def _kind(path: Path) -> str:
-    """'zip' or 'legacy', judged by the first bytes, before torch looks at the file."""
+    """'zip', 'legacy' or 'pickle', judged by the first bytes, before torch looks at the file."""
     try:
         with path.open("rb") as file:
-            head = file.read(4)
+            head = file.read(HEAD)
     except FileNotFoundError:
         hint = "see humantrack-weights list"
         raise MissingWeightsError("no such model file", where=path, hint=hint) from None
     except OSError as error:
         raise WeightsError(f"the file cannot be read ({error.strerror})", where=path) from error
-    if head == b"PK\x03\x04":
+    if head.startswith(b"PK\x03\x04"):
         _check_archive(path)
         return "zip"
     if head[:1] == b"\x80":
-        return "legacy"
+        return "legacy" if LEGACY in head else "pickle"
     raise WeightsError(
         "not a torch checkpoint", where=path, hint="it may be cut short; fetch it anew"
     )

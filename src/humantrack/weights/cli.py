@@ -1,18 +1,15 @@
-"""The command ``humantrack-weights``: list, fetch, verify and import model files."""
+"""The command ``humantrack-weights``: list, fetch, mirror, verify and import model files."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from humantrack._version import __version__
-from humantrack.atomic import atomic_write
 from humantrack.errors import (
     ConfigError,
     HumantrackError,
@@ -22,6 +19,7 @@ from humantrack.errors import (
 )
 from humantrack.weights import archives, hashes
 from humantrack.weights.catalog import (
+    FILES,
     GROUPS,
     ModelFile,
     by_name,
@@ -30,7 +28,7 @@ from humantrack.weights.catalog import (
     home_of,
     select,
 )
-from humantrack.weights.fetch import fetch, install_archive
+from humantrack.weights.sources import configured, given, remember
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +79,19 @@ def _parser() -> argparse.ArgumentParser:
             help=f"a file, a group ({groups}) or all",
         )
         command.set_defaults(run=run)
-    text = "take over a file you have, or the known files of an archive"
+        if name == "fetch":
+            command.add_argument(
+                "--from",
+                dest="source",
+                metavar="DIR",
+                help="a folder or mirror that has the files; nothing else is asked",
+            )
+    text = "ask a mirror (or a folder) before the official addresses, from now on"
+    command = commands.add_parser("mirror", help=text, description=text)
+    command.add_argument("url", nargs="?", metavar="URL", help="its address; without: show it")
+    command.add_argument("--forget", action="store_true", help="ask the official addresses alone")
+    command.set_defaults(run=_mirror)
+    text = "take over a file you have, or the known files of an archive or a folder"
     command = commands.add_parser("import", help=text, description=text)
     command.add_argument("file", type=Path, metavar="FILE")
     command.add_argument("--as", dest="name", metavar="NAME", help="which file of the list it is")
@@ -95,6 +105,8 @@ def _list(arguments: argparse.Namespace, console: Console) -> list[HumantrackErr
 
     files = select(arguments.names)
     console.print(f"cache: {cache_root()}")
+    for mirror in configured():
+        console.print(f"mirror: {mirror.text}")
     for group in dict.fromkeys(file.group for file in files):
         console.print(f"\n{group}")
         for file in (f for f in files if f.group == group):
@@ -102,10 +114,12 @@ def _list(arguments: argparse.Namespace, console: Console) -> list[HumantrackErr
             state = "there" if path else "register" if file.register_at else "missing"
             size = path.stat().st_size if path else file.size
             known = "" if size is None else f", {filesize.decimal(size)}"
-            where = path or file.register_at or file.url or f"in {file.archive}"
+            urls = file.urls if path is None else ()
+            where = path or file.register_at or f"in {file.archive}"
             console.print(f"  {state:8}  {file.name}: {file.purpose}{known}")
             console.print(f"            licence: {file.licence}")
-            console.print(f"            {where}")
+            for place in urls or (where,):
+                console.print(f"            {place}")
     return []
 
 
@@ -118,6 +132,11 @@ def _fetch(arguments: argparse.Namespace, console: Console) -> list[HumantrackEr
         TransferSpeedColumn,
     )
 
+    from humantrack.weights.fetch import fetch
+
+    where: dict[str, Any] = {}
+    if arguments.source:
+        where = {"sources": (given(arguments.source),), "official": False}
     errors: list[HumantrackError] = []
     bars: dict[str, object] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
@@ -132,7 +151,7 @@ def _fetch(arguments: argparse.Namespace, console: Console) -> list[HumantrackEr
             if file.is_archive and file.name not in arguments.names:
                 continue  # it comes with what it brings, if that is missing
             try:
-                path = fetch(file, progress=progress)
+                path = fetch(file, progress=progress, **where)
             except HumantrackError as error:
                 errors.append(error)  # the other files are still worth having
             else:
@@ -156,51 +175,89 @@ def _verify(arguments: argparse.Namespace, console: Console) -> list[HumantrackE
     return errors
 
 
-def _import(arguments: argparse.Namespace, console: Console) -> list[HumantrackError]:
-    source: Path = arguments.file
-    if not source.is_file():
-        raise SourceNotFoundError("no such file", where=source)
-    named = by_name(arguments.name) if arguments.name else _recognised(source.name)
-    if named is not None:
-        put = _put(source, named)
-        console.print(f"{named.name}: {put}")
-        if named.is_archive:
-            for path in install_archive(named, put):
-                console.print(f"  {path}")
-        return []
-    if not archives.is_archive(source):
-        hint = "say which it is with --as NAME; humantrack-weights list names them"
-        raise ConfigError("not the name of a known model file", where=source, hint=hint)
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        found = [(path, _recognised(path.name)) for path in archives.unpack(source, scratch)]
-        taken = [(path, file) for path, file in found if file is not None]
-        if not taken:
-            raise WeightsError("the archive holds no known model file", where=source)
-        for path, file in taken:
-            console.print(f"{file.name}: {_put(path, file)}")
+def _mirror(arguments: argparse.Namespace, console: Console) -> list[HumantrackError]:
+    if arguments.forget and arguments.url:
+        raise ConfigError("either an address or --forget", where=arguments.url)
+    if arguments.url:
+        remember(given(arguments.url))
+    elif arguments.forget:
+        remember(None)
+    for source in configured():
+        console.print(f"mirror: {source.text}")
+    if not configured():
+        console.print("no mirror: files come from their official addresses")
     return []
 
 
-def _recognised(name: str) -> ModelFile | None:
-    try:
-        return by_name(name)
-    except ConfigError:
-        return None
+def _import(arguments: argparse.Namespace, console: Console) -> list[HumantrackError]:
+    from humantrack.weights.install import keep, known_files, recognise, stem
+
+    source: Path = arguments.file
+    if source.is_dir() and arguments.name is None:
+        return _import_all(known_files(source), source, console)
+    if not source.is_file():
+        raise SourceNotFoundError("no such file", where=source)
+    named = by_name(arguments.name) if arguments.name else recognise(source.name)
+    if named is not None and named.is_archive:
+        _import_archive(named, source, console)
+        return []
+    if named is not None and not _wraps(source):
+        console.print(f"{named.name}: {keep(source, named)}")
+        return []
+    if archives.kind_of(source) is None:
+        raise _unknown(source)
+    with tempfile.TemporaryDirectory() as scratch:
+        archives.unpack(source, Path(scratch))
+        found = known_files(Path(scratch))
+        if named is not None:
+            found = [(path, file) for path, file in found if file == named]
+        if not found and stem(source.name) == source.name:  # say an npz file: a zip file, too
+            raise _unknown(source)
+        return _import_all(found, source, console)
 
 
-def _put(source: Path, file: ModelFile) -> Path:
-    """Copy a file to its place in the cache; its hash is checked or noted."""
-    if file.sha256 is not None and hashes.sha256_of(source) != file.sha256:
-        raise WeightsError(f"this is not the official {file.name}", where=source)
-    target = home_of(file)
-    if target.exists() and target.samefile(source):
-        return target
-    with source.open("rb") as content, atomic_write(target) as out:
-        shutil.copyfileobj(content, out, 1 << 20)
-    hashes.note_path(target).unlink(missing_ok=True)
-    hashes.check(target, file.sha256)
-    return target
+def _unknown(source: Path) -> ConfigError:
+    hint = "say which it is with --as NAME; humantrack-weights list names them"
+    return ConfigError("not the name of a known model file", where=source, hint=hint)
+
+
+def _wraps(source: Path) -> bool:
+    """Whether a known file was packed into an archive: npz files and checkpoints are zip files."""
+    from humantrack.weights.install import stem
+
+    return stem(source.name) != source.name and archives.kind_of(source) is not None
+
+
+def _import_archive(named: ModelFile, source: Path, console: Console) -> None:
+    """An official archive: unpacked first, so that a damaged one leaves nothing in the cache."""
+    from humantrack.weights.install import install_archive, keep
+
+    brings = [file for file in FILES if file.archive == named.name]
+    installed = install_archive(named, source, needed=brings[:1])
+    lacking = [file.name for file in brings if home_of(file) not in installed]
+    console.print(f"{named.name}: {keep(source, named)}")
+    for path in installed:
+        console.print(f"  {path}")
+    for name in lacking:
+        console.print(f"  it does not hold {name}")
+
+
+def _import_all(
+    found: Sequence[tuple[Path, ModelFile]], source: Path, console: Console
+) -> list[HumantrackError]:
+    """Take over what is known of an archive or a folder; what cannot be used is told."""
+    from humantrack.weights.install import keep
+
+    if not found:
+        hint = "humantrack-weights list names those that are known; --as NAME says what a file is"
+        raise WeightsError("it holds no known model file", where=source, hint=hint)
+    errors: list[HumantrackError] = []
+    for path, file in found:
+        try:
+            console.print(f"{file.name}: {keep(path, file)}")
+        except HumantrackError as error:
+            errors.append(error)  # the others are still worth having
+    return errors
 
 
 if __name__ == "__main__":

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from humantrack.errors import WeightsError
 from humantrack.weights.checkpoint import read_checkpoint
+from humantrack.weights.safe_pickle import Inert
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _log = logging.getLogger(__name__)
 
-_DEEPEST = 8
-"""Levels of dictionaries that are looked into."""
+_DEEPEST = 32
+"""Levels of dictionaries and modules that are looked into."""
+
+_MOST = 1_000_000
+"""Entries that are looked at; a training state has some ten thousand."""
+
+_LONGEST = 1_000
+"""Lists with more entries are data, and not looked into."""
 
 _SHOWN = 5
 _CLOSEST = 32
@@ -29,6 +39,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a checkpoint, the names of the dictionaries they lie in before their own.
 
+    A module that was pickled whole counts as the dictionary that its ``state_dict()`` would give;
+    numpy arrays of numbers count as tensors.
+
     Args:
         path: the file, say with ``{"model": {"a.weight": ...}}``.
 
@@ -39,25 +52,72 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         MissingWeightsError: no such file.
         WeightsError: as :func:`~humantrack.weights.checkpoint.read_checkpoint`, or no tensors.
     """
-    found: dict[str, Tensor] = {}
     content = read_checkpoint(path)
-    _gather(content, "", found, 0)
-    if not found:
+    walk = _Walk(path)
+    walk.gather(content, "", ())
+    if not walk.found:
         have = _listed(map(str, content)) if isinstance(content, dict) else "no entries"
         raise WeightsError(f"the file holds no weights (it has {have})", where=path)
-    return found
+    return walk.found
 
 
-def _gather(content: Any, prefix: str, found: dict[str, Tensor], depth: int) -> None:
+class _Walk:
+    """Collects the tensors of what a file holds, which may be nested, shared and circular."""
+
+    def __init__(self, path: Path) -> None:
+        self.found: dict[str, Tensor] = {}
+        self._path, self._seen = path, 0
+
+    def gather(self, value: Any, prefix: str, above: tuple[int, ...]) -> None:
+        """Take the tensors below ``value``; ``above`` are the containers it lies in."""
+        if id(value) in above or len(above) > _DEEPEST:
+            return
+        for key, part in _parts(value):
+            self._seen += 1
+            if self._seen > _MOST:
+                raise WeightsError(f"the file has more than {_MOST} entries", where=self._path)
+            tensor = _as_tensor(part)
+            if tensor is not None:
+                self.found[f"{prefix}{key}"] = tensor
+            else:
+                self.gather(part, f"{prefix}{key}.", (*above, id(value)))
+
+
+def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Names and values of what a container, or an object of a foreign class, holds."""
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, list | tuple) and len(value) <= _LONGEST:
+        yield from enumerate(value)
+    if isinstance(value, Inert):
+        attributes = value.attributes
+        if "_modules" in attributes:  # its other tensors are no part of its state
+            yield from _state_of(attributes)
+        else:
+            yield from attributes.items()
+        yield from enumerate(value.items_list[:_LONGEST])
+
+
+def _state_of(attributes: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """What ``torch.nn.Module`` keeps for its ``state_dict()``, under its own names."""
+    passing = attributes.get("_non_persistent_buffers_set") or ()
+    for table in ("_parameters", "_buffers", "_modules"):
+        part = attributes.get(table)
+        if isinstance(part, Mapping):
+            hidden = passing if table == "_buffers" else ()
+            yield from ((key, value) for key, value in part.items() if key not in hidden)
+
+
+def _as_tensor(value: Any) -> Tensor | None:
     import torch
 
-    if not isinstance(content, Mapping) or depth > _DEEPEST:
-        return
-    for key, value in content.items():
-        if isinstance(value, torch.Tensor):
-            found[f"{prefix}{key}"] = value
-        else:
-            _gather(value, f"{prefix}{key}.", found, depth + 1)
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.dtype.isnative:
+        array = np.asarray(value)
+        with suppress(TypeError):  # a number type that torch lacks
+            return torch.from_numpy(array if array.flags.writeable else array.copy())
+    return None
 
 
 def prefix_of(

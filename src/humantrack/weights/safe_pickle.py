@@ -4,73 +4,40 @@ A pickle is a program that names callables and has them called. Here a name can 
 function of this module, a few harmless containers, torch's tensor rebuilders, or a class made on
 the spot that merely remembers what it was given. Names from the standard library that no model
 file has a use for (``os.system``, ``builtins.eval``) are refused rather than stubbed, so that an
-attack is reported. The module has ``Unpickler`` and ``load``, which is what ``torch.load`` asks of
-its ``pickle_module``.
+attack is reported. Typed configurations and modules that were pickled whole ask for harmless
+functions such as ``operator.getitem`` (for ``Tuple[int]``) or ``getattr`` (for a class in a class):
+those are answered with inert objects too, for inert arguments alone. The module has ``Unpickler``
+and ``load``, which is what ``torch.load`` asks of its ``pickle_module``.
 
 ``results.safe_pickle`` differs on purpose: there, foreign names are refused and torch is unknown.
 """
 
 from __future__ import annotations
 
+import builtins
 import collections
+import io
 import pickle
 import sys
+import types
 from collections.abc import Callable
 from typing import IO, Any
 
 import numpy as np
 
 from humantrack.errors import WeightsError
+from humantrack.weights.inert import (
+    BUILTIN_TYPES,
+    Function,
+    Inert,
+    attribute,
+    joined,
+    make_inert,
+    subscripted,
+    type_of,
+)
 
-
-class Inert(dict):  # type: ignore[type-arg]
-    """Stands for an object of a foreign class; its contents are kept, its behaviour is not.
-
-    Mapping items are the dict's own, list items are in ``items_list``, constructor arguments in
-    ``args`` and the state in ``state``.
-    """
-
-    module = ""
-    name = ""
-    args: tuple[Any, ...]
-    items_list: list[Any]
-    state: Any = None
-
-    def __new__(cls, *args: Any, **_: Any) -> Inert:
-        """Pickle makes most instances without ``__init__``, so everything is set up here."""
-        self = super().__new__(cls)
-        self.args, self.items_list = args, []
-        return self
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return id(self)
-
-    def append(self, item: Any) -> None:
-        """Take a list item."""
-        self.items_list.append(item)
-
-    def extend(self, items: Any) -> None:
-        """Take list items."""
-        self.items_list.extend(items)
-
-    def add(self, item: Any) -> None:
-        """Take a set item."""
-        self.items_list.append(item)
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """The instance's attributes, as far as its state says them."""
-        state = self.state
-        if isinstance(state, tuple) and len(state) == 2:
-            merged = [part for part in state if isinstance(part, dict)]
-            return {k: v for part in merged for k, v in part.items()}
-        return dict(state) if isinstance(state, dict) else {}
+__all__ = ["PICKLE_ERRORS", "Inert", "Unpickler", "load", "load_file"]
 
 
 class _Dtype:
@@ -140,11 +107,17 @@ def _parameter(data: Any, *_: Any) -> Any:
 class _Object:
     """``object`` as the base that ``_reconstructor`` is told."""
 
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError("an object without a class")
+
 
 _BUILTINS: dict[str, Any] = {
-    **{kind.__name__: kind for kind in (set, frozenset, list, dict, tuple, slice, range)},
-    **{kind.__name__: kind for kind in (int, float, bool, complex, str, bytes, bytearray)},
+    **{kind.__name__: kind for kind in BUILTIN_TYPES},
     "object": _Object,
+    "Ellipsis": Ellipsis,
+    "NotImplemented": NotImplemented,
+    "getattr": attribute,
+    "type": type_of,
     "unicode": str,
     "long": int,
 }
@@ -157,10 +130,43 @@ _NUMPY: dict[str, Callable[..., Any]] = {
     "dtype": _Dtype,
 }
 
+_HARMLESS_BUILTINS = {
+    *("abs", "all", "any", "divmod", "enumerate", "filter", "len", "map", "max", "min", "pow"),
+    *("print", "reduce", "reversed", "round", "sorted", "sum", "zip"),
+}
+"""Functions that modules keep, and ``reduce``, as protocol 2 calls it; inert like foreign ones."""
+
+_HARMLESS_OPERATORS = {
+    *("add", "and_", "eq", "floordiv", "ge", "gt", "itemgetter", "le", "lt", "matmul", "mod"),
+    *("mul", "ne", "neg", "not_", "pow", "sub", "truediv", "xor"),
+}
+
 _HARMLESS_STDLIB = {
-    *("argparse", "array", "collections", "copyreg", "dataclasses", "datetime", "decimal"),
-    *("enum", "fractions", "functools", "logging", "numbers", "pathlib", "random", "re"),
-    *("types", "typing", "uuid", "weakref", "zoneinfo"),
+    *(
+        "abc",
+        "argparse",
+        "array",
+        "copy",
+        "math",
+        "collections",
+        "copyreg",
+        "dataclasses",
+        "datetime",
+        "decimal",
+    ),
+    *("enum", "fractions", "functools", "inspect", "ipaddress", "itertools", "logging"),
+    *(
+        "numbers",
+        "pathlib",
+        "random",
+        "re",
+        "string",
+        "types",
+        "typing",
+        "uuid",
+        "weakref",
+        "zoneinfo",
+    ),
 }
 """Standard modules whose classes turn up in checkpoints; they become inert like foreign ones."""
 
@@ -169,6 +175,8 @@ _FUNCTIONS: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): _encode,
     ("copyreg", "_reconstructor"): _reconstructor,
     ("copy_reg", "_reconstructor"): _reconstructor,
+    **{(module, "getitem"): subscripted for module in ("operator", "_operator")},
+    **{(module, "or_"): joined for module in ("operator", "_operator")},
 }
 
 
@@ -185,6 +193,8 @@ class Unpickler(pickle.Unpickler):
         known: Any = None
         if root in ("builtins", "__builtin__"):
             known = _BUILTINS.get(name)
+            if known is None and (name in _HARMLESS_BUILTINS or _is_exception(name)):
+                known = make_inert(module, name)
         elif root == "numpy":
             known = _NUMPY.get(name)
         elif root == "torch":
@@ -192,12 +202,19 @@ class Unpickler(pickle.Unpickler):
         else:
             known = _FUNCTIONS.get((module, name))
         if known is not None:
-            return known
+            is_function = isinstance(known, types.FunctionType | types.BuiltinFunctionType)
+            return Function(known) if is_function else known
+        if root in ("operator", "_operator") and name in _HARMLESS_OPERATORS:
+            return make_inert(module, name)
         stdlib = root in sys.stdlib_module_names or root == "__builtin__"
         if stdlib and root not in _HARMLESS_STDLIB:
             raise pickle.UnpicklingError(f"it asks to run {module}.{name}")
-        # A class per name and per load, so that nothing a pickle does to it outlives the load.
-        return type("Inert", (Inert,), {"module": module, "name": name})
+        return make_inert(module, name)
+
+
+def _is_exception(name: str) -> bool:
+    found = getattr(builtins, name, None)
+    return isinstance(found, type) and issubclass(found, BaseException)
 
 
 def _torch_global(module: str, name: str) -> Any:
@@ -208,12 +225,44 @@ def _torch_global(module: str, name: str) -> Any:
         return getattr(torch._utils, name)
     if module == "torch._utils" and name in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
         return _parameter
+    if module in ("torch._tensor", "torch.tensor") and name == "_rebuild_from_type_v2":
+        return _tensor_withattributes
+    if module == "torch.storage" and name == "_load_from_bytes":
+        return _storage_from_bytes
     if module == "torch":
         found = getattr(torch, name, None)
         is_storage = isinstance(found, type) and name.endswith("Storage")
         if is_storage or isinstance(found, torch.dtype) or name in ("Size", "device"):
             return found
     return None
+
+
+def _tensor_withattributes(build: Any, _kind: Any, args: Any, _state: Any) -> Any:
+    """A tensor that somebody hung attributes on; they are dropped."""
+    import torch
+
+    known = (torch._utils._rebuild_tensor, torch._utils._rebuild_tensor_v2, _parameter)
+    if getattr(build, "run", None) not in known or not isinstance(args, tuple):
+        raise pickle.UnpicklingError("a tensor that is built in a way that is not known")
+    return build(*args)
+
+
+def _storage_from_bytes(data: bytes) -> Any:
+    """What tensors are in when they were pickled without ``torch.save``: a file in the file.
+
+    It is always one of the old form; a zip file could be a TorchScript program.
+    """
+    import torch
+
+    if not isinstance(data, bytes) or data[:1] != b"\x80":
+        raise pickle.UnpicklingError("the numbers of a tensor that are no torch file")
+    own: Any = sys.modules[__name__]
+    try:
+        return torch.load(
+            io.BytesIO(data), map_location="cpu", weights_only=False, pickle_module=own
+        )
+    except (RuntimeError, AssertionError) as error:
+        raise pickle.UnpicklingError(f"the numbers of a tensor: {error}") from error
 
 
 def load(file: IO[bytes], **options: Any) -> Any:
@@ -252,5 +301,6 @@ PICKLE_ERRORS = (
     UnicodeError,
     ValueError,
     OverflowError,
+    RecursionError,
 )
 """What a damaged pickle can raise while it is read."""

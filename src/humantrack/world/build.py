@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from humantrack.body.kinematics import forward_kinematics
+from humantrack.clips.frames import Batch
 from humantrack.clips.source import ResultsSource
 from humantrack.motion.motion import cached_smpl
 from humantrack.types.arrays import FloatArray, IntArray
@@ -15,7 +18,8 @@ from humantrack.world.axes import Axes, world_axes
 from humantrack.world.bodies import TrackBody
 from humantrack.world.camera.evidence import FrameTracks
 from humantrack.world.evidence import FootRows, looks, path_rows
-from humantrack.world.ground import Ground, Known, find_ground
+from humantrack.world.file import Mark, marks_of
+from humantrack.world.ground import Ground, Known, find_ground, ground_with_edges
 from humantrack.world.lens import Lens, choose_lens
 from humantrack.world.options import WorldOptions
 from humantrack.world.refine import Refined, refine
@@ -23,6 +27,7 @@ from humantrack.world.scenery import background_points, find_floor
 from humantrack.world.stretch import Stretch
 from humantrack.world.survey import Survey, rest_span
 from humantrack.world.types import CameraPath, WorldFrame, WorldPerson
+from humantrack.world.verticals import edges_of
 from humantrack.world.windows import CORE_S, Moving, Window, Windows, before_lens
 
 SolveCamera = Callable[[float, IntArray, IntArray, float], CameraPath]
@@ -34,6 +39,8 @@ Advance = Callable[[str, int], None]
 
 
 _LENS_SHOTS = 4
+_LOOKED_AT = 2000
+"""Frames of a shot that say how level its camera is held."""
 
 
 @dataclass
@@ -78,6 +85,7 @@ class WorldBuilder:
     axes: list[Axes] = field(init=False)
     tally: Tally = field(init=False, default_factory=Tally)
     frame_count: int = field(init=False, default=0)
+    _marks: deque[Mark] = field(init=False, default_factory=deque)
 
     def survey(self) -> None:
         """The first walk: bodies, lens, camera, gravity, floor and scale.
@@ -86,8 +94,7 @@ class WorldBuilder:
             ResultsError: if the results are malformed.
         """
         survey = Survey(cached_smpl)
-        numbers: list[int] = []
-        shots: list[int] = []
+        numbers, shots = array("q"), array("q")
         first_s = 0.0
         for batch in self.source.batches(self._told("looking at people")):
             survey.add(batch)
@@ -117,11 +124,12 @@ class WorldBuilder:
         }
         self.grounds, self.axes = [], []
         planes = self._planes(survey, spans, given)
+        edges = {} if self.evidence is None else edges_of(self.evidence, self.path)
         for number, shot in enumerate(survey.shots):
             rows = shot.rows()
             at = None if rows is None else looks(rows, self.path, spans)
             known = replace(self._known(number, given), plane=planes.get(number))
-            ground = find_ground(at, known)
+            ground = ground_with_edges(at, known, edges.get(number), lens_error=self.lens.error)
             self.grounds.append(ground)
             first = self._first_row(number)
             self.axes.append(
@@ -136,8 +144,18 @@ class WorldBuilder:
             ResultsError: if the results are malformed.
         """
         windows = Windows(self._refined, core_s=self.core_s)
-        for window in windows.of(self.source.batches(self._told("refining"))):
+        for window in windows.of(self._marked(self.source.batches(self._told("refining")))):
             yield from self._of_window(window)
+
+    def marks(self) -> Iterator[Mark]:
+        """The marks of :meth:`frames`, in step with them."""
+        while self._marks:
+            yield self._marks.popleft()
+
+    def _marked(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self._marks.extend(marks_of((frame.key, frame.raw) for frame in batch.frames))
+            yield batch
 
     def _still_people(
         self, survey: Survey, spans: dict[int, float], path: CameraPath
@@ -185,7 +203,8 @@ class WorldBuilder:
     def _known(self, shot: int, sizes: dict[int, float]) -> Known:
         path = self.path
         mine = path.shot == shot
-        rotation, position = path.rotation[mine], path.position[mine]
+        rotation = path.rotation[np.flatnonzero(mine)[:: max(1, int(mine.sum()) // _LOOKED_AT)]]
+        position = path.position[mine]
         kind = path.kinds[shot] if shot < len(path.kinds) else "still"
         moves = len(position) > 0 and bool(np.abs(position - position[0]).max() > 1e-9)
         exact = path.has_up

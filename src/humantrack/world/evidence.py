@@ -19,6 +19,12 @@ from humantrack.world.types import CameraPath
 MOST_ROWS = 6000
 """Kept of a shot; when there are more, every other one is let go."""
 
+MOST_IN_ALL = 30_000
+"""Kept of all shots together; when there are more, they are thinned."""
+
+FEW_ROWS = 150
+"""A shot with no more rows than these is left as it is."""
+
 LAG_S = 0.12
 """Between two looks at a foot that may stand."""
 
@@ -96,9 +102,13 @@ class ShotEvidence:
         self.parts.append(rows.rows(keep))
         self.count += int(keep.sum())
         if self.count > MOST_ROWS:
-            whole = FootRows.joined(self.parts).rows(slice(None, None, 2))
-            self.parts, self.count = [whole], len(whole)
-            self.stride *= 2
+            self.thin()
+
+    def thin(self) -> None:
+        """Let go of every other row, of those to come, too."""
+        whole = FootRows.joined(self.parts).rows(slice(None, None, 2))
+        self.parts, self.count = [whole], len(whole)
+        self.stride *= 2
 
     def rows(self) -> FootRows | None:
         """All that was kept; None if there is nothing."""

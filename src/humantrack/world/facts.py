@@ -9,6 +9,7 @@ import numpy as np
 
 from humantrack.world.build import WorldBuilder
 from humantrack.world.options import SHORTEST_M, TALLEST_M
+from humantrack.world.verticals import Verticals
 
 _HOW = {
     "feet": "feet that stand",
@@ -93,6 +94,7 @@ def _shots(builder: WorldBuilder) -> list[dict[str, Any]]:
             "camera": path.kinds[number] if number < len(path.kinds) else "still",
             "up_from": ground.how,
             "up_error_deg": _rounded(ground.up_error_deg),
+            "vertical_lines": _vertical_lines(ground.verticals),
             "floor_known": ground.has_floor,
             "floor_error_m": _rounded(ground.floor_error_m),
             "floor_residual_m": _rounded(ground.residual_m),
@@ -103,6 +105,33 @@ def _shots(builder: WorldBuilder) -> list[dict[str, Any]]:
     ]
 
 
+def _vertical_lines(found: Verticals | None) -> dict[str, Any]:
+    """What the scene's vertical edges said of up."""
+    if found is None:
+        return {"used": False, "why_not": "not looked for"}
+    out = {
+        "used": found.is_used,
+        "lines": found.lines,
+        "agreeing": _rounded(found.share),
+        "axes": found.axes,
+        "error_deg": _rounded(found.error_deg),
+        "from_people_deg": _rounded(found.apart_deg),
+    }
+    return out if found.is_used else {**out, "why_not": found.why}
+
+
+def _up(builder: WorldBuilder) -> str:
+    """Of the shots in which vertical edges helped: how many there are, and how sure."""
+    used = [g.verticals for g in builder.grounds if g.verticals and g.verticals.is_used]
+    if not used:
+        return ""
+    count = sum(found.lines for found in used)
+    error = max(found.error_deg for found in used)
+    part = "" if max(found.axes for found in used) > 1 else " sideways"
+    some = "" if len(used) == len(builder.grounds) else f" in {len(used)} of the shots"
+    return f"up also from {count} vertical lines +-{error:.1f} deg{part}{some}; "
+
+
 def _line(builder: WorldBuilder, scale: str) -> str:
     kinds = sorted(set(builder.path.kinds)) or ["still"]
     lens = builder.lens
@@ -111,7 +140,7 @@ def _line(builder: WorldBuilder, scale: str) -> str:
     what = "scale of a mean adult" if scale == "mean adult" else f"scale from {scale}"
     return (
         f"camera {', '.join(kinds)}; lens {lens.focal_px:.0f} px{sure} ({lens.how}); "
-        f"floor from {' and '.join(hows)}; {what}"
+        f"floor from {' and '.join(hows)}; {_up(builder)}{what}"
     )
 
 
@@ -132,7 +161,8 @@ def _notes(builder: WorldBuilder) -> tuple[str, ...]:
                 f"{where}no feet are seen, so the floor lies where the legs, as far as they are "
                 "guessed, would stand"
             )
-        if ground.how == "camera":
+        lines = ground.verticals is not None and ground.verticals.is_used
+        if ground.how == "camera" and not lines:
             notes.append(f"{where}nobody stands upright, so the camera is taken to be held level")
         if ground.unit_m == 0:
             notes.append(

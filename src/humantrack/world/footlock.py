@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from humantrack.body.kinematics import forward_kinematics
-from humantrack.geometry.rotations import between, transpose
+from humantrack.geometry.rotations import (
+    axis_angle_to_matrix,
+    between,
+    limit_angle,
+    matrix_to_axis_angle,
+    transpose,
+)
 from humantrack.types.arrays import BoolArray, FloatArray
 from humantrack.world.bodies import TrackBody
 from humantrack.world.contacts import runs_of
@@ -23,6 +29,9 @@ _REACH = 0.999
 _MOST_M = 0.15
 """A foot that is farther from where it stands is left where it is."""
 
+_MOST_RAD = 0.6
+"""Of the turn that lays a foot where its heel and toe stand."""
+
 
 def lock_feet(
     path: Path, body: TrackBody, contacts: BoolArray, anchors: FloatArray, time_s: FloatArray
@@ -39,20 +48,35 @@ def lock_feet(
     turned, joints = forward_kinematics(path.local, body.rest)
     joints = joints + path.pelvis[:, None]
     points = body.points(turned, joints)[:, -4:]
-    gap = np.where(contacts[..., None], anchors - points, 0.0)
-    near = np.linalg.norm(gap, axis=-1) < _MOST_M
-    gap *= near[..., None]
+    near = np.linalg.norm(anchors - points, axis=-1) < _MOST_M
     local = path.local.copy()
     for side, leg in enumerate(LEGS):
         both = slice(2 * side, 2 * side + 2)
         stands = contacts[:, both] & near[:, both]
+        ankle = joints[:, leg[2], None]
+        turn = _flat(points[:, both], anchors[:, both], stands.all(axis=1), time_s)
+        local[:, leg[2]] = transpose(turned[:, leg[1]]) @ turn @ turned[:, leg[2]]
+        turned[:, leg[2]] = turn @ turned[:, leg[2]]
+        feet = ankle + (points[:, both] - ankle) @ transpose(turn)
+        gap = np.where(stands[..., None], anchors[:, both] - feet, 0.0)
         weight = stands / np.maximum(stands.sum(axis=1, keepdims=True), 1)
-        shift = (weight[..., None] * gap[:, both]).sum(axis=1)
+        shift = (weight[..., None] * gap).sum(axis=1)
         shift = _eased(shift, stands.any(axis=1), time_s)
         some = np.flatnonzero(np.abs(shift).max(axis=1) > 1e-7)
         if len(some):
             _bend(local, turned, joints, shift, leg, some)
     return Path(local=local, pelvis=path.pelvis)
+
+
+def _flat(
+    feet: FloatArray, anchors: FloatArray, stands: BoolArray, time_s: FloatArray
+) -> FloatArray:
+    """(T,3,3) turns that bring heel to toe into line with where both stand."""
+    turn = np.zeros((len(feet), 3))
+    if stands.any():
+        now, wanted = (points[stands, 1] - points[stands, 0] for points in (feet, anchors))
+        turn[stands] = limit_angle(matrix_to_axis_angle(between(now, wanted)), _MOST_RAD)
+    return axis_angle_to_matrix(_eased(turn, stands, time_s))
 
 
 def _eased(shift: FloatArray, stands: BoolArray, time_s: FloatArray) -> FloatArray:

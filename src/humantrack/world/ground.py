@@ -1,4 +1,4 @@
-"""Gravity, floor and scale of a shot, from feet that stand and bodies that are upright.
+"""Gravity, floor and scale of a shot, from feet that stand, upright bodies and vertical edges.
 
 Unknown are the direction of up (two small turns), the floor's height, the unit of the camera's
 path (free cameras), and how large each person is against the estimated body. They are found
@@ -7,12 +7,15 @@ together by robust least squares (Gauss-Newton, reweighted):
 * the lowest point of each person lies on the floor, more or less;
 * a lowest point that stays the lowest does not move;
 * people stand upright, give or take, and cameras are held level, roughly;
-* people are as large as estimated, within the spread of adults.
+* people are as large as estimated, within the spread of adults;
+* vertical edges of the scene, if they agree with all that (``verticals``), are upright.
 
 People's sizes appear in their own rows alone, so they are eliminated first.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,8 +24,31 @@ from humantrack.types.arrays import FloatArray
 from humantrack.world.evidence import Looks
 from humantrack.world.ground_fit import LEVEL_DEG, ROUNDS, GroundProblem
 from humantrack.world.known import Ground, Known
+from humantrack.world.verticals import Edges, find_verticals
 
-__all__ = ["Ground", "Known", "find_ground", "misfit"]
+__all__ = ["Ground", "Known", "find_ground", "ground_with_edges", "misfit"]
+
+
+def ground_with_edges(
+    rows: Looks | None, known: Known, edges: Edges | None, *, lens_error: float = 0.0
+) -> Ground:
+    """The ground that explains a shot's people best, and its vertical edges if there are any.
+
+    Edges are asked only where people have said roughly what is up, and not at all where up is
+    known exactly; where they do not agree, the ground is what it is without them.
+
+    Args:
+        rows: of the people.
+        known: before anybody is looked at.
+        edges: of the background.
+        lens_error: of the focal length, relative.
+    """
+    first = find_ground(rows, known)
+    if known.is_up_exact:
+        return first
+    verticals = find_verticals(edges, first.up, first.up_error_deg, lens_error=lens_error)
+    known = replace(known, verticals=verticals)
+    return find_ground(rows, known) if verticals.is_used else replace(first, verticals=verticals)
 
 
 def find_ground(rows: Looks | None, known: Known) -> Ground:
@@ -47,16 +73,21 @@ def misfit(rows: Looks, known: Known) -> float:
 
 
 def _without_people(up: FloatArray, known: Known) -> Ground:
+    up_error_deg = 0.5 if known.is_up_exact else LEVEL_DEG
+    verticals = known.verticals
+    if verticals is not None and verticals.is_used:
+        up, up_error_deg = verticals.up, verticals.error_deg
     height = known.camera_height_m or 0.0
     unit_m = 1.0 if known.unit_m is None else known.unit_m
     return Ground(
         up=up,
         height=float(up @ known.first_camera) * unit_m - height,
         unit_m=unit_m,
-        up_error_deg=0.5 if known.is_up_exact else LEVEL_DEG,
+        up_error_deg=up_error_deg,
         floor_error_m=0.0 if known.camera_height_m else np.inf,
         unit_error=0.0 if known.unit_m is not None else np.inf,
         has_floor=known.camera_height_m is not None,
         residual_m=np.nan,
         how="camera",
+        verticals=verticals,
     )

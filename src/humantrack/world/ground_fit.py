@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from humantrack.geometry.rotations import unit
+from humantrack.geometry.rotations import across, unit
 from humantrack.types.arrays import FloatArray, IntArray
 from humantrack.world.evidence import LAG_S, Looks
 from humantrack.world.known import Ground, Known
@@ -75,9 +75,23 @@ class GroundProblem:
         self.far = np.linalg.norm(rows.low, axis=1)
         self.move = rows.later - rows.low
         self.travel = rows.camera_later - rows.camera
+        self.still = [self._still(axis) for axis in _ray_axes(self.ray)]
         given = np.array([known.sizes.get(int(t), np.nan) for t in self.track])
         self.size_wanted = np.where(np.isfinite(given), given, 1.0)
         self.size_spread = np.where(np.isfinite(given), 1e-4, SIZE_SPREAD)
+
+    def _still(self, axis: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Feet that do not move, along an axis of their own, across the line of sight or on it.
+
+        Returns:
+            Travel of the camera, move of the foot, its spread and largest weight, each (N,).
+        """
+        use = (self.rows.has_later & self.seen).astype(float)
+        trust = 1.0 if self.known.plane is None else BESIDE_PLANE
+        along = np.abs((axis * self.ray).sum(axis=1)) > 0.9
+        sigma = np.sqrt(STILL_M**2 + np.where(along, DEPTH_SHARE * self.far, 0) ** 2)
+        travel, move = ((way * axis).sum(axis=1) for way in (self.travel, self.move))
+        return travel, move, sigma, trust * use * self.share / sigma**2
 
     def start(self) -> GroundState:
         """Up from the bodies, the floor from the median foot."""
@@ -123,8 +137,7 @@ class GroundProblem:
 
     def step(self, state: GroundState) -> GroundState:
         """One Gauss-Newton step. Border: two turns of up, the floor's height, the unit."""
-        b1, b2 = _across(state.up)
-        turns = np.stack([b1, b2], axis=1)
+        turns = across(state.up)
         share = state.share[self.who]
         rows = self.rows
         border = np.zeros((4, 4))
@@ -159,15 +172,9 @@ class GroundProblem:
         # A foot in the air is no floor, one below it is a mistake: above counts less.
         weight /= 1 + (residual / (np.where(residual > 0, 1.5, 2.5) * sigma)) ** 2
         add(residual, edge, above, weight)
-        # Feet that do not move, along three axes of their own: across the line of sight and on it.
-        use = (rows.has_later & self.seen).astype(float)
-        trust = 1.0 if self.known.plane is None else BESIDE_PLANE
-        for axis in _ray_axes(self.ray):
-            along = np.abs((axis * self.ray).sum(axis=1)) > 0.9
-            travel = (self.travel * axis).sum(axis=1)
-            residual = (self.move * axis).sum(axis=1) + share * state.unit_m * travel
-            sigma = np.sqrt(STILL_M**2 + np.where(along, DEPTH_SHARE * self.far, 0) ** 2)
-            weight = trust * use * self.share / sigma**2 / (1 + (residual / (2 * sigma)) ** 2)
+        for travel, move, sigma, most in self.still:
+            residual = move + share * state.unit_m * travel
+            weight = most / (1 + (residual / (2 * sigma)) ** 2)
             edge = np.zeros((len(rows), 4))
             edge[:, 3] = share * travel
             add(residual, edge, state.unit_m * travel, weight)
@@ -212,6 +219,10 @@ class GroundProblem:
             edge = np.array([0.0, 0.0, -1.0, height])
             border += weight * np.outer(edge, edge)
             pull -= weight * edge * (height * state.unit_m - state.height)
+        if known.verticals is not None and known.verticals.is_used:
+            information = turns.T @ known.verticals.information
+            border[:2, :2] += information @ turns
+            pull[:2] -= information @ state.up
         tight = 1e8 if known.unit_m is not None else 1e-6
         wanted = state.unit_m if known.unit_m is None else known.unit_m
         border[3, 3] += tight
@@ -295,6 +306,7 @@ class GroundProblem:
             has_floor=has_floor,
             residual_m=float(np.median(off)) if len(off) else float("nan"),
             how="feet" if has_floor else "bodies" if upright else "camera",
+            verticals=self.known.verticals,
         )
 
 
@@ -321,14 +333,7 @@ def _up_of_bodies(rows: Looks, share: FloatArray, level: FloatArray) -> FloatArr
     return up
 
 
-def _across(up: FloatArray) -> tuple[FloatArray, FloatArray]:
-    spare = np.eye(3)[int(np.abs(up).argmin())]
-    first = unit(np.cross(up, spare))
-    return first, np.cross(up, first)
-
-
 def _ray_axes(ray: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Three axes for each ray: two across it and itself."""
-    spare = np.eye(3)[np.abs(ray).argmin(axis=1)]
-    first = unit(np.cross(ray, spare))
-    return first, np.cross(ray, first), ray
+    first, second = np.moveaxis(across(ray), -1, 0)
+    return first, second, ray

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from humantrack.types.arrays import FloatArray
+from humantrack.world.verticals import Verticals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,10 @@ class Ground:
     """Median distance of lowest points from the floor."""
 
     how: str
-    """'feet', 'bodies' or 'camera': the best that showed what is up."""
+    """'feet', 'bodies' or 'camera': the best of what people and camera show of up."""
+
+    verticals: Verticals | None = None
+    """What vertical edges of the scene say of up, where they were looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +64,6 @@ class Known:
 
     plane: tuple[FloatArray, float] | None = None
     """The floor as the background shows it: its normal, and its height in the path's unit."""
+
+    verticals: Verticals | None = None
+    """Up as vertical edges of the scene show it; None, or not used: they tell nothing."""

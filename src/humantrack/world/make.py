@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from humantrack.clips.source import ResultsSource
-from humantrack.errors import ConfigError
-from humantrack.results import read_meta, write_meta
+from humantrack.errors import ConfigError, ResultsError
+from humantrack.results import partial_path, read_meta, write_meta
 from humantrack.results.meta import meta_path
 from humantrack.types.arrays import IntArray
 from humantrack.world.build import Advance, WorldBuilder
@@ -26,6 +26,7 @@ from humantrack.world.camera import (
     solve,
     solve_with_colmap,
 )
+from humantrack.world.camera.evidence import AGAIN
 from humantrack.world.facts import facts_of
 from humantrack.world.file import WorldWriter, world_path
 from humantrack.world.matched import matched
@@ -53,6 +54,13 @@ class WorldReport:
 def colmap_folder(results: Path) -> Path:
     """Where a run leaves the pictures that COLMAP looks at."""
     return results.with_suffix(".colmap")
+
+
+def _beside(results: Path, place: Callable[[Path], Path]) -> Path:
+    """What a run leaves beside results, which may have its final name before they do, or after."""
+    whole = results.with_name(results.name.replace(".partial.", "."))
+    names = (results, whole, partial_path(whole))
+    return next((path for name in names if (path := place(name)).exists()), place(results))
 
 
 def write_world(
@@ -84,7 +92,7 @@ def write_world(
         source = ResultsSource(results)
         meta = read_meta(results) or {}
         lens_mm = _lens_mm(meta, sources)
-        camera = _Camera(results, options, source)
+        camera = _Camera(results, options, source, _fingerprint(meta))
         size = source.facts.width, source.facts.height
         lens_px = None
         if lens_mm is not None and size[0] and size[1]:
@@ -98,7 +106,7 @@ def write_world(
             advance=advance,
             core_s=core_s,
         )
-        with WorldWriter(results) as writer:
+        with WorldWriter(results, marks=builder.marks()) as writer:
             builder.survey()
             for frame in builder.frames():
                 writer.write(frame)
@@ -145,26 +153,40 @@ def _lens_mm(meta: dict[str, Any], sources: Sequence[Path]) -> float | None:
     return focal_35mm(sources[0]) if sources else None
 
 
+def _fingerprint(meta: dict[str, Any]) -> str | None:
+    """Of the video that the results are of; None where nothing says it."""
+    about = meta.get("fingerprint")
+    said = about.get("source") if isinstance(about, dict) else None
+    return said if isinstance(said, str) and said else None
+
+
 class _Camera:
     """Gives the camera's path for a focal length, however the camera was asked for."""
 
-    def __init__(self, results: Path, options: WorldOptions, source: ResultsSource) -> None:
-        self._results, self._options, self._source = results, options, source
+    def __init__(
+        self, results: Path, options: WorldOptions, source: ResultsSource, fingerprint: str | None
+    ) -> None:
+        self._options, self._source = options, source
         self.evidence: EvidenceFile | None = None
-        evidence = evidence_path(results)
+        evidence = _beside(results, evidence_path)
+        self._pictures = _beside(results, colmap_folder)
         wanted = options.camera
         is_file = wanted not in (*SOLVED_KINDS, "colmap")
-        if is_file:
+        if is_file or wanted == "still":  # nothing has to be known of the pictures
             return
         if evidence.exists():
             self.evidence = EvidenceFile(evidence)
+            if None not in (known := {self.evidence.source, fingerprint}) and len(known) > 1:
+                raise ResultsError(
+                    "the camera evidence is of another video", where=evidence, hint=AGAIN
+                )
         elif wanted in ("turning", "free", "colmap"):
             raise ConfigError(
                 "nothing is stored of how this camera moves",
                 where=f"world.camera={wanted}",
                 hint="run humantrack on the video again, or give a camera file",
             )
-        if wanted == "colmap" and not colmap_folder(results).exists():
+        if wanted == "colmap" and not self._pictures.exists():
             raise ConfigError(
                 "the pictures for COLMAP are not there",
                 where="world.camera=colmap",
@@ -201,8 +223,7 @@ class _Camera:
         path = solve(self.evidence, focal_px=focal_px, kind=kind)
         if options.camera == "colmap":
             known = options.focal_px is not None or options.fov_deg is not None
-            folder = colmap_folder(self._results)
-            path = solve_with_colmap(folder, path, size, refine_focal=not known)
+            path = solve_with_colmap(self._pictures, path, size, refine_focal=not known)
         known_size = (facts.width, facts.height) if facts.width and facts.height else None
         return matched(path, index, shots, known_size, self.evidence.path)
 
@@ -216,14 +237,14 @@ def still_path(
     return CameraPath(
         index=index,
         shot=shots,
-        rotation=np.tile(np.eye(3), (count, 1, 1)),
-        position=np.zeros((count, 3)),
-        focal_px=np.full(count, float(focal_px)),
-        centre_px=np.tile(np.array(size) / 2, (count, 1)),
+        rotation=np.broadcast_to(np.eye(3), (count, 3, 3)),  # one for all, however many
+        position=np.broadcast_to(np.zeros(3), (count, 3)),
+        focal_px=np.broadcast_to(np.array(float(focal_px)), (count,)),
+        centre_px=np.broadcast_to(np.array(size) / 2, (count, 2)),
         kinds=("still",) * (int(shots[-1]) + 1 if count else 0),
         is_metric=False,
         has_up=False,
-        confidence=np.full(count, 1.0 if is_told else 0.5),
+        confidence=np.broadcast_to(np.array(1.0 if is_told else 0.5), (count,)),
         notes=() if is_told else (note,),
         evidence={},
     )

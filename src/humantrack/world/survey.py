@@ -16,7 +16,7 @@ from humantrack.results.columns import PeopleColumns
 from humantrack.types import JointSource
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 from humantrack.world.bodies import CONTACT_ROWS, SOLE_M, TrackBody, track_body
-from humantrack.world.evidence import LAG_S, FootRows, ShotEvidence
+from humantrack.world.evidence import FEW_ROWS, LAG_S, MOST_IN_ALL, FootRows, ShotEvidence
 
 FARTHEST = 1e6
 """What is larger, or no number, is not believed."""
@@ -126,6 +126,10 @@ class Survey:
         rows, of_shot = self._feet(batch, people, np.flatnonzero(good), np.array(shots))
         for number in np.unique(of_shot).tolist():
             self.shots[number].add(rows.rows(of_shot == number))
+        if sum(shot.count for shot in self.shots) > MOST_IN_ALL:
+            for evidence in self.shots:
+                if evidence.count > FEW_ROWS:
+                    evidence.thin()
 
     def _sample(self, batch: Batch, people: PeopleColumns, good: BoolArray) -> None:
         newest = batch.frames[-1].index

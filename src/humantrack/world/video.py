@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 
 from humantrack.body.mannequin import load_mannequin
-from humantrack.errors import SourceError
+from humantrack.detect.nanodet.watch import Watch
+from humantrack.errors import ResultsError, SourceError
+from humantrack.render.faces import FaceBlur
 from humantrack.render.view import Bounds, View
 from humantrack.render.world import Trails, WorldPainter
-from humantrack.results import iter_world
+from humantrack.results import iter_results, iter_world, record_from_phalp
 from humantrack.types import Frame
 from humantrack.types.arrays import ByteArray
 from humantrack.types.world import WorldFrame
@@ -31,6 +33,7 @@ def draw_world_video(
     video: Path,
     *,
     fps: Fraction,
+    faces_from: Path | None = None,
     timed: bool = True,
     audio_from: Path | None = None,
     streams: StreamChoice | None = None,
@@ -45,6 +48,7 @@ def draw_world_video(
         world: the world file.
         video: to write; it takes its name when it is whole.
         fps: rate, for frames that have no time of their own.
+        faces_from: results of the same frames, whose people's faces are blurred; None shows them.
         timed: whether frames keep their times.
         audio_from: a video whose sound is added.
         streams: which sound, and which pictures of that video the frames are.
@@ -53,11 +57,12 @@ def draw_world_video(
         advance: told of each frame that is done.
 
     Raises:
-        ResultsError: if the world file is damaged.
+        ResultsError: if the world file, or the results, are damaged or of other frames.
         SourceError: if the clip ends before the world does.
         OutputError: if the video cannot be written.
     """
-    pictures = _pictures(frames, world, longest_px, device)
+    shown = frames if faces_from is None else _without_faces(frames, faces_from)
+    pictures = _pictures(shown, world, longest_px, device)
     first = next(pictures, None)
     if first is None:
         return
@@ -99,6 +104,20 @@ def _pictures(
         trails.add(there)
         right = _right(painter, there, views[there.shot], trails, (width, height))
         yield frame.time_s, np.concatenate([left, right], axis=1)
+
+
+def _without_faces(frames: Iterable[Frame], results: Path) -> Iterator[Frame]:
+    """The frames with the faces of those in the results blurred.
+
+    Raises:
+        ResultsError: if the results end before the frames do.
+    """
+    blur, records = FaceBlur(watch=Watch()), iter_results(results)
+    for frame in frames:
+        found = next(records, None)
+        if found is None:
+            raise ResultsError("end before the video does, whose faces are to go", where=results)
+        yield blur.blurred(frame, record_from_phalp(*found))
 
 
 def _right(

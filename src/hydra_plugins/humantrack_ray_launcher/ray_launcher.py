@@ -6,12 +6,15 @@ Hydra imports this in every program of the environment, so nothing large is impo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+
+if TYPE_CHECKING:
+    from humantrack.sweep.outcome import Reports
 
 
 class RayLauncher(Launcher):
@@ -26,6 +29,12 @@ class RayLauncher(Launcher):
         self.config: Any = None
         self.hydra_context: HydraContext | None = None
         self.task_function: TaskFunction | None = None
+        self._reports: Reports | None = None
+        self._numbers: Sequence[int] = ()
+
+    def follow(self, reports: Reports, numbers: Sequence[int]) -> None:
+        """Called before ``launch`` with where the jobs report, and their numbers there."""
+        self._reports, self._numbers = reports, numbers
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -41,11 +50,22 @@ class RayLauncher(Launcher):
         from hydra.core.singleton import Singleton
 
         from humantrack.sweep.on_ray import run_all
+        from humantrack.sweep.outcome import BEGUN
 
         state = (self.config, self.hydra_context, self.task_function, Singleton.get_state())
         jobs = [(n, list(o)) for n, o in enumerate(job_overrides, initial_job_idx)]
         options = {k: _plain(v) for k, v in self.options.items()}
-        return run_all(_run_one, state, jobs, device=str(self.config.device), **options)
+        reports, names = self._reports, dict(zip((n for n, _ in jobs), self._numbers, strict=False))
+
+        def is_over(job: tuple[int, list[str]]) -> bool:
+            """True if the sweep is over and the job has not begun, or has ended."""
+            if reports is None or not reports.is_over:
+                return False
+            number = names[job[0]]
+            return not reports.has_said(str(number), BEGUN) or reports.has_ended(number)
+
+        device = str(self.config.device)
+        return run_all(_run_one, state, jobs, device=device, is_over=is_over, **options)
 
 
 def _run_one(state: tuple[Any, ...], job: tuple[int, list[str]]) -> JobReturn:

@@ -13,6 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
+    from humantrack.sweep.outcome import Reports
     from humantrack.sweep.plan import Job
 
 
@@ -29,16 +30,18 @@ class FolderSweeper(BasicSweeper):
     ) -> None:
         super().__init__(max_batch_size, params)
         self._launched = 0
+        self._processes = 1
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Fit the launcher to this machine, and make it."""
         from humantrack.session import jobs_may_use_gpu
-        from humantrack.sweep.launchers import fit_launcher
+        from humantrack.sweep.launchers import fit_launcher, processes_beside_each_other
 
         shared = jobs_may_use_gpu(config)
         self.max_batch_size = fit_launcher(config, self.max_batch_size, may_use_gpu=shared)
+        self._processes = processes_beside_each_other(config, self.max_batch_size)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
@@ -54,7 +57,13 @@ class FolderSweeper(BasicSweeper):
             launch=self._launch,
         )
 
-    def _launch(self, jobs: Sequence[Job]) -> None:
+    def _launch(self, jobs: Sequence[Job], reports: Reports) -> None:
+        from humantrack.cores import shared_among
+
         assert self.launcher is not None  # noqa: S101 - as Hydra's own plugins have it
         first, self._launched = self._launched, self._launched + len(jobs)
-        self.launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=first)
+        follow = getattr(self.launcher, "follow", None)
+        if follow is not None:  # one of ours
+            follow(reports, [job.number for job in jobs])
+        with shared_among(min(self._processes, len(jobs))):
+            self.launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=first)

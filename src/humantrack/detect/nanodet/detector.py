@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,20 +13,21 @@ import numpy as np
 
 from humantrack import models
 from humantrack.detect.nanodet import views
-from humantrack.detect.nanodet.joining import SAME_IOU, VAGUE_PX, Seen, join
+from humantrack.detect.nanodet.joining import VAGUE_PX, join
 from humantrack.detect.nanodet.network import candidates
 from humantrack.detect.nanodet.schedule import Schedule
-from humantrack.detect.nanodet.views import View
+from humantrack.detect.nanodet.views import SAME_IOU, Seen, View
 from humantrack.errors import ConfigError
 from humantrack.geometry.boxes import iou
 from humantrack.types import Detections, Frame
 from humantrack.types.arrays import FloatArray
+from humantrack.types.stages import since_mark
 
 MOST_EVERY = 1000
 """Largest number of frames from one look to the next that may be asked for."""
 
 _APART = 0.1
-"""A weak box that overlaps no strong one by this much is not a part of somebody."""
+"""A box that overlaps nobody by this much is no part of somebody, nor has somebody moved there."""
 
 _Candidates = tuple[FloatArray, FloatArray]
 _Running = Sequence[tuple[View, Future[_Candidates]]]
@@ -68,19 +70,31 @@ class NanoDet:
         threads: int | None = None,
     ) -> None:
         self._score, self._weak_score, self._nms_iou = score, weak_score, nms_iou
-        self._size = None if size == "auto" else _checked_size(size)
+        self._size = self._usual_size = None if size == "auto" else _checked_size(size)
+        self._slower, self._is_live = 1, False
         self._every = every if every == "auto" else _checked_every(every)
         self._threads = threads or 1
         self._tiles_seen = False
         self.reset()
 
+    @property
+    def warm_up_s(self) -> float:
+        """From a multiple of ``FRESH_S`` on, nothing counts of what came before."""
+        return self.warm_up_before(math.inf)
+
+    @staticmethod
+    def warm_up_before(begin_s: float) -> float:
+        """Seconds before a part that begins there."""
+        return since_mark(begin_s, 0.0)
+
     def reset(self) -> None:
         """Forget all earlier frames."""
-        self._schedule = Schedule(self._every)
+        self._schedule = self._new_schedule()
         self._people = np.zeros((0, 4), np.float32)
         self._picture = (0, 0)
         self._enough: int | None = None
         self._weak = np.zeros((0, 4), np.float32)
+        self._turn = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Where the schedule stands, the people of the last look, and what has been tried."""
@@ -123,8 +137,31 @@ class NanoDet:
         """
         if near is None:
             return self._joined(frame, self._begin(frame, self._everything(frame)))
+        sizes = (self._enough,) if self._is_live and self._enough else views.USUAL
         tiles = views.tiles_round(near, frame.width, frame.height)
-        return self._joined(frame, self._begin(frame, self._sizes(frame, views.USUAL) + tiles))
+        return self._joined(frame, self._begin(frame, self._sizes(frame, sizes) + tiles))
+
+    def lighten(self, *, rest: int = 1, longest_side: int | None = None) -> None:
+        """Look less often and at less from the next frame on, or again as usual.
+
+        Args:
+            rest: how many times as long as usual it rests between looks.
+            longest_side: see the whole picture in one input of this size, if that is smaller than
+                the usual; None: as usual.
+        """
+        self._slower = self._schedule.rest = rest
+        size = self._usual_size
+        if longest_side is not None:
+            size = longest_side if size is None else min(size, longest_side)
+        if size != self._size:
+            self._size, self._enough = size, None
+
+    def _new_schedule(self) -> Schedule:
+        return Schedule(self._every, rest=self._slower, is_live=self._is_live)
+
+    def suit(self, *, is_live: bool) -> None:
+        """Bound the work for each frame, however far apart frames are, or go by time alone."""
+        self._is_live = self._schedule.is_live = is_live
 
     def tried(self) -> str:
         """How people were looked for, in words that follow "looked with"."""
@@ -144,9 +181,13 @@ class NanoDet:
         return every if self._size else [*every, *views.all_tiles(frame.width, frame.height)]
 
     def _views(self, frame: Frame, *, is_wide: bool) -> list[View]:
-        """What the people of the last look need."""
-        if is_wide:
+        """What the people of the last look need, and everything, or one more view, beside it."""
+        if is_wide and not (self._is_live and self._schedule.looks):
             return self._everything(frame)
+        if is_wide:
+            needed = self._views(frame, is_wide=False)
+            more = [view for view in self._everything(frame) if view not in needed]
+            return needed + [more[i % len(more)] for i in (self._turn,) if more]
         if self._size is not None or self._picture != (frame.width, frame.height):
             return self._sizes(frame, views.USUAL)
         tall = (self._people[:, 3] - self._people[:, 1]) * views.WIDE / max(self._picture)
@@ -187,7 +228,7 @@ class NanoDet:
         for i in range(start, len(frames)):
             frame = frames[i]
             if frame.is_shot_start:
-                schedule = Schedule(self._every)
+                schedule = self._new_schedule()
             if schedule.is_due(frame):
                 is_wide = schedule.is_wide_due(frame)
                 what = self._views(frame, is_wide=is_wide)
@@ -218,17 +259,21 @@ class NanoDet:
         self._people, self._picture = strong, (frame.width, frame.height)
         if not rest:
             self._enough, self._weak = self._smallest(seen, strong), self._weak_of(found)
+        self._turn += look.is_wide
         self._tiles_seen |= any(one.view.is_tile for one in seen)
         return found
 
     def _is_doubtful(self, found: Detections, scale: float) -> bool:
         """Whether fewer people show than in the look before, or somebody may have come.
 
-        Then a weak box that is not tiny in the input, which has so many pixels for one of the
-        picture, is neither part of somebody nor known from the last full look.
+        Then a strong box is where nobody was, and no other input has been asked about it yet; or a
+        weak box that is not tiny in the input, which has so many pixels for one of the picture, is
+        neither part of somebody nor known from the last full look.
         """
         strong, weak = self._strong(found), self._weak_of(found)
         if len(strong) < self._schedule.strong:
+            return True
+        if (iou(strong, self._people) < _APART).all(axis=1).any():
             return True
         size = (weak[:, 2:] - weak[:, :2]).max(axis=1, initial=0) * scale
         apart = (iou(weak, strong) < _APART).all(axis=1)

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
-from humantrack.detect.nanodet.views import OVERLAP, View
+from humantrack.detect.nanodet.doubts import cut_off, dimmed, doubted
+from humantrack.detect.nanodet.views import OVERLAP, SAME_IOU, Seen
 from humantrack.geometry.boxes import area, iou, non_max_suppression
 from humantrack.types.arrays import BoolArray, FloatArray
-
-_BORDER_PX = 3
-"""Pixels of the input from a tile's border within which a box counts as cut off by it."""
 
 VAGUE_PX = 40
 """Boxes of smaller people, in pixels of the input, may differ by more than duplicates do."""
 
-SAME_IOU = 0.5
-"""From this overlap on, boxes of two views show the same person."""
-
-_UNCONFIRMED = 0.1
-"""What a tile's box loses that no input of the whole picture shows, not even weakly: enlarged,
-lamps and cameras below a ceiling look like somebody. Half of such boxes fall below 0.4 so, and one
-person in a hundred of those less than 120 px high."""
-
 _INSIDE, _LARGER = 0.8, 1.5
 """Share of a box that lies in another one, and how often larger that one is, for a part of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The candidates of one view."""
-
-    view: View
-    boxes: FloatArray
-    """(M,4) pixels of the picture."""
-
-    score: FloatArray
-    """(M,)"""
 
 
 def join(
@@ -62,14 +39,14 @@ def join(
     score = np.concatenate([seen.score[keep] for seen, keep in zip(views, kept, strict=True)])
     view = np.repeat(np.arange(len(views)), [int(keep.sum()) for keep in kept])
     best = non_max_suppression(boxes, score, nms_iou)
-    if any(seen.view.is_tile for seen in views):
-        is_tile = np.array([seen.view.is_tile for seen in views])[view]
-        confirmed = (iou(boxes[best], boxes) > SAME_IOU)[:, ~is_tile].any(axis=1)
-        doubtful = is_tile[best] & ~confirmed
-        score = score.copy()
-        score[best[doubtful]] -= _UNCONFIRMED
-        best = best[~(doubtful & _is_part(boxes[best]))]
-        best = best[np.argsort(-score[best], kind="stable")]
+    is_tile = np.array([seen.view.is_tile for seen in views])[view]
+    confirmed = (iou(boxes[best], boxes) > SAME_IOU)[:, ~is_tile].any(axis=1)
+    dim = is_tile[best] & ~confirmed
+    is_part = dim & _is_part(boxes[best])
+    boxes, score = boxes[best], score[best]
+    score = np.where(dim, dimmed(boxes, score, finest), doubted(boxes, score, views, width, height))
+    best = np.flatnonzero(~is_part)
+    best = best[np.argsort(-score[best], kind="stable")]
     return boxes[best].astype(np.float32), score[best].astype(np.float32)
 
 
@@ -97,10 +74,5 @@ def _responsible(seen: Seen, width: int, height: int, finest: float) -> BoolArra
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * view.scale
     if not view.is_tile:
         return cast("BoolArray", (size >= VAGUE_PX) | (view.scale == finest))
-    margin = _BORDER_PX / view.scale
-    cut = np.zeros(len(boxes), bool)
-    borders = (view.x0, 0), (view.y0, 0), (view.x1, width), (view.y1, height)
-    for side, (border, end) in enumerate(borders):
-        if border != end:
-            cut |= np.abs(boxes[:, side] - border) < margin
+    cut = cut_off(boxes, seen, width, height)
     return cast("BoolArray", ~cut & (size <= OVERLAP))

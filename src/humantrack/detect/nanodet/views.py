@@ -34,6 +34,9 @@ TILE = 640
 OVERLAP = 160
 """Of tiles: people larger than that in the tile's input are left to coarser inputs."""
 
+SAME_IOU = 0.5
+"""From this overlap on, boxes of two views show the same person."""
+
 _STEP = 4.0
 """At most, between the scales of two levels: tiles serve people of 40 to 160 px in their input."""
 
@@ -59,6 +62,18 @@ class View:
     def scale(self) -> float:
         """Pixels of the input for a pixel of the picture."""
         return self.long_side / max(self.x1 - self.x0, self.y1 - self.y0)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The candidates of one view."""
+
+    view: View
+    boxes: FloatArray
+    """(M,4) pixels of the picture."""
+
+    score: FloatArray
+    """(M,)"""
 
 
 def whole(width: int, height: int, long_side: int) -> View:

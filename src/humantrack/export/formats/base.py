@@ -135,6 +135,9 @@ class Format:
     is_single: bool = True
     """True if it writes one file, whatever the number of tracks."""
 
+    is_per_frame: bool = False
+    """True if it writes a file for each frame, whose names only the results tell."""
+
     def load(self) -> type[Exporter]:
         """The exporter's class."""
         if not isinstance(self.place, str):
@@ -190,6 +193,15 @@ FORMATS = {
         ),
         Format("usd", ".usdc", "animated bodies, one stage", ".usd:Usd", is_motion=True),
         Format("rrd", ".rrd", "a recording for the Rerun viewer", ".rrd:Rrd", is_motion=True),
+        Format(
+            "obj",
+            ".obj",
+            "bodies, a file per track and frame",
+            ".obj:Obj",
+            is_motion=True,
+            is_single=False,
+            is_per_frame=True,
+        ),
         Format("angles", ".angles.csv", "joint angles, a table", ".angles:Angles", is_motion=True),
         Format(
             "angles-parquet",

@@ -24,6 +24,7 @@ from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
 from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
+from humantrack.motion.rig import UP, Rig
 from humantrack.motion.spool import Spool, chunks
 from humantrack.render.marks import LIMBS
 from humantrack.render.palette import identity_colour
@@ -41,7 +42,7 @@ _HEADER = 12
 
 
 class Rrd(MotionExporter):
-    """One recording: metres, y up; time lines ``frame`` and ``time``.
+    """One recording: metres, y up or as ``up`` says; time lines ``frame`` and ``time``.
 
     ``world/track1`` is a person in 3-D, ``world/camera/track1`` in the picture, with
     ``.../box``; ``world/camera`` is the camera, and ``world/camera/video`` the video, to whose
@@ -63,6 +64,7 @@ class Rrd(MotionExporter):
         self._rows: dict[int, list[IntArray]] = {}
         self._frame, self._time_s = array("q"), array("d")
         self._way = CameraTrack()
+        self._rig = Rig(up=self.options.up or "y")
 
     def write(self, batch: Batch) -> None:
         """Gather the people, in 3-D and in the picture."""
@@ -110,7 +112,8 @@ class Rrd(MotionExporter):
 
     def _chunks(self) -> Iterator[Any]:
         rr = self._rerun
-        yield self._static("world", rr.ViewCoordinates.RIGHT_HAND_Y_UP)
+        axes = {"y": rr.ViewCoordinates.RIGHT_HAND_Y_UP, "z": rr.ViewCoordinates.RIGHT_HAND_Z_UP}
+        yield self._static("world", axes[self._rig.up])
         yield self._static("/", self._names())
         yield from self._camera()
         for motion in self._collector.motions():
@@ -147,6 +150,9 @@ class Rrd(MotionExporter):
             if len(self._way):
                 focal_px = self._way.focal_px[0]
                 yield from self._moves()
+            elif self._rig.up != "y":
+                still = rr.Transform3D(mat3x3=UP[self._rig.up])
+                yield self._static("world/camera", still)
             lens = rr.Pinhole(
                 focal_length=focal_px,
                 width=facts.width,
@@ -171,7 +177,7 @@ class Rrd(MotionExporter):
 
     def _moves(self) -> Iterator[Any]:
         """The camera's way through the world."""
-        seconds, places, turns = self._way.key_frames(0.0)
+        seconds, places, turns = self._way.key_frames(0.0, self._rig)
         time_s = np.array(self._time_s)
         frame = np.array(self._frame)[np.searchsorted(time_s, seconds + 1e-4, side="right") - 1]
         moved = self._rerun.Transform3D.columns
@@ -183,7 +189,7 @@ class Rrd(MotionExporter):
         """A person in 3-D; after the last frame there is nobody."""
         name = f"world/{motion.name}"
         for part in motion.parts(rows):
-            points = part.joints[:, :_JOINTS].astype(np.float32)
+            points = self._rig.place(part.joints[:, :_JOINTS]).astype(np.float32)
             yield self._points(name, motion.track_id, part.frame, part.time_s, points)
         last = motion.time_s[rows][-1] + 1 / motion.fps
         gone = np.zeros((1, 0, 3), np.float32)

@@ -19,8 +19,10 @@ from humantrack.body.joints import SMPL_JOINTS, SMPL_PARENTS
 from humantrack.clips.frames import Batch
 from humantrack.errors import DependencyError
 from humantrack.export.formats.base import MotionExporter
+from humantrack.geometry.rotations import matrix_to_quaternion
 from humantrack.motion.camera_track import CameraTrack
 from humantrack.motion.motion import Motion
+from humantrack.motion.rig import UP, Rig
 from humantrack.motion.spool import chunks
 from humantrack.motion.stages import continuous
 from humantrack.motion.surface import surface_of
@@ -34,12 +36,20 @@ _FILM_MM = 36.0
 _NEAR_M, _FAR_M = 0.05, 10000.0
 _TEXT = ".usda"
 
-CAMERA_AXES = "x right, y up, z towards the viewer; the origin is the camera"
-WORLD_AXES = "y up, the floor at 0; the origin is below the first camera, which looks along -z"
+CAMERA_AXES = {
+    "y": "x right, y up, z towards the viewer; the origin is the camera",
+    "z": "x right, y away from the viewer, z up; the origin is the camera",
+}
+WORLD_AXES = {
+    "y": "y up, the floor at 0; the origin is below the first camera, which looks along -z",
+    "z": "z up, the floor at 0; the origin is below the first camera, which looks along y",
+}
 
 
 class Usd(MotionExporter):
     """All tracks in one stage: metres, y up, a time code a frame, from the first one exported.
+
+    Options choose another unit and z up, which the stage says (``metersPerUnit``, ``upAxis``).
 
     Each person is a ``SkelRoot`` with a skeleton, its animation and a skinned surface, and is
     invisible when not there. The video's camera is at the origin. A name that ends with .usda
@@ -53,7 +63,9 @@ class Usd(MotionExporter):
 
     def begin(self) -> None:
         """Begin the stage, in a file of its own: USD writes no streams."""
-        self._stage = _Stage(self.facts.fps)
+        options = self.options
+        self._rig = Rig(up=options.up or "y", unit=options.unit or "m")
+        self._stage = _Stage(self.facts.fps, self._rig)
         super().begin()
         self._file = self.outputs.open(self.suffix)
         self._shown = numbers_of("d")
@@ -81,7 +93,7 @@ class Usd(MotionExporter):
         if facts.width and facts.height:
             size = facts.width, facts.height
             if self.in_world and len(self._camera):
-                keys = self._camera.key_frames(self._start_s)
+                keys = self._camera.key_frames(self._start_s, self._rig)
                 self._stage.add_camera(*size, self._camera.focal_px[0], keys)
             elif not self.in_world:
                 self._stage.add_camera(*size, self.options.focal_px or float(np.hypot(*size)))
@@ -90,7 +102,7 @@ class Usd(MotionExporter):
             "tool": f"humantrack {__version__}",
             "results": readable(self.source.path.name),
             "start_s": self._start_s,
-            "axes": WORLD_AXES if self.in_world else CAMERA_AXES,
+            "axes": (WORLD_AXES if self.in_world else CAMERA_AXES)[self._rig.up],
         }
         is_text = self.outputs.path(self.suffix).suffix.lower() == _TEXT
         with self._stage.written(end_s, about, is_text=is_text).open("rb") as whole:
@@ -100,8 +112,8 @@ class Usd(MotionExporter):
 class _Stage:
     """A stage that grows in a temporary file; what was saved no longer takes memory."""
 
-    def __init__(self, fps: float) -> None:
-        self._fps = fps
+    def __init__(self, fps: float, rig: Rig) -> None:
+        self._fps, self._rig, self._turn = fps, rig, UP[rig.up]
         self._usd = usd = _pxr()
         folder = tempfile.TemporaryDirectory(prefix="humantrack-", ignore_cleanup_errors=True)
         weakref.finalize(self, folder.cleanup)
@@ -109,8 +121,9 @@ class _Stage:
         self._stage = usd.Usd.Stage.CreateNew(str(self._folder / "scene.usdc"))
         self._stage.SetTimeCodesPerSecond(fps)
         self._stage.SetFramesPerSecond(fps)
-        usd.UsdGeom.SetStageUpAxis(self._stage, usd.UsdGeom.Tokens.y)
-        usd.UsdGeom.SetStageMetersPerUnit(self._stage, 1.0)
+        axes = {"y": usd.UsdGeom.Tokens.y, "z": usd.UsdGeom.Tokens.z}
+        usd.UsdGeom.SetStageUpAxis(self._stage, axes[rig.up])
+        usd.UsdGeom.SetStageMetersPerUnit(self._stage, 1 / rig.scale)
         world = usd.UsdGeom.Xform.Define(self._stage, "/World")
         self._stage.SetDefaultPrim(world.GetPrim())
 
@@ -123,20 +136,24 @@ class _Stage:
         root.CreateExtentAttr(usd.Vt.Vec3fArrayFromBuffer(extent))
         self._show(root, motion, rows, start_s)
         surface = surface_of(motion.skeleton, motion.betas)
-        bind = np.linalg.inv(surface.inverse_bind.astype(np.float64))
+        bind = self._placed(np.linalg.inv(surface.inverse_bind.astype(np.float64)))
+        vertices = self._rig.place(surface.vertices).astype(np.float32)
+        normals = (surface.normals @ self._turn.T).astype(np.float32)
         skeleton = usd.UsdSkel.Skeleton.Define(self._stage, f"{path}/skeleton")
         skeleton.CreateJointsAttr(_paths())
-        skeleton.CreateRestTransformsAttr(self._matrices(_moved(motion.skeleton.offsets)))
+        skeleton.CreateRestTransformsAttr(
+            self._matrices(_moved(self._rig.offsets(motion.skeleton)))
+        )
         skeleton.CreateBindTransformsAttr(self._matrices(bind))
         mesh = usd.UsdGeom.Mesh.Define(self._stage, f"{path}/body")
-        mesh.CreatePointsAttr(usd.Vt.Vec3fArrayFromBuffer(surface.vertices))
-        mesh.CreateNormalsAttr(usd.Vt.Vec3fArrayFromBuffer(surface.normals))
+        mesh.CreatePointsAttr(usd.Vt.Vec3fArrayFromBuffer(vertices))
+        mesh.CreateNormalsAttr(usd.Vt.Vec3fArrayFromBuffer(normals))
         mesh.SetNormalsInterpolation(usd.UsdGeom.Tokens.vertex)
         mesh.CreateSubdivisionSchemeAttr(usd.UsdGeom.Tokens.none)
         faces = surface.faces.astype(np.int32)
         mesh.CreateFaceVertexCountsAttr(usd.Vt.IntArray(len(faces), 3))
         mesh.CreateFaceVertexIndicesAttr(usd.Vt.IntArrayFromBuffer(faces.ravel()))
-        ends = np.stack([surface.vertices.min(axis=0), surface.vertices.max(axis=0)])
+        ends = np.stack([vertices.min(axis=0), vertices.max(axis=0)])
         mesh.CreateExtentAttr(usd.Vt.Vec3fArrayFromBuffer(ends))
         colour = (np.array(identity_colour(motion.track_id)) / 255) ** 2.2
         mesh.CreateDisplayColorAttr([usd.Gf.Vec3f(*colour.tolist())])
@@ -160,7 +177,7 @@ class _Stage:
         animation.CreateScalesAttr(usd.Vt.Vec3hArray(len(SMPL_JOINTS), usd.Gf.Vec3h(1)))
         turns = animation.CreateRotationsAttr().GetPath()
         places = animation.CreateTranslationsAttr().GetPath()
-        offsets = motion.skeleton.offsets.astype(np.float32)
+        offsets = self._rig.offsets(motion.skeleton).astype(np.float32)
         start, stop, _ = rows.indices(len(motion))
         before: FloatArray | None = None
         corners, row = [], 0
@@ -169,10 +186,13 @@ class _Stage:
             before = quaternions[-1]
             here = max(start - row, 0)
             row += len(part)
-            # USD keeps a quaternion's real part last.
-            turned = quaternions[here:][..., [1, 2, 3, 0]].astype(np.float32)
+            # USD keeps a quaternion's real part last. A bone's axes are the stage's, as it rests.
+            turned = quaternions[here:][..., [1, 2, 3, 0]]
+            turned[..., :3] = turned[..., :3] @ self._turn.T
+            turned = turned.astype(np.float32)
+            pelvises = self._rig.place(part.pelvis[here:])
             codes = (part.time_s[here:] - start_s) * self._fps
-            for turn, pelvis, code in zip(turned, part.pelvis[here:], codes, strict=True):
+            for turn, pelvis, code in zip(turned, pelvises, codes, strict=True):
                 moved = offsets.copy()
                 moved[0] = pelvis
                 at = round(float(code), 6)
@@ -180,8 +200,8 @@ class _Stage:
                 layer.SetTimeSample(places, at, usd.Vt.Vec3fArrayFromBuffer(moved))
             layer.Save()
             if len(codes):
-                corners += [part.pelvis[here:].min(axis=0), part.pelvis[here:].max(axis=0)]
-        reach = float(np.abs(motion.skeleton.rest).max()) + 0.3
+                corners += [pelvises.min(axis=0), pelvises.max(axis=0)]
+        reach = (float(np.abs(motion.skeleton.rest).max()) + 0.3) * self._rig.scale
         box = np.array([np.min(corners, axis=0) - reach, np.max(corners, axis=0) + reach])
         return box.astype(np.float32)
 
@@ -216,8 +236,12 @@ class _Stage:
         camera.CreateHorizontalApertureAttr(_FILM_MM)
         camera.CreateVerticalApertureAttr(_FILM_MM * height / width)
         camera.CreateFocalLengthAttr(_FILM_MM * focal_px / width)
-        camera.CreateClippingRangeAttr(usd.Gf.Vec2f(_NEAR_M, _FAR_M))
+        reach = _NEAR_M * self._rig.scale, _FAR_M * self._rig.scale
+        camera.CreateClippingRangeAttr(usd.Gf.Vec2f(*reach))
         if keys is None:
+            if self._rig.up != "y":
+                w, x, y, z = matrix_to_quaternion(self._turn).tolist()
+                camera.AddOrientOp().Set(usd.Gf.Quatf(w, x, y, z))
             return
         layer = self._stage.GetRootLayer()
         place, turn = (
@@ -244,6 +268,13 @@ class _Stage:
             layer.Export(str(path))
             return path
         return self._folder / "scene.usdc"
+
+    def _placed(self, matrices: FloatArray) -> FloatArray:
+        """(J,4,4) of the body's axes and metres -> of the stage's."""
+        out = matrices.copy()
+        out[:, :3, :3] = self._turn @ matrices[:, :3, :3] @ self._turn.T
+        out[:, :3, 3] = self._rig.place(matrices[:, :3, 3])
+        return out
 
     def _matrices(self, matrices: FloatArray) -> Any:
         """(J,4,4), which act on columns -> USD's, which act on rows."""

@@ -16,10 +16,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from humantrack.service.privacy import without_paths
+
 QUEUED, RUNNING = "queued", "running"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 STATES = (QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED)
 ENDED = (SUCCEEDED, FAILED, CANCELLED)
+
+LIVE = "live:"
+"""Before the name of a live source, in place of a path; the record never has its address."""
+
+KEEP, DISCARD = "keep", "discard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +53,7 @@ class Job:
     """Of the clip, for display only."""
 
     source: str
-    """The file to read."""
+    """What to read; ``DataFolder.source`` says where that is on this machine."""
 
     state: str
     priority: int
@@ -60,11 +67,17 @@ class Job:
     people: int | None
     error: Error | None
     warnings: tuple[str, ...] = ()
-    """What may be wrong with the clip, a line each; known once it has succeeded."""
+    """What may be wrong with the clip, or that less of it was there than asked for, a line each."""
 
     attempts: int
     max_attempts: int
     worker: str | None
+    fence: int = 0
+    """Grows with every claim: the number of the attempt that is the job's now, or was last."""
+
+    published: int | None = None
+    """The attempt whose files are the job's; nothing changes that any more."""
+
     cancel: bool
     """Whether a running job has been asked to stop."""
 
@@ -73,6 +86,23 @@ class Job:
 
     digest: str
     """Of what was asked for, to know a request again."""
+
+    link: str | None = None
+    """What stands for its id in a read-only link; None where it has none."""
+
+    ending: str | None = None
+    """What becomes of a live job that was asked to end, KEEP or DISCARD; None: it was not, or was
+    cancelled like any other."""
+
+    @property
+    def live(self) -> str | None:
+        """The name of the live source that is recorded; None for a job of a clip."""
+        return self.source[len(LIVE) :] if self.source.startswith(LIVE) else None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what a live job has recorded is to be kept when it ends."""
+        return not self.cancel or self.ending == KEEP
 
     @property
     def progress(self) -> float | None:
@@ -90,12 +120,13 @@ class Job:
             return None
         return max(self.frames_total - self.frames, 0) / self.fps
 
-    def public(self) -> dict[str, Any]:
-        """What a client gets to see."""
+    def public(self, as_id: str | None = None) -> dict[str, Any]:
+        """What a client gets to see, who may have named it otherwise than by its id."""
         error = self.error
-        here = f"/api/jobs/{self.id}"
+        id = as_id or self.id
+        here = f"/api/jobs/{id}"
         return {
-            "id": self.id,
+            "id": id,
             "state": self.state,
             "name": self.name,
             "created_at": stamp(self.created_s),
@@ -108,13 +139,23 @@ class Job:
             "people": self.people,
             "seconds_left": self.seconds_left,
             "error": error
-            and {"code": error.code, "exit_code": error.exit_code, "detail": error.detail},
-            "warnings": list(self.warnings),
+            and {
+                "code": error.code,
+                "exit_code": error.exit_code,
+                "detail": without_paths(error.detail, (self.source, self.name)),
+            },
+            "warnings": [without_paths(line, (self.source, self.name)) for line in self.warnings],
             "attempts": self.attempts,
             "priority": self.priority,
             "overrides": dict(self.overrides),
+            "live": self._public_live(),
             "links": {"self": here, "events": f"{here}/events", "files": f"{here}/files"},
         }
+
+    def _public_live(self) -> dict[str, Any] | None:
+        if self.live is None:
+            return None
+        return {"source": self.live, "ending": self.state == RUNNING and self.cancel}
 
 
 def stamp(seconds: float | None) -> str | None:

@@ -6,12 +6,14 @@ table: its schema is version 1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
 from humantrack.errors import OutputError
+from humantrack.service.jobs.fairness import TURNS
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -47,6 +49,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX jobs_of_owner ON jobs (owner, created_s)",
     ),
     ("ALTER TABLE jobs ADD COLUMN warnings TEXT",),
+    (
+        "ALTER TABLE jobs ADD COLUMN fence INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE jobs ADD COLUMN published INTEGER",
+    ),
+    (
+        "ALTER TABLE jobs ADD COLUMN link VARCHAR(64)",
+        "CREATE INDEX jobs_by_link ON jobs (link)",
+    ),
+    (TURNS,),
+    ("ALTER TABLE jobs ADD COLUMN ending VARCHAR(10)",),
 )
 """SQL statements, valid in SQLite and PostgreSQL, that lead from each version to the next.
 
@@ -55,6 +67,8 @@ upgrade, so a new column is nullable or has a default. It is added to the store'
 """
 
 _schema = sa.table("humantrack_schema", sa.column("version"))
+_ADDED = re.compile(r"ALTER TABLE jobs ADD COLUMN (\w+) ")
+_INDEXED = re.compile(r"CREATE INDEX (\w+) ON jobs ")
 _ELSEWHERE = "or name another one with --data or --database"
 
 
@@ -79,12 +93,24 @@ def migrate(at: sa.Connection, columns: Iterable[str], where: str) -> None:
         )
     for statements in MIGRATIONS[version:]:
         for statement in statements:
-            at.exec_driver_sql(statement)
+            if not _is_done(at, statement):
+                at.exec_driver_sql(statement)
     if version < len(MIGRATIONS):
         at.exec_driver_sql("CREATE TABLE IF NOT EXISTS humantrack_schema (version INTEGER)")
         at.execute(_schema.delete())
         at.execute(_schema.insert().values(version=len(MIGRATIONS)))
     _check(at, columns, where)
+
+
+def _is_done(at: sa.Connection, statement: str) -> bool:
+    """Whether a column or index is there already: SQLite cannot add only what is missing."""
+    there = sa.inspect(at)
+    if (column := _ADDED.match(statement)) is not None:
+        return column[1] in {c["name"] for c in there.get_columns("jobs")}
+    index = _INDEXED.match(statement)
+    if index is None or not there.has_table("jobs"):
+        return False
+    return index[1] in {i["name"] for i in there.get_indexes("jobs")}
 
 
 def _version(at: sa.Connection, where: str) -> int:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from humantrack import extras
 from humantrack.config.load import load_config
 from humantrack.errors import ConfigError
+from humantrack.trackers.official_files import missing_files
 from humantrack.units import parse_time
 
 _CHECKPOINT_S = 10.0
@@ -53,7 +58,10 @@ class Override:
                 raise ConfigError("is not a time", where=name)
             if isinstance(value, int | float) and not 0 <= value < _LATEST_S:
                 raise ConfigError("is not a time", where=name)
-            parse_time(value)
+            try:
+                parse_time(value)
+            except ConfigError as error:
+                raise ConfigError(str(error), where=name) from error
             return float(value) if isinstance(value, int) else value
         if self.type == "string" and isinstance(value, str):
             if value in self.choices or (self.pattern and re.fullmatch(self.pattern, value)):
@@ -92,17 +100,99 @@ OVERRIDES = {
 }
 
 
-def check_overrides(values: Mapping[str, Any]) -> dict[str, Any]:
+LONGEST = "live.duration"
+_OF_A_CLIP = ("start_time", "end_time", "start_frame", "end_frame")
+LIVE_OVERRIDES = {
+    **{name: one for name, one in OVERRIDES.items() if name not in _OF_A_CLIP},
+    LONGEST: Override(key=LONGEST, type="time", help="End after this time, as 90, 10m or 1h."),
+}
+"""Those of a live job."""
+
+
+@cache
+def _composed() -> Any:
+    return load_config({"video.source": "clip.mp4"})
+
+
+@cache
+def defaults() -> dict[str, Any]:
+    """What each override is where a client leaves it alone."""
+    every = OVERRIDES | LIVE_OVERRIDES
+    return {name: _plain(OmegaConf.select(_composed(), o.key)) for name, o in every.items()}
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def offered(every: Mapping[str, Override] = OVERRIDES) -> dict[str, Override]:
+    """The keys and values that work on this machine: hmr2 only where its files are.
+
+    Workers on other machines may know more, so what is not offered is not refused for that.
+    """
+    tracker = every["tracker"]
+    if has_official_files():
+        return dict(every)
+    choices = tuple(name for name in tracker.choices if name != "hmr2")
+    about = "How people are found; both mean the tracker that needs no further files."
+    return {**every, "tracker": replace(tracker, choices=choices, help=about)}
+
+
+def has_official_files() -> bool:
+    """Whether a job with ``tracker=hmr2`` could begin on this machine."""
+    return not extras.missing(*extras.TORCH) and not missing_files(_composed())
+
+
+def check_overrides(
+    values: Mapping[str, Any], every: Mapping[str, Override] = OVERRIDES
+) -> dict[str, Any]:
     """A client's overrides, each of them one that is declared.
+
+    Args:
+        values: as the client gave them.
+        every: those that are declared.
 
     Raises:
         ConfigError: for an unknown name or an invalid value.
     """
     for name in values:
-        if name not in OVERRIDES:
-            known = ", ".join(OVERRIDES)
+        if name not in every:
+            known = ", ".join(every)
             raise ConfigError("unknown override", where=str(name)[:60], hint=f"known are {known}")
-    return {n: OVERRIDES[n].checked(n, v) for n, v in values.items() if v is not None}
+    found = {n: every[n].checked(n, v) for n, v in values.items() if v is not None}
+    if LONGEST in found and not parse_time(found[LONGEST]):
+        raise ConfigError("must be more than nothing", where=LONGEST)
+    return found
+
+
+def live_config(
+    source: str,
+    output: Path,
+    overrides: Mapping[str, Any],
+    *,
+    longest_s: float,
+    reconnect_s: float,
+) -> tuple[Any, float | None]:
+    """The configuration of a live job, and the length asked for; errors as :func:`job_config`'s.
+
+    Args:
+        source: what is shown of its address.
+        output: the attempt's folder.
+        overrides: as the client gave them.
+        longest_s: the service's limit of its length.
+        reconnect_s: how long a lost source is tried again.
+    """
+    checked = check_overrides(overrides, LIVE_OVERRIDES)
+    asked = {LIVE_OVERRIDES[n].key: value for n, value in checked.items()}
+    wanted_s = parse_time(checked.get(LONGEST))
+    ours = {
+        "video.source": source,
+        "video.output_dir": output,
+        "debug": True,
+        "live.reconnect_s": reconnect_s,
+        LONGEST: longest_s if wanted_s is None else min(wanted_s, longest_s),
+    }
+    return load_config(asked | ours), wanted_s
 
 
 def job_config(source: Path, output: Path, overrides: Mapping[str, Any]) -> Any:

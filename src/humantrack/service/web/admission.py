@@ -1,4 +1,4 @@
-"""Admission of new jobs: they wait for their turn to have their clips opened."""
+"""Who may wait: new jobs for their clips to be opened, requests for what is being made."""
 
 from __future__ import annotations
 
@@ -64,3 +64,30 @@ class Line:
             self._next_s = turn_s + self._step_s
             self._inside[owner] += 1
         return turn_s - now
+
+
+class Waits:
+    """How many requests wait for something to be made, as each holds a thread.
+
+    Args:
+        places: at most so many.
+        share: of one owner; browsers have six connections.
+    """
+
+    def __init__(self, *, places: int, share: int = 3) -> None:
+        self._places, self._share = places, share
+        self._inside: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self, owner: str) -> Iterator[bool]:
+        """Have a place while inside; False if there is none."""
+        with self._lock:
+            has = self._inside.total() < self._places and self._inside[owner] < self._share
+            self._inside[owner] += has
+        try:
+            yield has
+        finally:
+            with self._lock:
+                self._inside[owner] -= has
+                self._inside += Counter()  # forgets those with none

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import time
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Flask, Response, g, json, request
+from flask import Flask, Response, current_app, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from humantrack._version import __version__
+from humantrack.access import LOOPBACK, host_name, is_of_another_site
 from humantrack.errors import HumantrackError
 from humantrack.service import logs
 from humantrack.service.jobs.store import LostError
+from humantrack.service.web import links
 from humantrack.service.web.auth import LOCAL
 from humantrack.service.web.context import Service, attach, service
+from humantrack.service.web.gate import COOKIE, token_needed
+from humantrack.service.web.links import is_link
+from humantrack.service.web.making import StillMakingError, still_making
 from humantrack.service.web.openapi import add_docs, complete_spec
 from humantrack.service.web.problems import MEDIA_TYPE, ProblemError, document, of_error, try_later
-from humantrack.service.web.routes_about import COOKIE, about
+from humantrack.service.web.query import check_query
+from humantrack.service.web.routes_about import about
+from humantrack.service.web.routes_change import changes
+from humantrack.service.web.routes_charts import charts
+from humantrack.service.web.routes_clip import clips
 from humantrack.service.web.routes_files import files
 from humantrack.service.web.routes_jobs import jobs
+from humantrack.service.web.routes_live import live
+from humantrack.service.web.routes_zip import zips
 from humantrack.service.web.uploads import ServiceRequest
 
 _OPEN = {
@@ -35,7 +45,6 @@ _BODY_BYTES = 2**20
 """Of a request that is not an upload."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
@@ -69,7 +78,7 @@ def create_app(it: Service) -> APIFlask:
     app.config["AUTO_200_RESPONSE"] = False
     app.config["VALIDATION_ERROR_STATUS_CODE"] = 422
     attach(app, it)
-    for blueprint in (jobs, files, about):
+    for blueprint in (jobs, live, changes, files, clips, charts, zips, about):
         app.register_blueprint(blueprint)
     add_docs(app)
     app.spec_processor(cast("Any", complete_spec))
@@ -95,12 +104,20 @@ def _admit() -> None:
         g.owner = LOCAL
     else:
         g.owner = _owner(it)
-        if g.owner is None and request.endpoint not in _OPEN and request.endpoint is not None:
-            header = {"WWW-Authenticate": 'Bearer realm="humantrack"'}
-            raise ProblemError(401, "TokenError", "a token is needed", header)
+        if g.owner is None and request.endpoint is not None and not _is_open():
+            raise token_needed()
     wait_s = it.rates.wait_s(g.owner or f"address {request.remote_addr}")
     if wait_s and request.endpoint not in ("about.healthz", "about.readyz"):
         raise try_later("TooManyRequests", "too many requests", wait_s, status=429)
+    check_query(current_app)
+
+
+def _is_open() -> bool:
+    """Whether the route needs no token, or comes with a link instead."""
+    by_link = request.endpoint in links.OPEN and is_link(
+        (request.view_args or {}).get("job_id", "")
+    )
+    return request.endpoint in _OPEN or by_link
 
 
 def _owner(it: Service) -> str | None:
@@ -121,22 +138,14 @@ def _owner(it: Service) -> str | None:
 
 def _check_origin(it: Service) -> None:
     """Other sites' pages may not act for who is logged in, nor reach a service on loopback."""
-    host = _host_name(request.host)
-    if it.tokens is None and host not in _LOOPBACK:
+    host = host_name(request.host)
+    if it.tokens is None and host not in LOOPBACK:
         raise ProblemError(403, "HostError", "without tokens, only localhost may be asked")
     if request.method in _SAFE:
         return
-    origin = request.headers.get("Origin")
-    cross = request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
-    if cross or (origin is not None and urlsplit(origin).netloc != request.host):
+    asked = request.headers
+    if is_of_another_site(asked.get("Origin"), asked.get("Sec-Fetch-Site"), request.host):
         raise ProblemError(403, "OriginError", "requests of other sites are refused")
-
-
-def _host_name(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _finish(answer: Response) -> Response:
@@ -171,6 +180,7 @@ def _clean_up(error: BaseException | None) -> None:
 
 def _handle_errors(app: Flask) -> None:
     app.register_error_handler(ProblemError, _told)
+    app.register_error_handler(StillMakingError, still_making)
     app.register_error_handler(HumantrackError, lambda error: _told(of_error(error)))
     app.register_error_handler(LostError, _database_lost)
     app.register_error_handler(HTTPException, _http_error)

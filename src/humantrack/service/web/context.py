@@ -7,19 +7,21 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from flask import current_app, g
+from flask import current_app, g, request
 
 from humantrack.service.jobs.folders import DataFolder, JobFolder
 from humantrack.service.jobs.job import Job
-from humantrack.service.jobs.queue import Tickets
 from humantrack.service.jobs.store import Store
 from humantrack.service.settings import Settings
-from humantrack.service.web.admission import Line
+from humantrack.service.web.admission import Line, Waits
 from humantrack.service.web.auth import Rates, Sessions, Tokens
 from humantrack.service.web.events import Feed
+from humantrack.service.web.gate import COOKIE, Gate
+from humantrack.service.web.links import is_link
 from humantrack.service.web.problems import not_found
+from humantrack.service.workers.exports_pool import Pool
 from humantrack.service.workers.subprocess_pool import Helpers
 
 _NAME = "humantrack"
@@ -44,13 +46,24 @@ class Counts:
             self.seconds[route] += seconds  # type: ignore[assignment]
 
 
+class Pools(NamedTuple):
+    """What makes things on demand, each sort apart from the others."""
+
+    previews: Pool
+    """Of pictures."""
+
+    scenes: Pool
+    """Of what a page draws."""
+
+    exports: Pool
+
+
 @dataclass(kw_only=True)
 class Service:
     """Everything that a request may need."""
 
     settings: Settings
     store: Store
-    tickets: Tickets
     data: DataFolder
     tokens: Tokens | None
     """None where nobody needs one."""
@@ -64,7 +77,8 @@ class Service:
     """Of new jobs whose clips have to be opened."""
 
     probes: Helpers
-    makers: Helpers
+    pools: Pools
+    waits: Waits
     feed: Feed
     stopping: Event
     """Set when the service ends; event streams end with it."""
@@ -85,12 +99,54 @@ class Service:
             raise not_found("job")
         return found
 
+    def readable(self, id: str) -> Job:
+        """A job that the caller may read: one of their own, or one that a link of it names.
+
+        Raises:
+            ProblemError: 404 if there is none.
+        """
+        if not is_link(id):
+            return self.job(id)
+        found = self.store.by_link(id)
+        if found is None:
+            raise not_found("job")
+        return found
+
+    def gate(self) -> Gate:
+        """Who may send a body."""
+        return Gate(
+            tokens=self.tokens,
+            sessions=self.sessions,
+            guesses=self.guesses,
+            proxy=self.settings.proxy,
+        )
+
+    def caller(self) -> Callable[[], bool]:
+        """Says whether who asks now may still ask later: asked all along by what is streamed.
+
+        A session ends when somebody logs out, and with its token, which may be revoked.
+        """
+        tokens, sessions, owner = self.tokens, self.sessions, g.owner
+        if tokens is None or sessions is None:
+            return lambda: True
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return lambda: tokens.owner(token.strip()) == owner
+        cookie = request.cookies.get(COOKIE, "")
+        return lambda: sessions.owner(cookie) == owner
+
     def close(self) -> None:
         """End event streams, helpers and connections."""
         self.stopping.set()
         self.probes.close()
-        self.makers.close()
+        for pool in self.pools:
+            pool.close()
         self.store.close()
+
+    def stop_making(self, id: str) -> None:
+        """End whatever is being made of a job."""
+        for pool in self.pools:
+            pool.cancel(lambda key: isinstance(key, tuple) and key[0] == id)
 
     def folder(self, job: Job) -> JobFolder:
         """Its folder."""

@@ -9,7 +9,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Condition, Event
 
 from humantrack.service import logs
@@ -41,12 +42,25 @@ class Feed:
         """True if no more streams may begin."""
         return self._watched.total() >= self._most
 
-    def stream(self, id: str) -> Iterator[bytes]:
-        """The events of a job until it has ended, is gone, or the service stops."""
+    @contextmanager
+    def place(self, id: str) -> Iterator[None]:
+        """A stream's place among those that may be at once."""
         self._enter(id)
         try:
+            yield
+        finally:
+            self._leave(id)
+
+    def stream(self, id: str, may_go_on: Callable[[], bool] = lambda: True) -> Iterator[bytes]:
+        """The events of a job until it has ended, is gone, or the service stops.
+
+        Args:
+            id: of the job.
+            may_go_on: asked five times a second; the stream ends when it says no.
+        """
+        with self.place(id):
             version = -1
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and may_go_on():
                 try:
                     job = self._store.get(id)
                 except LostError:
@@ -60,10 +74,8 @@ class Feed:
                     yield b"event: job\ndata: " + json.dumps(job.public()).encode() + b"\n\n"
                 if job.state in ENDED:
                     return
-                if not self._wait(id, version):
+                if not self._wait(id, version, may_go_on):
                     yield b": still there\n\n"
-        finally:
-            self._leave(id)
 
     def _enter(self, id: str) -> None:
         with self._changed:
@@ -79,15 +91,17 @@ class Feed:
                 del self._watched[id]
                 self._versions.pop(id, None)
 
-    def _wait(self, id: str, version: int) -> bool:
-        """True when the job has another version; False when nothing has come for a while."""
+    def _wait(self, id: str, version: int, may_go_on: Callable[[], bool]) -> bool:
+        """True when there is something to do; False when nothing has come for a while."""
         deadline = time.monotonic() + _KEEP_ALIVE_S
         with self._changed:
             while self._versions.get(id, version) == version and not self._stopping.is_set():
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
-                self._changed.wait(min(left, 1.0))
+                self._changed.wait(min(left, _LOOK_S))
+                if not may_go_on():
+                    return True
         return True
 
     def _run(self) -> None:

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from humantrack.errors import HumantrackError
 from humantrack.export import FORMATS
 from humantrack.service.jobs.folders import JobFolder
-from humantrack.service.jobs.job import SUCCEEDED, Job
+from humantrack.service.jobs.job import CANCELLED, ENDED, SUCCEEDED, Job
+from humantrack.service.web.clip import CHARTS, CLIP, of_charts, of_clip
 from humantrack.service.web.context import Service
-from humantrack.service.web.problems import ProblemError, not_found, of_error, try_later
+from humantrack.service.web.making import Wanted
+from humantrack.service.web.names import saved_name
+from humantrack.service.web.problems import ProblemError, not_found
 from humantrack.service.workers import artifacts, scene
-from humantrack.service.workers.subprocess_pool import HelperLostError, HelperSlowError
+from humantrack.service.workers.charts import DONE
 
-_MAKE_S = 60.0
+TIMELINE, PREVIEW = "timeline", "preview.jpg"
 _PICKLE = "application/octet-stream"
 _MEDIA_TYPES = {
     "json": "application/json",
@@ -31,7 +33,14 @@ _MEDIA_TYPES = {
     "bvh": "text/plain",
     "trc": "text/plain",
 }
-_NEEDS = {"parquet": "pyarrow"}
+MEDIA_TYPES = {"video/mp4", _PICKLE, *_MEDIA_TYPES.values()}
+OFFERED = {name: kind for name, kind in FORMATS.items() if not kind.is_per_frame}
+"""Export formats to be had here; of those with a file for each frame there would be thousands."""
+
+_NEEDS = {
+    **{"parquet": "pyarrow", "angles-parquet": "pyarrow"},
+    **{"c3d": "ezc3d", "usd": "pxr", "rrd": "rerun"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +55,44 @@ class Offer:
     format: str | None = None
     """Export format that makes it; None if it is there already."""
 
-    def public(self, job: Job) -> dict[str, Any]:
-        """What a client gets to see."""
+    def public(self, job: Job, job_id: str) -> dict[str, Any]:
+        """What a client gets to see, who named the job like this."""
         ready = self.path.is_file()
         return {
             "name": self.name,
+            "saved_as": saved_name(job.name, self.name),
             "media_type": self.media_type,
             "size": self.path.stat().st_size if ready else None,
             "ready": ready,
-            "url": f"/api/jobs/{job.id}/files/{self.name}",
+            "format": self.format,
+            "url": f"/api/jobs/{job_id}/files/{self.name}",
         }
 
 
 def offers(service: Service, job: Job) -> list[Offer]:
-    """All files of a job; none before it has succeeded."""
+    """All files of a job; those of one that was stopped or failed say so in their names."""
     folder = service.folder(job)
-    return (
-        list(_offers(folder, json.loads(timeline(service, job)))) if job.state == SUCCEEDED else []
-    )
+    results = _results(folder, job)
+    if results is None:
+        return []
+    return list(_offers(folder, results, job.state, json.loads(timeline(service, job))))
 
 
-def _offers(folder: JobFolder, tracks: dict[str, Any]) -> Iterator[Offer]:
+def _offers(
+    folder: JobFolder, results: Path, state: str, tracks: dict[str, Any]
+) -> Iterator[Offer]:
+    whole = state == SUCCEEDED
+    stem = "results" if whole else "partial_results"
+    made = folder.made if whole else folder.made / f"partial-{results.stat().st_mtime_ns:x}"
     there = (
-        ("overlay.mp4", "video/mp4", folder.overlay),
-        ("results.pkl", _PICKLE, folder.results),
-        ("results.meta.json", "application/json", folder.meta),
+        ("overlay.mp4", "video/mp4", folder.overlay if whole else None),
+        (f"{stem}.pkl", _PICKLE, results),
+        (f"{stem}.meta.json", "application/json", folder.meta if whole else None),
     )
     for name, media_type, path in there:
         if path is not None:
             yield Offer(name, media_type, path)
-    for kind in FORMATS.values():
+    for kind in OFFERED.values():
         needed = _NEEDS.get(kind.name)
         if needed is not None and importlib.util.find_spec(needed) is None:
             continue
@@ -84,33 +101,68 @@ def _offers(folder: JobFolder, tracks: dict[str, Any]) -> Iterator[Offer]:
         if not kind.is_single:
             parts = [f"_track{track['track_id']}" for track in tracks["tracks"]]
         for part in parts:
-            name = f"results{part}{kind.suffix}"
-            yield Offer(name, media_type, folder.made / name, kind.name)
+            end = f"{part}{kind.suffix}"
+            yield Offer(f"{stem}{end}", media_type, made / f"results{end}", kind.name)
 
 
-def fetch(service: Service, job: Job, name: str) -> Offer:
-    """One of a job's files, made if need be. ``name`` is only compared, never made a path.
+def find(service: Service, job: Job, name: str) -> Offer:
+    """One of a job's files. ``name`` is only compared, never made a path.
 
     Raises:
-        ProblemError: 404 if there is none of that name, 503 if it takes its time.
+        ProblemError: 404 if there is none of that name.
     """
     offer = next((o for o in offers(service, job) if o.name == name), None)
     if offer is None:
         raise not_found("file")
+    return offer
+
+
+def fetch(service: Service, job: Job, name: str) -> Offer:
+    """One of a job's files, made if need be; arguments and errors as for :func:`find`.
+
+    Raises:
+        StillMakingError: if it takes its time.
+    """
+    offer = find(service, job, name)
     if not offer.path.is_file() and offer.format is not None:
-        folder = service.folder(job)
-        _make(
-            service,
-            job,
-            offer.format,
-            artifacts.make_export,
-            str(folder.results),
-            offer.format,
-            str(folder.made),
-        )
+        of_export(service, job, offer).make()
     if not offer.path.is_file() or offer.path.is_symlink():
         raise not_found("file")
     return offer
+
+
+def wanted(service: Service, job: Job, name: str) -> tuple[Wanted, Path]:
+    """How something of a job is made, also its time line and preview, and where it then is.
+
+    Raises:
+        ProblemError: 404 if there is no such thing, 409 if there are no results.
+    """
+    if name == TIMELINE:
+        one, _, made = _of_scene(service, job)
+        return one, made / scene.FILES[-1]
+    if name == PREVIEW:
+        return _of_preview(service, job)
+    if name == CLIP:
+        return of_clip(service, job)
+    if name == CHARTS:
+        one, folder = of_charts(service, job, results_of(service, job))
+        return one, folder / DONE
+    offer = find(service, job, name)
+    return of_export(service, job, offer), offer.path
+
+
+def of_export(service: Service, job: Job, offer: Offer) -> Wanted:
+    """How a file is made."""
+    results = results_of(service, job)
+    return Wanted(
+        service=service,
+        job=job,
+        name=offer.name,
+        kind=offer.format or offer.name,
+        pool=service.pools.exports,
+        call=artifacts.make_export,
+        arguments=(str(results), offer.format or "", str(offer.path.parent)),
+    )
 
 
 def timeline(service: Service, job: Job) -> bytes:
@@ -118,8 +170,29 @@ def timeline(service: Service, job: Job) -> bytes:
 
     Raises:
         ProblemError: 409 if there are no results.
+        StillMakingError: if it takes its time.
     """
     return scene.timeline(*prepared(service, job))
+
+
+def results_of(service: Service, job: Job) -> Path:
+    """A job's results: all of them or, if it was stopped or failed, those of the frames before.
+
+    Raises:
+        ProblemError: 409 if there are none.
+    """
+    results = _results(service.folder(job), job)
+    if results is None:
+        raise ProblemError(409, "StateError", f"the job is {job.state}; there are no results")
+    return results
+
+
+def _results(folder: JobFolder, job: Job) -> Path | None:
+    if job.state == SUCCEEDED:
+        return folder.results
+    if job.live is not None and job.state == CANCELLED:
+        return None  # it may lie there yet, but is not kept
+    return folder.partial if job.state in ENDED else None
 
 
 def prepared(service: Service, job: Job) -> tuple[Path, Path]:
@@ -127,36 +200,64 @@ def prepared(service: Service, job: Job) -> tuple[Path, Path]:
 
     Raises:
         ProblemError: 409 if there are no results.
+        StillMakingError: if it takes its time.
     """
-    folder = service.folder(job)
-    results = folder.results
-    if job.state != SUCCEEDED or results is None:
-        raise ProblemError(409, "StateError", f"the job is {job.state}; there are no results")
-    if not scene.is_prepared(results, folder.made):
-        _make(service, job, "scene", artifacts.make_scene, str(results), str(folder.made))
-    return results, folder.made
+    one, results, made = _of_scene(service, job)
+    if not scene.is_prepared(results, made):
+        one.make()
+    return results, made
+
+
+def _of_scene(service: Service, job: Job) -> tuple[Wanted, Path, Path]:
+    folder, results = service.folder(job), results_of(service, job)
+    one = Wanted(
+        service=service,
+        job=job,
+        name=TIMELINE,
+        kind=TIMELINE,
+        pool=service.pools.scenes,
+        call=artifacts.make_scene,
+        arguments=(str(results), str(folder.made)),
+    )
+    return one, results, folder.made
 
 
 def preview(service: Service, job: Job) -> Path:
-    """A picture of the job: of the overlay if there is one, else of the clip."""
-    folder = service.folder(job)
-    overlay = folder.overlay if job.state == SUCCEEDED else None
-    target = folder.made / ("preview.jpg" if overlay else "preview_clip.jpg")
+    """A picture of the job: of the overlay if there is one, else of the clip.
+
+    Raises:
+        StillMakingError: if it takes its time.
+    """
+    one, target = _of_preview(service, job)
     if not target.is_file():
-        folder.made.mkdir(parents=True, exist_ok=True, mode=0o700)
-        video = str(overlay or job.source)
-        _make(service, job, target.name, artifacts.make_preview, video, str(target))
+        one.make()
     return target
 
 
-def _make(service: Service, job: Job, what: str, function: Any, *arguments: str) -> None:
+def _hides_faces(job: Job) -> bool:
+    """Whether its options say that no face is to be seen."""
+    return str(job.overrides.get("render.blur_faces", False)).lower() == "true"
+
+
+def _of_preview(service: Service, job: Job) -> tuple[Wanted, Path]:
     folder = service.folder(job)
-    folder.made.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        service.makers.call((job.id, what), function, *arguments, wait_s=_MAKE_S)
-    except HumantrackError as error:
-        raise of_error(error, (job.source, job.name), (str(folder.path), "")) from error
-    except HelperSlowError as error:
-        raise try_later("StillMakingError", "this is being made; ask again", 5) from error
-    except HelperLostError as error:
-        raise ProblemError(500, "InternalError", "making this file failed") from error
+    overlay = folder.overlay if job.state == SUCCEEDED else None
+    if overlay is None and job.live is not None:
+        raise not_found("picture")
+    hides = overlay is None and _hides_faces(job)
+    shown = "preview_hidden.jpg" if hides else "preview_clip.jpg"
+    target = folder.made / ("preview.jpg" if overlay else shown)
+    one = Wanted(
+        service=service,
+        job=job,
+        name=PREVIEW,
+        kind=target.name,
+        pool=service.pools.previews,
+        call=artifacts.make_preview,
+        arguments=(
+            str(overlay or service.data.source(job, service.settings.folders)),
+            str(target),
+            hides,
+        ),
+    )
+    return one, target

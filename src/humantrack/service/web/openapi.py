@@ -78,10 +78,11 @@ def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
             for status in ("404", "422"):  # told in another way by default
                 answers.pop(status, None)
             answers["default"] = problem
-            if path.startswith("/api/jobs") or path == "/metrics":
+            if path.startswith(("/api/jobs", "/api/files", "/api/live")) or path == "/metrics":
                 operation["security"] = [{"token": []}, {}]
             if (path, method) == ("/api/jobs", "post"):
                 operation["requestBody"] = _SUBMIT
+            if (path, method) in (("/api/jobs", "post"), ("/api/live", "post")):
                 operation.setdefault("parameters", []).append(_KEY)
     return spec
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from humantrack import errors
 from humantrack.errors import HumantrackError
+from humantrack.service.privacy import without_paths
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -53,7 +54,7 @@ def document(status: int, code: str, detail: str, instance: str) -> dict[str, An
         "type": f"urn:humantrack:problem:{code}",
         "title": title,
         "status": status,
-        "detail": detail,
+        "detail": without_paths(detail),
         "code": code,
         "instance": instance,
     }
@@ -66,9 +67,7 @@ def of_error(error: HumantrackError, *names: tuple[str, str]) -> ProblemError:
         error: what was raised.
         names: paths of this machine, and what to say instead.
     """
-    detail = str(error)
-    for path, said in names:
-        detail = detail.replace(path, said)
+    detail = without_paths(str(error), *names)
     status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), 500)
     return ProblemError(status, type(error).__name__, detail)
 

@@ -8,17 +8,16 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, request, send_from_directory
 
-from humantrack.service.jobs.overrides import OVERRIDES
-from humantrack.service.jobs.queue import QueueLostError
+from humantrack.service.jobs.overrides import defaults, offered
 from humantrack.service.jobs.store import LostError
 from humantrack.service.web.context import service
+from humantrack.service.web.gate import COOKIE
 from humantrack.service.web.problems import ProblemError, not_found, try_later
 from humantrack.service.web.schemas import LimitsOut, SessionIn, StatusOut, answer
 from humantrack.service.workers.scene import body_glb
 
 about = APIBlueprint("about", __name__, tag="Service")
 STATIC = Path(__file__).parents[1] / "static"
-COOKIE = "humantrack_session"
 _COOKIE_S = 7 * 86400
 
 
@@ -29,7 +28,9 @@ def get_limits() -> Any:
     it = service()
     return {
         "upload_bytes": it.settings.upload_bytes,
-        "overrides": {name: o.public() for name, o in OVERRIDES.items()},
+        "overrides": {
+            name: {**o.public(), "default": defaults()[name]} for name, o in offered().items()
+        },
         "token_required": it.tokens is not None,
     }
 
@@ -72,7 +73,10 @@ def begin_session(body: dict[str, Any]) -> Any:
 @about.delete("/api/session")
 @about.doc(responses={204: "The cookie is gone"})
 def end_session() -> Any:
-    """Log out."""
+    """Log out: the session ends here, and the cookie goes."""
+    it, cookie = service(), request.cookies.get(COOKIE)
+    if it.sessions is not None and cookie is not None:
+        it.sessions.end(cookie)
     reply = Response(status=204)
     reply.delete_cookie(COOKIE, httponly=True, samesite="Strict")
     return reply
@@ -88,12 +92,11 @@ def healthz() -> Any:
 @about.get("/readyz")
 @about.output(StatusOut)
 def readyz() -> Any:
-    """Whether it can do its work: database, queue, disk, workers."""
+    """Whether it can do its work: database, disk, workers."""
     it = service()
     alive = it.workers_alive()
     checks = {
         "database": _works(it.store.counts),
-        "queue": _works(it.tickets.count),
         "disk": _works(it.data.free_bytes) and it.data.free_bytes() > it.settings.least_free_bytes,
         "workers": alive is None or alive > 0 or it.settings.workers == 0,
     }
@@ -106,7 +109,7 @@ def readyz() -> Any:
 def _works(call: Any) -> bool:
     try:
         call()
-    except (LostError, QueueLostError, OSError):
+    except (LostError, OSError):
         return False
     return True
 

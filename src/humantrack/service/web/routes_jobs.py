@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, g
 
-from humantrack.service.jobs.job import ENDED
-from humantrack.service.jobs.queue import QueueLostError
-from humantrack.service.web.context import service
-from humantrack.service.web.problems import ProblemError, try_later
+from humantrack.service.jobs.database import LostError, is_full
+from humantrack.service.jobs.job import ENDED, Job
+from humantrack.service.web.context import Service, service
+from humantrack.service.web.problems import ProblemError
 from humantrack.service.web.schemas import JobOut, PageIn, PageOut, answer
+from humantrack.service.web.streams import STREAMED, check_room
 from humantrack.service.web.submit import submit
 
 jobs = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
@@ -34,10 +34,15 @@ def submit_job() -> Any:
 @jobs.input(PageIn, location="query", arg_name="query")
 @jobs.output(PageOut)
 def list_jobs(query: dict[str, Any]) -> Any:
-    """List jobs, newest first."""
+    """List jobs, newest first unless another order is asked for."""
     page, count = query["page"], query["per_page"]
     some, total = service().store.page(
-        g.owner, query.get("state"), start=(page - 1) * count, count=count
+        g.owner,
+        query.get("state"),
+        search=query.get("search"),
+        sort=query["sort"],
+        start=(page - 1) * count,
+        count=count,
     )
     return {
         "jobs": [job.public() for job in some],
@@ -51,7 +56,7 @@ def list_jobs(query: dict[str, Any]) -> Any:
 @jobs.output(JobOut)
 def show_job(job_id: str) -> Any:
     """Show a job."""
-    return service().job(job_id).public()
+    return service().readable(job_id).public(job_id)
 
 
 @jobs.get("/<job_id>/events")
@@ -60,10 +65,10 @@ def watch_job(job_id: str) -> Any:
     """Watch a job: an event `job` on every change, until it has ended."""
     it = service()
     job = it.job(job_id)
-    if it.feed.is_full and job.state not in ENDED:
-        raise try_later("TooManyStreamsError", "too many event streams; poll instead", 5)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(it.feed.stream(job.id), mimetype="text/event-stream", headers=headers)
+    if job.state not in ENDED:
+        check_room(it)
+    events = it.feed.stream(job.id, it.caller())
+    return Response(events, mimetype="text/event-stream", headers=STREAMED)
 
 
 @jobs.delete("/<job_id>")
@@ -74,11 +79,25 @@ def end_job(job_id: str) -> Any:
     it = service()
     job = it.job(job_id)
     if job.state in ENDED:
-        if it.store.remove(job.id):
-            it.folder(job).remove()
+        remove(it, job)
         return Response(status=204)
     it.store.cancel(job.id)
     return it.job(job.id).public()
+
+
+def remove(it: Service, job: Job) -> None:
+    """Forget an ended job, also on a disk without a byte left: then its files go first."""
+    try:
+        is_gone = it.store.remove(job.id)
+    except LostError as error:
+        if not is_full(error):
+            raise
+        it.folder(job).remove()
+        is_gone = it.store.remove(job.id)
+    if is_gone:
+        it.stop_making(job.id)
+        it.folder(job).remove()
+        it.data.keep_reserve()
 
 
 @jobs.post("/<job_id>/retry")
@@ -87,10 +106,11 @@ def retry_job(job_id: str) -> Any:
     """Queue a failed or cancelled job again."""
     it = service()
     job = it.job(job_id)
+    if job.live is not None:
+        detail = "a recording cannot be tried again; record the source once more (/again)"
+        raise ProblemError(409, "StateError", detail)
     if not it.store.retry(job.id):
         raise ProblemError(
             409, "StateError", f"only a failed or cancelled job, not a {job.state} one"
         )
-    with suppress(QueueLostError):
-        it.tickets.put()
     return it.job(job.id).public(), 202, {"Location": f"/api/jobs/{job.id}"}

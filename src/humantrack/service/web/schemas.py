@@ -7,18 +7,42 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import RAISE
 from marshmallow.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import Length, OneOf, Range
 
+from humantrack.service.jobs.catalog import SORTS
 from humantrack.service.jobs.job import STATES
 from humantrack.service.workers.scene import MOST_FRAMES
 from humantrack.types import SOURCE_NAMES
 
 MOST_PER_PAGE = 200
+MAKING_STATES = ("absent", "queued", "running", "ready", "failed", "cancelled")
+"""Of what is made on demand; 'absent': nobody has asked for it."""
+
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_PARSED = {"text/event-stream", "application/json"}
+"""A schema of these would be of what is in them."""
+
+_TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 
 
 def answer(what: str, media_type: str) -> Any:
     """The description of an answer that is not JSON."""
-    return {200: {"description": what, "content": {media_type: {}}}}
+    return {200: {"description": what, "content": content_of(media_type)}}
+
+
+def content_of(*media_types: str) -> dict[str, Any]:
+    """The description of contents: text as it is, all else as bytes.
+
+    Bytes are also described as application/octet-stream: programs that make clients of
+    descriptions know that one.
+    """
+    text = {name: _TEXT for name in media_types if name.startswith("text/")}
+    binary = {name: _BINARY for name in media_types if name not in text}
+    found = {**({"application/octet-stream": _BINARY} if binary else {}), **binary, **text}
+    for name in _PARSED & found.keys():
+        found[name] = {}
+    return found
 
 
 class ProblemOut(Schema):
@@ -48,6 +72,13 @@ class LinksOut(Schema):
     files = String(required=True)
 
 
+class LiveJobOut(Schema):
+    """Of a job that records: the name of its source, and whether it has been asked to end."""
+
+    source = String(required=True)
+    ending = Boolean(required=True)
+
+
 class JobOut(Schema):
     """A job."""
 
@@ -68,6 +99,7 @@ class JobOut(Schema):
     attempts = Integer(required=True)
     priority = Integer(required=True)
     overrides = Dict(required=True)
+    live = Nested(LiveJobOut, required=True, allow_none=True)
     links = Nested(LinksOut, required=True)
 
 
@@ -80,6 +112,8 @@ class PageIn(Schema):
     state = String(validate=OneOf(STATES))
     page = Integer(load_default=1, validate=Range(1, 10**6))
     per_page = Integer(load_default=50, validate=Range(1, MOST_PER_PAGE))
+    search = String(validate=Length(0, 200))
+    sort = String(load_default="newest", validate=OneOf(SORTS))
 
 
 class PageOut(Schema):
@@ -95,16 +129,47 @@ class FileOut(Schema):
     """A file."""
 
     name = String(required=True)
+    saved_as = String(required=True)
     media_type = String(required=True)
     size = Integer(required=True, allow_none=True)
     ready = Boolean(required=True)
+    format = String(required=True, allow_none=True)
     url = String(required=True)
+
+
+class ClipOut(Schema):
+    """The clip itself: as it came, and as an mp4 of the part that the job runs on."""
+
+    name = String(required=True)
+    media_type = String(required=True)
+    size = Integer(required=True)
+    url = String(required=True)
+    playable_url = String(required=True)
 
 
 class FilesOut(Schema):
     """A job's files."""
 
     files = List(Nested(FileOut), required=True)
+    clip = Nested(ClipOut, required=True, allow_none=True)
+
+
+class MakingErrorOut(Schema):
+    """Why something could not be made."""
+
+    code = String(required=True)
+    detail = String(required=True)
+
+
+class MakingOut(Schema):
+    """How far something is that is made on demand; `ahead` of it are so many of the owner's."""
+
+    name = String(required=True)
+    state = String(required=True, validate=OneOf(MAKING_STATES))
+    progress = Float(required=True, allow_none=True)
+    ahead = Integer(required=True)
+    error = Nested(MakingErrorOut, required=True, allow_none=True)
+    status_url = String(required=True)
 
 
 class FramesIn(Schema):

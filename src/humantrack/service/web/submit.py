@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,15 +16,21 @@ from flask import g, request
 
 from humantrack.errors import HumantrackError
 from humantrack.service import logs
-from humantrack.service.jobs.job import Job
-from humantrack.service.jobs.overrides import check_overrides
-from humantrack.service.jobs.queue import QueueLostError
+from humantrack.service.jobs.job import LIVE, Job
+from humantrack.service.jobs.overrides import LIVE_OVERRIDES, check_overrides
 from humantrack.service.web.admission import LineFullError
+from humantrack.service.web.clip import clip_of
 from humantrack.service.web.context import Service
 from humantrack.service.web.download import allowed_address, fetch, name_of
-from humantrack.service.web.problems import ProblemError, of_error, try_later
-from humantrack.service.web.uploads import ServiceRequest, display_name, received
-from humantrack.service.workers import artifacts
+from humantrack.service.web.problems import ProblemError, not_found, of_error, try_later
+from humantrack.service.web.uploads import (
+    ServiceRequest,
+    disk_is_full,
+    display_name,
+    received,
+    sent_name,
+)
+from humantrack.service.workers.probe import probe
 from humantrack.service.workers.subprocess_pool import HelperLostError, HelperSlowError
 
 _PROBE_S = 45.0
@@ -37,8 +44,13 @@ class _SubmitRequest:
     """What a client wants, checked except for the clip itself."""
 
     name: str
-    clip: Path
+    clip: Path | None
+    """None: there is none, and nothing to be opened."""
+
     is_upload: bool
+    source: str
+    """As the record has it."""
+
     content: str
     """What names the clip's content."""
 
@@ -64,6 +76,90 @@ def submit(service: Service) -> Job:
         )
     except HumantrackError as error:
         raise of_error(error) from error
+    return _queued(service, wanted, key)
+
+
+def submit_live(
+    service: Service, source: str, overrides: Any, priority: int, *, name: str | None = None
+) -> Job:
+    """Queue a job that records a live source.
+
+    Args:
+        service: the service.
+        source: name of one that the operator allows.
+        overrides: those of a live job.
+        priority: -100 to 100.
+        name: what to call it; by default as the source.
+
+    Raises:
+        ProblemError: whatever is wrong with it; 404 if there is no such source.
+    """
+    if source not in service.settings.live_sources:
+        raise not_found("live source")
+    try:
+        checked = check_overrides(overrides, LIVE_OVERRIDES)
+    except HumantrackError as error:
+        raise of_error(error) from error
+    wanted = _SubmitRequest(
+        name=display_name(name or source),
+        clip=None,
+        is_upload=False,
+        source=LIVE + source,
+        content=LIVE + source,
+        overrides=checked,
+        priority=priority,
+    )
+    return _queued(service, wanted, _idempotency_key())
+
+
+def submit_again(service: Service, job: Job, overrides: Any, priority: int) -> Job:
+    """Queue another job of the same clip, with other options.
+
+    Raises:
+        ProblemError: whatever is wrong with it; 409 if the clip is gone.
+    """
+    if job.live is not None:
+        return submit_live(service, job.live, overrides, priority, name=job.name)
+    clip = clip_of(service, job)
+    if clip is None:
+        raise ProblemError(409, "SourceNotFoundError", "the clip is not there any more")
+    is_upload = clip == service.folder(job).clip
+    try:
+        checked = _overrides(overrides)
+    except HumantrackError as error:
+        raise of_error(error) from error
+    copy = _copied(service, clip) if is_upload else None
+    wanted = _SubmitRequest(
+        name=job.name,
+        clip=copy or clip,
+        source="clip" if is_upload else job.source,
+        is_upload=is_upload,
+        content=f"again {job.id}",
+        overrides=checked,
+        priority=priority,
+    )
+    try:
+        return _queued(service, wanted, _idempotency_key())
+    finally:
+        if copy is not None:
+            copy.unlink(missing_ok=True)  # no job has taken it
+
+
+def _copied(service: Service, clip: Path) -> Path:
+    """The clip once more, without room of its own where the disk can do that."""
+    copy = service.data.new_incoming()
+    try:
+        os.link(clip, copy)
+    except OSError:
+        try:
+            shutil.copyfile(clip, copy)
+        except OSError as error:
+            copy.unlink(missing_ok=True)
+            raise disk_is_full() from error
+    return copy
+
+
+def _queued(service: Service, wanted: _SubmitRequest, key: str | None) -> Job:
     before = None if key is None else service.store.by_key(g.owner, key)
     if before is not None:
         return _same(before, wanted)
@@ -104,9 +200,10 @@ def _from_form(service: Service) -> _SubmitRequest:
     file = received(storage)
     file.settle()
     return _SubmitRequest(
-        name=display_name(storage.filename),
+        name=display_name(sent_name(storage.filename)),
         clip=file.path,
         is_upload=True,
+        source="clip",
         content=file.digest,
         overrides=_overrides(overrides),
         priority=_priority(priority),
@@ -135,13 +232,19 @@ def _named(service: Service) -> _SubmitRequest:
         fetch(address, file, most_bytes=settings.upload_bytes, timeout_s=settings.timeout_s)
         file.settle()
         name, clip, content = display_name(name_of(address)), file.path, file.digest
+        source = "clip"
     else:
         clip = allowed_path(body["source"], settings.folders)
-        name, content = display_name(clip.name), str(clip)
+        name, content, source = (
+            display_name(clip.name),
+            str(clip),
+            _recorded(clip, settings.folders),
+        )
     return _SubmitRequest(
         name=name,
         clip=clip,
         is_upload=address is not None,
+        source=source,
         content=content,
         overrides=overrides,
         priority=priority,
@@ -169,6 +272,12 @@ def allowed_path(source: str, folders: tuple[Path, ...]) -> Path:
     return path
 
 
+def _recorded(clip: Path, folders: tuple[Path, ...]) -> str:
+    """A path that tells its allowed folder, which other machines have elsewhere, from the rest."""
+    folder = next(f for f in map(Path.resolve, folders) if clip.is_relative_to(f))
+    return f"{folder}//{clip.relative_to(folder).as_posix()}"
+
+
 def _overrides(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ProblemError(400, "BadRequest", "overrides is a JSON object")
@@ -183,13 +292,13 @@ def _priority(value: Any) -> int:
 
 def _probed(service: Service, wanted: _SubmitRequest) -> int | None:
     """How many frames the job has, if anybody knows. Refuses what is not a video."""
+    if wanted.clip is None:
+        return None
     overrides = dict(wanted.overrides)
     try:
         return cast(
             "int | None",
-            service.probes.call(
-                object(), artifacts.probe, str(wanted.clip), overrides, wait_s=_PROBE_S
-            ),
+            service.probes.call(object(), probe, str(wanted.clip), overrides, wait_s=_PROBE_S),
         )
     except HumantrackError as error:
         raise of_error(error, (str(wanted.clip), wanted.name)) from error
@@ -214,7 +323,7 @@ def _add(service: Service, wanted: _SubmitRequest, frames: int | None, key: str 
     folder = service.data.job(id)
     try:
         folder.path.mkdir(mode=0o700)
-        if wanted.is_upload:
+        if wanted.is_upload and wanted.clip is not None:
             wanted.clip.rename(folder.clip)
     except OSError as error:
         folder.remove()
@@ -224,7 +333,7 @@ def _add(service: Service, wanted: _SubmitRequest, frames: int | None, key: str 
             id=id,
             owner=g.owner,
             name=wanted.name,
-            source=str(folder.clip.resolve() if wanted.is_upload else wanted.clip),
+            source=wanted.source,
             priority=wanted.priority,
             overrides=wanted.overrides,
             frames_total=frames,
@@ -239,6 +348,4 @@ def _add(service: Service, wanted: _SubmitRequest, frames: int | None, key: str 
         folder.remove()
         return _same(job, wanted)
     logs.say("job queued", job=id, owner=g.owner)
-    with suppress(QueueLostError):  # the ticket is made up for later
-        service.tickets.put()
     return job

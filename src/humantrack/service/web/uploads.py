@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -128,8 +129,14 @@ def received(storage: FileStorage) -> IncomingFile:
     return cast("IncomingFile", storage.stream)
 
 
+def sent_name(name: str | None) -> str | None:
+    """A file's name in a form, which browsers escape (WHATWG: HTML, multipart form data)."""
+    return name and name.replace("%22", '"').replace("%0D", "").replace("%0A", "")
+
+
 def display_name(name: str | None) -> str:
     """What a client calls its clip, fit to be shown; it is used for nothing else."""
     last = (name or "").replace("\\", "/").rstrip("/").rpartition("/")[2]
-    shown = "".join(c for c in last if c.isprintable()).strip()
+    spaced = (" " if unicodedata.category(c) == "Zs" else c for c in last)  # there are many sorts
+    shown = "".join(c for c in spaced if c.isprintable()).strip()
     return shown[:_LONGEST_NAME] or "clip"

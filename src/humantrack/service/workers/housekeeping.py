@@ -1,4 +1,4 @@
-"""Periodic maintenance: lost leases, missing tickets, old results."""
+"""Periodic maintenance: lost leases, old results, the reserve."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from contextlib import suppress
 
 from humantrack.service import logs
 from humantrack.service.jobs.folders import ID, DataFolder
-from humantrack.service.jobs.job import QUEUED
-from humantrack.service.jobs.queue import Tickets
 from humantrack.service.jobs.store import Store
 from humantrack.service.settings import Settings
 
-_TICKETS_S = 2.0
 _OLD_S = 30.0
 _STRAY_S = 3600.0
 """Files without a job are left alone for so long: somebody may be at them."""
@@ -21,29 +18,29 @@ _STRAY_S = 3600.0
 class Housekeeper:
     """Several may be at it at once, in one process or many."""
 
-    def __init__(
-        self, settings: Settings, store: Store, tickets: Tickets, data: DataFolder
-    ) -> None:
-        self._settings, self._store, self._tickets, self._data = settings, store, tickets, data
+    def __init__(self, settings: Settings, store: Store, data: DataFolder) -> None:
+        self._settings, self._store, self._data = settings, store, data
         self._sizes: dict[str, int] = {}
-        self._tickets_s = self._old_s = float("-inf")
+        self._old_s = self._patient_until_s = float("-inf")
+
+    def was_away(self) -> None:
+        """The database was away: leases that ran out meanwhile may be renewed before they count."""
+        self._patient_until_s = time.monotonic() + self._settings.lease_s
 
     def look(self) -> None:
         """Do what is due.
 
         Raises:
             LostError: if the database is away.
-            QueueLostError: if the queue is away.
         """
-        for id in self._store.take_back():
-            logs.say("job queued again: its worker is gone", job=id)
-            self._tickets.put()
         now = time.monotonic()
-        if now - self._tickets_s > _TICKETS_S:
-            self._tickets_s = now
-            self._tickets.top_up(self._store.counts()[QUEUED])
+        if now > self._patient_until_s:
+            for id in self._store.take_back():
+                logs.say("job queued again: its worker is gone", job=id)
         if now - self._old_s > _OLD_S:
             self._old_s = now
+            self._data.keep_reserve(self._settings.least_free_bytes)
+            self._remove_discarded()
             self.expire()
             self._remove_strays()
 
@@ -65,6 +62,12 @@ class Housekeeper:
                 total -= self._sizes.pop(job.id)
                 self._data.job(job.id).remove()
                 logs.say("job removed", job=job.id, why="age" if old else "disk")
+
+    def _remove_discarded(self) -> None:
+        """Live jobs that nobody wants to keep, whose worker could not remove them."""
+        for id in self._store.discarded():
+            if self._store.remove(id):
+                self._data.job(id).remove()
 
     def _remove_strays(self) -> None:
         """Aborted uploads, and folders whose job is gone."""

@@ -58,6 +58,10 @@ ankles; of the head eyes and ears too."""
 
 _BETWEEN = b",\n"
 _TIMELINE, _FRAMES, _OFFSETS = "timeline.json", "frames.json", "frames.offsets"
+FILES = (_FRAMES, _OFFSETS, _TIMELINE)
+"""What is prepared, in the order in which it is written: when the last is there, all are."""
+
+Progress = Callable[[ResultsSource], Callable[[int], None]]
 
 
 def timeline(results: Path, folder: Path) -> bytes:
@@ -125,14 +129,19 @@ def body_glb() -> bytes:
 # -- preparing ----------------------------------------------------------------------------------
 
 
-def prepare(results: Path, folder: Path) -> bytes:
+def prepare(results: Path, folder: Path, progress: Progress | None = None) -> bytes:
     """Make the files if they are not there, or are of other results; arguments as above.
+
+    Args:
+        results: as above.
+        folder: as above.
+        progress: told of the results before the walk; gives what is told of frames taken.
 
     Returns:
         The time line.
     """
     found = _found(results, folder)
-    return _walked(results, folder) if found is None else found
+    return _walked(results, folder, progress) if found is None else found
 
 
 def is_prepared(results: Path, folder: Path) -> bool:
@@ -163,16 +172,17 @@ def _stamp(results: Path) -> bytes:
     return orjson.dumps([3, known.st_size, known.st_mtime_ns, *of_world])
 
 
-def _walked(results: Path, folder: Path) -> bytes:
+def _walked(results: Path, folder: Path, progress: Progress | None) -> bytes:
     """Walk through the results; the time line is written last: its being there says all is."""
     stamp = _stamp(results)
     source = ResultsSource(results)
+    advance = None if progress is None else progress(source)
     try:
-        clip = _written(source, folder, world=source.has_world)
+        clip = _written(source, folder, advance, world=source.has_world)
     except ResultsError:  # perhaps of the world, which may be of other results
         if not source.has_world:
             raise
-        clip = _written(source, folder, world=False)
+        clip = _written(source, folder, advance, world=False)
     with atomic_write(folder / _OFFSETS) as file:
         file.write(np.array(clip.offsets, np.int64).tobytes())
     text = orjson.dumps(clip.timeline())
@@ -181,17 +191,19 @@ def _walked(results: Path, folder: Path) -> bytes:
     return text
 
 
-def _written(source: ResultsSource, folder: Path, *, world: bool) -> _Clip:
+def _written(
+    source: ResultsSource, folder: Path, advance: Callable[[int], None] | None, *, world: bool
+) -> _Clip:
     """Write the frames."""
     clip = _Clip(source, WorldScene() if world else None)
     with atomic_write(folder / _FRAMES) as file, np.errstate(all="ignore"):
-        for batch in source.batches(world=world):
+        for batch in source.batches(advance, world=world):
             clip.take(batch, file)
     return clip
 
 
 @dataclass(slots=True)
-class _Track:
+class Track:
     """What is gathered of a track: spans, and some of its frames evenly over its length."""
 
     spans: TrackSpans
@@ -201,6 +213,7 @@ class _Track:
     def see(
         self, row: int, score: float, sample: tuple[FloatArray, FloatArray, FloatArray]
     ) -> None:
+        """Take a frame: quaternions (24,4), joints (45,3), betas (10,)."""
         if self.spans.seen % self.every == 0:
             self.samples.append(sample)
             if len(self.samples) >= 2 * _SAMPLES:
@@ -208,6 +221,7 @@ class _Track:
         self.spans.see(row, row, score)
 
     def skeleton(self, smpl: Callable[[], SmplArrays | None]) -> Skeleton:
+        """The bones, from the frames that are kept."""
         quaternions, joints, betas = (np.stack(p) for p in zip(*self.samples, strict=True))
         return skeleton_of(quaternion_to_matrix(quaternions), joints, betas, smpl)
 
@@ -217,7 +231,7 @@ class _Clip:
 
     def __init__(self, source: ResultsSource, world: WorldScene | None) -> None:
         self._facts, self._world = source.facts, world
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, Track] = {}
         self._marks: list[float] = []
         self._size: tuple[int, int] | None = None
         self._last_s = 0.0
@@ -226,7 +240,7 @@ class _Clip:
 
     def take(self, batch: Batch, file: BinaryIO) -> None:
         """Write a batch's frames."""
-        rows = _Rows(batch.people)
+        rows = Rows(batch.people)
         first = len(self.offsets) - 1
         self._gather(rows, first)
         people = rows.people_by_frame(len(batch.frames))
@@ -242,14 +256,14 @@ class _Clip:
             file.write(text)
             self.offsets.append(self.offsets[-1] + len(text))
 
-    def _gather(self, rows: _Rows, first: int) -> None:
+    def _gather(self, rows: Rows, first: int) -> None:
         columns = rows.columns
         if self._size is None and len(columns):
             height, width = columns.size[0].tolist()
             self._size = (width, height)
         for i in np.flatnonzero(rows.good & (columns.missed <= 0)).tolist():
             track_id = int(columns.track_id[i])
-            track = self._tracks.setdefault(track_id, _Track(TrackSpans(track_id)))
+            track = self._tracks.setdefault(track_id, Track(TrackSpans(track_id)))
             sample = (rows.quaternions[i], rows.joints[i], columns.betas[i])
             track.see(first + int(columns.frame_row[i]), float(columns.score[i]), sample)
 
@@ -270,12 +284,12 @@ class _Clip:
             "focal_px": float(np.hypot(width, height)) if width and height else None,
             "mark_every": MARK_EVERY,
             "marks_s": self._marks,
-            "tracks": [_about(self._tracks[i], smpl) for i in sorted(self._tracks)],
+            "tracks": [about_track(self._tracks[i], smpl) for i in sorted(self._tracks)],
             **world,
         }
 
 
-def _about(track: _Track, smpl: Callable[[], SmplArrays | None]) -> dict[str, Any]:
+def about_track(track: Track, smpl: Callable[[], SmplArrays | None]) -> dict[str, Any]:
     """A track's entry in the time line."""
     spans = track.spans
     skeleton = track.skeleton(smpl)
@@ -294,7 +308,7 @@ def _about(track: _Track, smpl: Callable[[], SmplArrays | None]) -> dict[str, An
     }
 
 
-class _Rows:
+class Rows:
     """A batch's people in the page's axes and notation."""
 
     def __init__(self, people: PeopleColumns) -> None:

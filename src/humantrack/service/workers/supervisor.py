@@ -13,7 +13,6 @@ from threading import Event, Thread
 
 from humantrack.service import logs
 from humantrack.service.jobs.folders import DataFolder
-from humantrack.service.jobs.queue import QueueLostError, Tickets
 from humantrack.service.jobs.store import LostError, Store
 from humantrack.service.settings import Settings
 from humantrack.service.workers.housekeeping import Housekeeper
@@ -39,9 +38,9 @@ def _work(settings: Settings, name: str) -> None:
 class Supervisor:
     """Keeps ``settings.workers`` processes alive. Start it once, close it once."""
 
-    def __init__(self, settings: Settings, store: Store, tickets: Tickets) -> None:
+    def __init__(self, settings: Settings, store: Store) -> None:
         self._settings, self._store = settings, store
-        self._keeper = Housekeeper(settings, store, tickets, DataFolder(settings.data))
+        self._keeper = Housekeeper(settings, store, DataFolder(settings.data))
         self._context = multiprocessing.get_context("spawn")
         self._workers: dict[str, tuple[BaseProcess, float]] = {}
         self._wait_s, self._not_before_s = 0.0, 0.0
@@ -86,8 +85,9 @@ class Supervisor:
                 while len(self._workers) < self._settings.workers and self._may_start():
                     self._start_one()
                 self._keeper.look()
-            except (LostError, QueueLostError) as error:
-                logs.error("the database or the queue is away", error=str(error)[:200])
+            except LostError as error:
+                self._keeper.was_away()
+                logs.error("the database is away", error=str(error)[:200])
             except Exception:  # noqa: BLE001 - what fails now may do next time
                 logs.error("internal error", trace=True)
             self._over.wait(_LOOK_S)

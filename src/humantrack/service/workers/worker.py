@@ -1,12 +1,11 @@
-"""A worker process: waits for tickets, claims jobs, runs them, keeps their lease."""
+"""A worker process: waits for jobs, claims them, runs them, publishes what they made."""
 
 from __future__ import annotations
 
 import errno
 import multiprocessing
+import shutil
 import signal
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event
@@ -14,91 +13,19 @@ from typing import Any
 
 from humantrack.errors import INTERNAL_ERROR, HumantrackError, InterruptedRunError, printable
 from humantrack.service import logs
+from humantrack.service.jobs.attempts import Attempts
 from humantrack.service.jobs.folders import DataFolder
-from humantrack.service.jobs.job import CANCELLED, FAILED, RUNNING, SUCCEEDED, Error, Job
-from humantrack.service.jobs.queue import QueueLostError, Tickets
+from humantrack.service.jobs.job import CANCELLED, DISCARD, FAILED, SUCCEEDED, Error, Job
+from humantrack.service.jobs.queue import Bell
 from humantrack.service.jobs.store import LostError, Store, retrying
+from humantrack.service.live_sources import without_address
 from humantrack.service.settings import Settings
+from humantrack.service.workers.lease import Lease
+from humantrack.service.workers.recorder import Recording
 from humantrack.service.workers.runner import Progress, Runner
 from humantrack.terminal import terminal_signals
 
-_LOOK_S = 0.2
-"""How often a job's record is looked at: cancelling takes at most so long to be noticed."""
-
 _PAUSE_S = 1.0
-
-
-class Lease:
-    """A thread that renews a job's lease, reports its progress and notices its cancelling.
-
-    Args:
-        store: where the job is.
-        job: claimed by ``worker``.
-        worker: its name.
-        lease_s: length of the lease.
-        progress: to tell of.
-        stop: set when the run has to end; ``reason`` then says why.
-        is_draining: asked whether the worker has to end.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        job: Job,
-        worker: str,
-        *,
-        lease_s: float,
-        progress: Progress,
-        stop: Event,
-        is_draining: Callable[[], bool],
-    ) -> None:
-        self._store, self._job, self._worker = store, job, worker
-        self._lease_s, self._progress = lease_s, progress
-        self._stop, self._is_draining = stop, is_draining
-        self._over = Event()
-        self._told: dict[str, Any] = {}
-        self._renewed_s = time.monotonic()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
-        self.reason: str | None = None
-        """'cancel', 'lost' (somebody else's now) or 'drain'."""
-
-    def __enter__(self) -> Lease:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _keep(self) -> None:
-        while not self._over.wait(_LOOK_S):
-            with suppress(LostError):  # the database is away for a moment
-                self._look()
-            if time.monotonic() - self._renewed_s > 0.8 * self._lease_s:
-                self._end("lost")  # others will take it over any moment
-            elif self._is_draining():
-                self._end("drain")
-
-    def _look(self) -> None:
-        seen = self._progress.seen()
-        before = time.monotonic()
-        if seen != self._told or before - self._renewed_s > self._lease_s / 4:
-            changed = seen if seen != self._told else {}
-            asked = self._store.renew(self._job.id, self._worker, self._lease_s, changed)
-            self._renewed_s, self._told = before, seen
-        else:
-            job = self._store.get(self._job.id)
-            mine = job is not None and job.worker == self._worker and job.state == RUNNING
-            asked = job.cancel if job is not None and mine else None
-        if asked is None:
-            self._end("lost")
-        elif asked:
-            self._end("cancel")
-
-    def _end(self, reason: str) -> None:
-        if self.reason != "lost":
-            self.reason = reason
-        self._stop.set()
 
 
 class Worker:
@@ -108,67 +35,135 @@ class Worker:
         settings: of the service.
         name: of this worker.
         draining: set when it has to end.
+        runner: runs the jobs.
     """
 
-    def __init__(self, settings: Settings, name: str, draining: Event) -> None:
+    def __init__(
+        self, settings: Settings, name: str, draining: Event, runner: Runner | None = None
+    ) -> None:
         self._settings, self._name, self._draining = settings, name, draining
         self._data = DataFolder(settings.data)
-        self._store = Store(settings.store_url)
-        self._tickets = Tickets(settings.queue, self._data.queue)
-        self._runner = Runner()
+        self._store = Store(settings.store_url, reserve=self._data.reserve)
+        self._bell = Bell(self._store, draining)
+        self._runner = Runner() if runner is None else runner
+        self._is_shaken = False
 
     def work(self) -> None:
         """Run jobs until it has to end."""
         while not self.has_to_end():
-            if self._data.free_bytes() < self._settings.least_free_bytes:
-                self._pause("the disk is nearly full")
+            trouble = self._trouble()
+            if trouble is not None:
+                self._pause(trouble)
                 continue
             try:
-                job = self._next()
-            except (LostError, QueueLostError) as error:
-                self._pause("the database or the queue is away", error=_short(error))
-                continue
-            if job is not None:
-                self._run(job)
+                if self.step() is None:
+                    self._bell.wait()
+            except LostError as error:
+                self._pause("the database is away", error=_short(error))
+        self._bell.close()
+
+    def step(self) -> str | None:
+        """Run the next job, if there is one; gives what became of it.
+
+        Raises:
+            LostError: if the database is away.
+        """
+        settings = self._settings
+        known = list(settings.live_sources)
+        job = self._store.claim(self._name, settings.lease_s, settings.max_running, known)
+        return None if job is None else self._run(job)
 
     def has_to_end(self) -> bool:
         """True when it was told so, or when who started it is gone."""
         parent = multiprocessing.parent_process()
         return self._draining.is_set() or (parent is not None and not parent.is_alive())
 
-    def _next(self) -> Job | None:
-        if not self._tickets.take():
-            return None
-        try:
-            return self._store.claim(self._name, self._settings.lease_s)
-        except LostError:
-            self._tickets.put()
-            raise
-
-    def _pause(self, why: str, **facts: Any) -> None:
-        logs.error("paused", why=why, worker=self._name, **facts)
-        self._draining.wait(_PAUSE_S)
-
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job) -> str:
         logs.say("job begun", job=job.id, attempt=job.attempts, worker=self._name)
-        progress, stop = Progress(job.frames_total), Event()
+        attempts = Attempts(self._data.job(job.id), job.overrides)
+        progress = Progress(job.frames_total) if job.live is None else Recording(self._settings)
         lease = Lease(
             self._store,
             job,
             self._name,
             lease_s=self._settings.lease_s,
             progress=progress,
-            stop=stop,
             is_draining=self.has_to_end,
         )
         with lease:
-            error = self._try(job, progress, stop)
-            state = self._settle(job, lease, progress, error)
+            error = None
+            if job.published is None:
+                error = self._try(job, attempts, progress, lease)
+            if job.live is not None:
+                error = self._ended_live(job, lease, progress, error)
+            state = self._settle(job, attempts, lease, progress, error)
+            if state == CANCELLED and job.live is not None:
+                self._forget(job)
         logs.say("job ended", job=job.id, state=state, error=error and _short(error))
+        return state
 
-    def _try(self, job: Job, progress: Progress, stop: Event) -> Exception | None:
+    def _is_kept(self, job: Job, lease: Lease) -> bool:
+        """Whether a live job that has ended is to be kept, as far as can be known now."""
+        if lease.reason != "cancel":
+            return lease.reason != "lost"
         try:
-            self._runner.run(job, self._data.job(job.id), progress, stop)
+            found = self._store.get(job.id)
+        except LostError:
+            return True  # asked again before it is published
+        return found is not None and found.is_kept
+
+    def _ended_live(
+        self, job: Job, lease: Lease, progress: Progress, error: Exception | None
+    ) -> Exception | None:
+        """What a live job has ended with. Only one that has recorded nothing is handed back."""
+        stopped = InterruptedRunError("stopped")
+        if lease.reason == "drain":
+            if error is not None and not progress.frames:
+                return stopped
+            if error is None:
+                progress.warn((*progress.warnings, "ended early: the service was stopped"))
+        if error is None and lease.reason == "cancel" and job.published is None:
+            found = self._keep_trying(lease, lambda: self._store.get(job.id))
+            return None if found is not None and found.is_kept else stopped
+        return error
+
+    def _forget(self, job: Job) -> None:
+        """Remove what a live job has recorded that is not to be kept; all of it if it was said."""
+        shutil.rmtree(self._data.job(job.id).attempts, ignore_errors=True)
+        with suppress(LostError):  # else the housekeeper does it
+            found = self._store.get(job.id)
+            if found is not None and found.ending == DISCARD and self._store.remove(job.id):
+                self._data.job(job.id).remove()
+
+    def _trouble(self) -> str | None:
+        """Why no job can be begun now."""
+        try:
+            if self._data.free_bytes() < self._settings.least_free_bytes:
+                return "the disk is nearly full"
+        except OSError:
+            return "the data folder is away"
+        if self._is_shaken and not self._data.answers():
+            return "the data folder cannot be written to"
+        self._is_shaken = False
+        return None
+
+    def _pause(self, why: str, **facts: Any) -> None:
+        logs.error("paused", why=why, worker=self._name, **facts)
+        self._draining.wait(_PAUSE_S)
+
+    def _try(
+        self, job: Job, attempts: Attempts, progress: Progress, lease: Lease
+    ) -> Exception | None:
+        try:
+            output = attempts.begin(job.fence)
+            if attempts.owes(output):
+                self._store.forgive(job.id, job.fence)
+            if isinstance(progress, Recording):
+                progress.begin_at(output, lease.stop, lambda: self._is_kept(job, lease))
+                self._runner.record(job, self._settings, output, progress, lease.stop)
+            else:
+                source = self._data.source(job, self._settings.folders)
+                self._runner.run(job, source, output, progress, lease.stop)
         except HumantrackError as error:
             return error
         except Exception as error:  # noqa: BLE001 - a job must not take its worker along
@@ -177,39 +172,101 @@ class Worker:
             return error
         return None
 
-    def _settle(self, job: Job, lease: Lease, progress: Progress, error: Exception | None) -> str:
+    def _settle(
+        self,
+        job: Job,
+        attempts: Attempts,
+        lease: Lease,
+        progress: Progress,
+        error: Exception | None,
+    ) -> str:
         """Write down how a job ended, however long the database is away; gives what it is now."""
+        if error is None:
+            return self._publish(job, attempts, lease, progress)
         stopped = isinstance(error, InterruptedRunError)
-        full = error is not None and _is_disk_full(error)
-        if full or (stopped and lease.reason == "drain"):
-            self._keep_trying(lease, lambda: self._store.hand_back(job.id, self._name))
-            self._keep_trying(lease, self._tickets.put)
-            if full:
-                self._pause("the disk is full", job=job.id)
-            return "handed back"
         if stopped and lease.reason == "lost":
+            attempts.close(job.fence)
+            with suppress(LostError):  # it was only silent, which is not the job's fault
+                self._store.forgive(job.id, job.fence)
             return "lost"
-        state = SUCCEEDED if error is None else CANCELLED if stopped else FAILED
-        problem = None if error is None or stopped else self._problem(job, error)
-        seen = progress.seen()
-        ended = self._keep_trying(
-            lease, lambda: self._store.end(job.id, self._name, state, error=problem, seen=seen)
+        # What is recorded cannot be gone on with: it has failed, and keeps what it has.
+        is_outage = not stopped and job.live is None and self._is_outage(error)
+        if is_outage or (stopped and lease.reason == "drain"):
+            attempts.close(job.fence)
+            self._hand_back(job, attempts, lease)
+            if is_outage:
+                self._is_shaken = True
+                self._pause("the disk is full or away", job=job.id, error=_short(error))
+            return "handed back"
+        attempts.close(job.fence)
+        state = CANCELLED if stopped else FAILED
+        problem = None if stopped else self._problem(job, error)
+        return state if self._end(job, lease, state, problem, progress.seen()) else "lost"
+
+    def _publish(self, job: Job, attempts: Attempts, lease: Lease, progress: Progress) -> str:
+        """Make an attempt's files the job's, if the job is still this worker's.
+
+        Until the record names an attempt, nothing is put where it is looked for; from then on
+        whoever has the job completes it, and only with that attempt's files.
+        """
+        winner, seen = job.published, {}
+        if winner is None:
+            winner, seen = job.fence, progress.seen()
+            mine = job.id, self._name, job.fence
+            if not self._keep_trying(lease, lambda: self._store.publish(*mine, seen)):
+                attempts.close(job.fence)
+                return "lost"
+        try:
+            attempts.publish(winner)
+        except OSError as error:
+            if self._is_outage(error):
+                self._is_shaken = True
+                self._hand_back(job, attempts, lease)
+                self._pause("the disk is full or away", job=job.id, error=_short(error))
+                return "handed back"
+            logs.error("internal error", job=job.id, trace=True)
+            problem = self._problem(job, error)
+            return FAILED if self._end(job, lease, FAILED, problem, {}) else "lost"
+        return SUCCEEDED if self._end(job, lease, SUCCEEDED, None, seen) else "lost"
+
+    def _end(
+        self, job: Job, lease: Lease, state: str, problem: Error | None, seen: dict[str, Any]
+    ) -> bool:
+        def end() -> bool:
+            return self._store.end(
+                job.id, self._name, state, error=problem, seen=seen, fence=job.fence
+            )
+
+        return bool(self._keep_trying(lease, end))
+
+    def _hand_back(self, job: Job, attempts: Attempts, lease: Lease) -> None:
+        back = self._keep_trying(
+            lease, lambda: self._store.hand_back(job.id, self._name, fence=job.fence)
         )
-        return state if ended else "lost"
+        if back is None:
+            attempts.owe(job.fence)
 
     def _keep_trying(self, lease: Lease, call: Callable[[], Any]) -> Any:
+        """What the store says, as soon as it says something; None if it did not in time."""
         try:
             return retrying(call, until=lambda: lease.reason == "lost" or self.has_to_end())
-        except (LostError, QueueLostError) as error:
+        except LostError as error:
             logs.error("could not write down how a job ended", error=_short(error))
             return None
+
+    def _is_outage(self, error: BaseException) -> bool:
+        """Whether it is the disk's fault and not the job's."""
+        return _is_disk_full(error) or not self._data.answers()
 
     def _problem(self, job: Job, error: Exception) -> Error:
         """The error in words that name no path of this machine."""
         folder = self._data.job(job.id)
         text = _short(error)
+        if job.live is not None:
+            text = without_address(text, self._settings.live_sources.get(job.live), job.live)
         for path, said in (
-            *((job.source, job.name), (str(folder.path), "")),
+            *((str(self._data.source(job, self._settings.folders)), job.name),),
+            *((str(folder.path.resolve()), ""), (str(folder.path), "")),
             (str(self._data.path.resolve()), ""),
         ):
             text = text.replace(path, said)

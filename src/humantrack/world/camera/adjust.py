@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from humantrack.geometry.rotations import Array, axis_angle_to_matrix, unit
+from humantrack.geometry.rotations import Array, across, axis_angle_to_matrix, unit
 from humantrack.types.arrays import BoolArray, IntArray
 
 SOFT_PX = 0.7
@@ -225,13 +225,6 @@ class _System:
         point = np.einsum("pij,pj->pi", inverse, rest.reshape(self.g.shape))
         moves = np.einsum("pij,pj->pi", self.basis, point)
         return step.reshape(self.count, self.size), moves
-
-
-def across(directions: Array) -> Array:
-    """(P,3,2) two directions across each of (P,3)."""
-    axis = np.eye(3)[np.abs(directions).argmin(axis=1)]
-    first = unit(np.cross(directions, axis))
-    return np.stack([first, np.cross(directions, first)], axis=2)
 
 
 def _solved(matrix: Array, right: Array) -> Array:

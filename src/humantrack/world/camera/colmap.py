@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,13 +17,18 @@ from humantrack.atomic import cannot_write
 from humantrack.errors import CameraFileError, DependencyError, HumantrackError, OutputError
 from humantrack.extras import missing
 from humantrack.types import Frame, FrameRecord
-from humantrack.types.arrays import BoolArray
+from humantrack.types.arrays import BoolArray, IntArray
+from humantrack.world.camera.adjust import Cameras
+from humantrack.world.camera.fitted import spread
 from humantrack.world.camera.given import read_camera_file
+from humantrack.world.camera.judge import MOVES_PX
 from humantrack.world.camera.silhouettes import background
 from humantrack.world.types import CameraPath
 
 EVERY = 6
-"""One frame of so many is given to COLMAP; the others are interpolated."""
+"""One frame of so many is given to COLMAP; between them our own solution says how it moves."""
+
+_log = logging.getLogger(__name__)
 
 _SIDE = 1280
 _LEAST_SHARE = 0.5
@@ -135,19 +141,35 @@ def solve_with_colmap(
     path = base
     for shot in range(len(base.kinds)):
         rows = base.shot == shot
-        if base.kinds[shot] == "still":
+        where = f"shot {shot + 1}: " if len(base.kinds) > 1 else ""
+        if _stands_still(base, shot):
+            said = f"{where}the camera stands still, so COLMAP was not asked"
+            path = replace(path, notes=(*path.notes, said))
             continue
+        place = shot_folder(folder, shot)
         try:
-            found = _solved(shot_folder(folder, shot), base, rows, size, refine_focal=refine_focal)
+            found = _solved(place, base, rows, size, refine_focal=refine_focal)
         except HumantrackError as error:
             if isinstance(error, DependencyError):
                 raise
-            where = f"shot {shot + 1}: " if len(base.kinds) > 1 else ""
             said = f"{where}COLMAP found no camera ({error.what}): solved without it"
             path = replace(path, notes=(*path.notes, said))
             continue
+        finally:  # as large as the pictures many times over, and made again if asked for again
+            (place / "database.db").unlink(missing_ok=True)
+            shutil.rmtree(place / "sparse", ignore_errors=True)
         path = _merged(path, found, shot, rows)
     return path
+
+
+def _stands_still(base: CameraPath, shot: int) -> bool:
+    """Whether the picture does not move; a camera that could not be solved is called still, too."""
+    shots = base.evidence.get("shots", [])
+    moved = shots[shot].get("picture_moved_px", 0.0) if shot < len(shots) else 0.0
+    frames = int((base.shot == shot).sum())
+    followed = shots[shot].get("followed", 1.0) if shot < len(shots) else 1.0
+    seen = followed * frames >= 2
+    return base.kinds[shot] == "still" and seen and moved < MOVES_PX
 
 
 def _solved(
@@ -185,15 +207,30 @@ def _run(folder: Path, camera: str, *, refine_focal: bool) -> Any:
     reader.camera_model, reader.camera_params = "SIMPLE_PINHOLE", camera
     reader.mask_path = str(folder / "masks")
     pycolmap.set_random_seed(0)
+    if not _log.isEnabledFor(logging.DEBUG):  # hundreds of lines; what fails is told in one
+        pycolmap.logging.minloglevel = int(pycolmap.logging.FATAL)
     pictures = str(folder / "images")
+    try:
+        models = _models(pycolmap, str(database), pictures, str(sparse), reader, refine_focal)
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        said = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise CameraFileError(f"it failed: {said}", where=folder) from error
+    if not models:
+        raise CameraFileError("it could not join the pictures", where=folder)
+    return max(models.values(), key=lambda model: model.num_reg_images())
+
+
+def _models(  # noqa: PLR0917
+    pycolmap: Any, database: str, pictures: str, sparse: str, reader: Any, refine_focal: bool
+) -> Any:
     cpu = pycolmap.Device.cpu
     pycolmap.extract_features(
-        *(str(database), pictures),
+        *(database, pictures),
         camera_mode=pycolmap.CameraMode.SINGLE,
         reader_options=reader,
         device=cpu,
     )
-    pycolmap.match_sequential(str(database), device=cpu)
+    pycolmap.match_sequential(database, device=cpu)
     options = pycolmap.IncrementalPipelineOptions()
     options.ba_refine_focal_length = refine_focal
     options.mapper.abs_pose_refine_focal_length = refine_focal
@@ -201,21 +238,24 @@ def _run(folder: Path, camera: str, *, refine_focal: bool) -> Any:
     options.multiple_models = False
     options.extract_colors = False
     options.random_seed = 0
-    models = pycolmap.incremental_mapping(str(database), pictures, str(sparse), options)
-    if not models:
-        raise CameraFileError("no model", where=folder)
-    return max(models.values(), key=lambda model: model.num_reg_images())
+    return pycolmap.incremental_mapping(database, pictures, sparse, options)
 
 
 def _merged(path: CameraPath, found: CameraPath, shot: int, rows: BoolArray) -> CameraPath:
     """``path`` with a shot taken from ``found``, in the axes of the shot's first frame."""
+    own = Cameras(path.rotation[rows], path.position[rows], np.log(path.focal_px[rows]))
     turn, origin = found.rotation[0], found.position[0]
+    there = Cameras(
+        found.rotation @ turn.T, (found.position - origin) @ turn.T, np.log(found.focal_px)
+    )
+    whole = between(np.flatnonzero(found.confidence == 1), there, own)
     rotation, position = path.rotation.copy(), path.position.copy()
     focal, confidence, centre = path.focal_px.copy(), path.confidence.copy(), path.centre_px.copy()
-    rotation[rows] = found.rotation @ turn.T
-    rotation[np.flatnonzero(rows)[0]] = np.eye(3)
-    position[rows] = (found.position - origin) @ turn.T
-    focal[rows], confidence[rows] = found.focal_px, found.confidence
+    first = np.flatnonzero(rows)[0]
+    rotation[rows], position[rows] = whole.rotation, whole.position
+    rotation[first], position[first] = np.eye(3), 0.0
+    focal[rows] = found.focal_px
+    confidence[rows] = np.maximum(found.confidence, path.confidence[rows])
     centre[rows] = found.centre_px
     kinds = tuple("free" if number == shot else kind for number, kind in enumerate(path.kinds))
     where = f"shot {shot + 1}: " if len(kinds) > 1 else ""
@@ -232,6 +272,29 @@ def _merged(path: CameraPath, found: CameraPath, shot: int, rows: BoolArray) -> 
         kinds=kinds,
         notes=(*path.notes, f"{where}the camera was solved by COLMAP"),
         evidence={**path.evidence, "shots": shots},
+    )
+
+
+def between(rows: IntArray, there: Cameras, own: Cameras) -> Cameras:
+    """T cameras that are right at some frames, moved between them as others move.
+
+    Args:
+        rows: frames in which ``there`` is right.
+        there: T cameras, in any unit.
+        own: T cameras in the same axes and another unit, right from frame to frame; where they do
+            not travel, places are interpolated.
+    """
+    length = float((own.position[rows] ** 2).sum())
+    unit = float((there.position[rows] * own.position[rows]).sum()) / max(length, 1e-12)
+    # What the others are off by changes slowly, so that is what is interpolated.
+    off = Cameras(
+        there.rotation[rows] @ np.swapaxes(own.rotation[rows], -1, -2),
+        there.position[rows] - unit * own.position[rows],
+        there.log_focal[rows],
+    )
+    slow = spread(rows, off, len(own.rotation))
+    return Cameras(
+        slow.rotation @ own.rotation, slow.position + unit * own.position, slow.log_focal
     )
 
 

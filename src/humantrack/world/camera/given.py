@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from humantrack.atomic import reason_of
 from humantrack.errors import CameraFileError
 from humantrack.geometry.rotations import Array, project_to_so3
 from humantrack.types.arrays import BoolArray, IntArray
@@ -140,7 +141,7 @@ def read_text(path: Path) -> str:
             raise CameraFileError("the camera file is too large", where=path)
         return path.read_text("utf-8-sig")
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = reason_of(error)
         raise CameraFileError(f"the camera file cannot be read ({reason})", where=path) from error
     except UnicodeDecodeError as error:
         raise CameraFileError("the camera file is not text in UTF-8", where=path) from error

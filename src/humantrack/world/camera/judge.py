@@ -55,6 +55,11 @@ _AGREED = 0.5
 _FOCAL_MOVED_PX = 40.0
 """The picture must move so far for a turn to say what the focal length is."""
 
+_FOCAL_NOT_WORSE = 0.04
+"""... and must leave no more points to travelling than things that move leave by chance: a fifth of
+the points at most, of which one in five lies near its line. A camera carried sideways looks like
+one that turns behind a longer lens, but not for all of its points."""
+
 _FOCAL_SD = 0.15
 """... and the pairs must agree so far on its logarithm."""
 
@@ -173,7 +178,8 @@ class Judge:
             turned = [_turn_share(a, b, focal) for a, b in hard]
             other = float(np.mean(turned))
             # Only a turn says anything of the focal length.
-            if other < max(travel, _travel_share(hard, focal)) - _NOT_WORSE or off > _FOCAL_SD:
+            most = max(travel, _travel_share(hard, focal))
+            if other < most - _FOCAL_NOT_WORSE or off > _FOCAL_SD:
                 ratio, off = 1.0, np.inf
             elif turn < travel - _NOT_WORSE:
                 turn, travel = other, max(other, travel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -36,12 +37,14 @@ class ShotPath:
 
     kind: str
     rotation: list[Array] = field(default_factory=list)
-    """(3,3) for each frame."""
+    """(T,3,3) of each window."""
 
     position: list[Array] = field(default_factory=list)
-    log_focal: list[float] = field(default_factory=list)
-    confidence: list[float] = field(default_factory=list)
-    error_px: list[float] = field(default_factory=list)
+    log_focal: array[float] = field(default_factory=lambda: array("d"))
+    """Of each frame, as what follows."""
+
+    confidence: array[float] = field(default_factory=lambda: array("d"))
+    error_px: array[float] = field(default_factory=lambda: array("d"))
     """Median distance for each frame, pixels of the reduced picture."""
 
     agreeing: int = 0
@@ -58,11 +61,11 @@ class ShotPath:
     def add(self, fit: Fitted, skip: int, scale: float) -> None:
         """Take over a window's frames but the first ``skip``."""
         cameras = fit.cameras
-        self.rotation += list(cameras.rotation[skip:])
-        self.position += list(cameras.position[skip:])
-        self.log_focal += [float(value + np.log(scale)) for value in cameras.log_focal[skip:]]
-        self.confidence += fit.confidence[skip:].tolist()
-        self.error_px += fit.error_px[skip:].tolist()
+        self.rotation.append(cameras.rotation[skip:].copy())
+        self.position.append(cameras.position[skip:].copy())
+        self.log_focal.extend((cameras.log_focal[skip:] + np.log(scale)).tolist())
+        self.confidence.extend(fit.confidence[skip:].tolist())
+        self.error_px.extend(fit.error_px[skip:].tolist())
         self.agreeing += int(fit.agreeing[skip:].sum())
         self.seen += int(fit.seen[skip:].sum())
         self.keyframes += fit.keyframes
@@ -108,7 +111,7 @@ def solve_shot(
         if last is None:
             path.kind = now
         elif now != path.kind and path.failed_at is None:
-            path.failed_at = len(path.rotation)
+            path.failed_at = len(path.log_focal)
         path.add(fit, fixed, scale)
         last = fit.cameras.at(slice(-OVERLAP, None))
     return path

@@ -72,7 +72,7 @@ def _drawn(
         whole = rle.decode(rle.merge([_bytes(mask) for mask in masks]))
         # Areas are averaged, so that a thin arm does not fall between the pixels.
         step = max(1, min(whole.shape[0] // height, whole.shape[1] // width) // 3)
-        some = np.ascontiguousarray(whole[::step, ::step]) * 255
+        some = cv2.transpose(np.ascontiguousarray(whole.T[::step, ::step])) * 255
         small = cv2.resize(some, (width, height), interpolation=cv2.INTER_AREA)
         out = np.maximum(out, small.astype(np.uint8))
     return out

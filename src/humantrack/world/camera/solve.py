@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 
@@ -85,13 +86,12 @@ class _Columns:
     """The columns of the path, shot by shot."""
 
     def __init__(self) -> None:
-        self._index: list[int] = []
-        self._shot: list[int] = []
-        self._centre: list[tuple[float, float]] = []
+        self._index, self._shot = array("q"), array("q")
+        self._centre = array("d")
         self._rotation: list[Array] = [np.zeros((0, 3, 3))]
         self._position: list[Array] = [np.zeros((0, 3))]
         self._focal: list[Array] = [np.zeros(0)]
-        self._confidence: list[float] = []
+        self._confidence = array("d")
         self._shots = -1
 
     def passing(self, frames: Iterator[FrameTracks]) -> Iterator[FrameTracks]:
@@ -100,7 +100,7 @@ class _Columns:
         for frame in frames:
             self._index.append(frame.index)
             self._shot.append(self._shots)
-            self._centre.append((frame.width / 2, frame.height / 2))
+            self._centre.extend((frame.width / 2, frame.height / 2))
             yield frame
 
     def take(self, path: ShotPath, focal_px: float | None) -> None:
@@ -108,10 +108,10 @@ class _Columns:
         focal = np.exp(np.array(path.log_focal))
         if focal_px is not None:
             focal[:] = focal_px
-        self._rotation.append(np.array(path.rotation))
-        self._position.append(np.array(path.position))
+        self._rotation += path.rotation
+        self._position += path.position
         self._focal.append(focal)
-        self._confidence += path.confidence
+        self._confidence.extend(path.confidence)
 
     def path(self, kinds: tuple[str, ...], told: Told) -> CameraPath:
         """All of it."""

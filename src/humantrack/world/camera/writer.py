@@ -9,12 +9,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from humantrack.atomic import cannot_write, replace
+from humantrack.atomic import cannot_write, crc_of_next, put_all, replace
 from humantrack.errors import CheckpointError
 from humantrack.results.writer import partial_path
-from humantrack.world.camera.evidence import BLOCK, MAGIC, FrameTracks, encode_block, end_mark
-
-_CHECKED_AT_ONCE = 1 << 20
+from humantrack.world.camera.evidence import (
+    BLOCK,
+    HEAD_SIZE,
+    MAGIC,
+    FrameTracks,
+    encode_block,
+    end_mark,
+    head_of,
+)
 
 
 def evidence_path(results: Path) -> Path:
@@ -34,16 +40,13 @@ def check_evidence(path: Path, state: Mapping[str, Any]) -> None:
     """
     partial = partial_path(path)
     file_path = partial if partial.exists() else path
-    left, crc = int(state["position"]) - len(MAGIC), 0
     try:
         with file_path.open("rb") as file:
-            magic = file.read(len(MAGIC))
-            while left > 0 and (data := file.read(min(left, _CHECKED_AT_ONCE))):
-                crc = zlib.crc32(data, crc)
-                left -= len(data)
+            magic = file.read(HEAD_SIZE)[: len(MAGIC)]
+            crc = crc_of_next(file, int(state["position"]) - HEAD_SIZE)
     except OSError as error:
         raise CheckpointError("the camera evidence cannot be read", where=file_path) from error
-    if magic != MAGIC or left or crc != state["crc"]:
+    if magic != MAGIC or crc != state["crc"]:
         raise CheckpointError("the camera evidence is not as it was left", where=file_path)
 
 
@@ -52,14 +55,18 @@ class EvidenceWriter:
 
     Args:
         path: the final name; an earlier file of that name is replaced at the end.
+        source: fingerprint of the video; None: not known.
         state: resume the file another writer left, from where its ``state_dict`` says.
     """
 
-    def __init__(self, path: Path, *, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, path: Path, *, source: str | None = None, state: Mapping[str, Any] | None = None
+    ) -> None:
         self.path, self.partial_path = path, partial_path(path)
+        self.source = source
         self._start = state
         self._waiting: list[FrameTracks] = []
-        self._position, self._crc = len(MAGIC), 0
+        self._position, self._crc = HEAD_SIZE, 0
         self._file: BinaryIO | None = None
 
     def open(self) -> None:
@@ -72,7 +79,7 @@ class EvidenceWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self._start is None:
                 self._file = self.partial_path.open("wb", buffering=0)
-                self._put(MAGIC)
+                self._put(head_of(self.source))
             else:
                 self._go_on(self._start)
         except OSError as error:
@@ -128,7 +135,7 @@ class EvidenceWriter:
             self._close()
             if is_whole:
                 replace(self.partial_path, self.path)
-            elif self._position == len(MAGIC) and not block:
+            elif self._position == HEAD_SIZE and not block:
                 self.partial_path.unlink(missing_ok=True)
         except OSError as error:
             self._cut_back()
@@ -147,9 +154,7 @@ class EvidenceWriter:
     def _put(self, data: bytes) -> None:
         if self._file is None:
             raise ValueError("the evidence file is not open")
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        put_all(self._file, data)
 
     def _cut_back(self) -> None:
         if self._file is not None:

@@ -1,6 +1,7 @@
 """PHALP: hooks, their signatures and the order they are called in. People are bright rectangles."""
 
 import os
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 from phalp.models.hmar.hmr import HMR2018Predictor
 from phalp.models.predictor import Pose_transformer_v2
 from phalp.trackers.tracker import Detection, Tracker
+from phalp.utils_detectron2 import DefaultPredictor_Lazy
 
 RLE = {"size": [1, 1], "counts": "1"}
 
@@ -42,6 +44,9 @@ class PHALP(nn.Module):
         if self.cfg.phalp.detector not in ("maskrcnn", "vitdet"):
             raise ValueError(f"Detector {self.cfg.phalp.detector} not supported")
         self.detector = nn.Linear(1, 1).cuda()
+        if os.environ.get("FAKE_DETECTOR_ADDRESS"):
+            train = SimpleNamespace(init_checkpoint=os.environ["FAKE_DETECTOR_ADDRESS"])
+            self.detector_lazy = DefaultPredictor_Lazy(SimpleNamespace(train=train))
         self.setup_detectron2_with_RPN()
 
     def setup_detectron2_with_RPN(self):

@@ -18,19 +18,21 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Says that something is on its way. */
+export const busy = (text) => h("p", { class: "busy", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), h("span", {}, text));
+
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A picture for a button, 24 by 24, drawn by the path `d`. */
-export function icon(d) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", "icon");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", d);
-  svg.append(path);
-  return svg;
+/** An element of SVG. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
 }
+
+/** A picture for a button, 24 by 24, drawn by the path `d`. */
+export const icon = (d) => svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" }, svg("path", { d }));
 
 /** Set text only if it differs: what did not change is neither painted nor read out again. */
 export function setText(element, text) {

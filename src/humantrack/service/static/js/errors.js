@@ -55,6 +55,9 @@ export function plain(error, limits = null) {
   return error.detail || "The server did not accept that.";
 }
 
+/** Whether an error is one of the options, which the same options would only repeat. */
+export const isOfOptions = (error) => error?.code === "ConfigError";
+
 /** Plain words for the error of a failed job. */
 export const plainJob = (error) =>
   BY_CODE[error?.code] || "This clip could not be finished. Try again; if it stays, tell the person who runs the server.";

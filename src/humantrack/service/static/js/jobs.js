@@ -2,7 +2,8 @@
 import { getJob, jobPath, listJobs, urlOf } from "./api.js";
 import { isActive } from "./format.js";
 
-const PAGE = 30;
+const PAGE = 50;
+const MOST = 200; // of one answer
 const STREAMS = 2; // a browser opens six connections to a server; video and data need the others
 const SOON_MS = 2_000;
 const LATER_MS = 12_000;
@@ -20,6 +21,8 @@ export class Jobs extends EventTarget {
   #watched = null;
   total = 0;
   state = "";
+  search = "";
+  sort = "newest";
 
   /** The jobs that are listed, newest first. */
   get list() {
@@ -41,9 +44,9 @@ export class Jobs extends EventTarget {
     return this.refresh();
   }
 
-  /** Show only jobs of a state; "" for all. */
-  filter(state) {
-    this.state = state;
+  /** Show only jobs of a `state` ("" for all) with the words of `search`, sorted by `sort`. */
+  filter(how) {
+    Object.assign(this, how);
     this.#pages = 1;
     return this.refresh();
   }
@@ -66,8 +69,9 @@ export class Jobs extends EventTarget {
     const round = ++this.#round;
     try {
       const answers = [];
-      for (let page = 1; page <= this.#pages; page += 1)
-        answers.push(await listJobs(page, PAGE, this.state));
+      const size = Math.min(MOST, PAGE * this.#pages);
+      for (let page = 1; page <= Math.ceil((PAGE * this.#pages) / size); page += 1)
+        answers.push(await listJobs(page, size, { state: this.state, search: this.search, sort: this.sort }));
       if (round !== this.#round) return;
       const watched = this.#watched && this.#jobs.get(this.#watched);
       const jobs = answers.flatMap((answer) => answer.jobs);
@@ -91,7 +95,7 @@ export class Jobs extends EventTarget {
   /** Put a job that has just been made at the top. */
   add(job) {
     this.#take(job);
-    if (!this.state || this.state === job.state) {
+    if ((!this.state || this.state === job.state) && !this.search && this.sort === "newest") {
       this.#order = [job.id, ...this.#order.filter((id) => id !== job.id)];
       this.total += 1;
     }

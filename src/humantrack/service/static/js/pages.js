@@ -1,7 +1,10 @@
 // What the main part shows: a welcome, a clip on its way, or a clip that is done.
+import { listFiles } from "./api.js";
 import { byId, h, setText } from "./dom.js";
-import { plainJob } from "./errors.js";
-import { STATES, facts, isActive } from "./format.js";
+import { isOfOptions, plainJob } from "./errors.js";
+import { STATES, facts, frames, isActive } from "./format.js";
+import { LiveView } from "./liveview.js";
+import { optionsText } from "./options.js";
 import { ProgressBar, preview } from "./queue.js";
 import { Viewer } from "./viewer.js";
 
@@ -33,10 +36,12 @@ export class JobPage {
   #title = h("h1", {});
   #chip = h("span", { class: "chip" });
   #facts = h("p", { class: "hint numbers" });
+  #options = h("p", { class: "hint" });
   #warnings = h("ul", { class: "warnings", "aria-label": "Warnings" });
   #buttons = h("div", { class: "row" });
   #content = h("div", {});
 
+  /** Without actions it can only be looked at. */
   constructor(actions) {
     this.#actions = actions;
     this.element = h(
@@ -45,10 +50,11 @@ export class JobPage {
       h(
         "header",
         { class: "job-head" },
-        h("a", { class: "back", href: "#/" }, "‹ All clips"),
+        actions ? h("a", { class: "back", href: "#/" }, "‹ All clips") : h("p", { class: "hint" }, "A read-only link to this clip"),
         h("div", { class: "job-title" }, this.#title, this.#chip),
         this.#buttons,
         this.#facts,
+        this.#options,
         this.#warnings,
       ),
       this.#content,
@@ -65,28 +71,50 @@ export class JobPage {
     setText(this.#chip, STATES[job.state]);
     this.#chip.className = `chip ${job.state}`;
     setText(this.#facts, facts(job));
+    setText(this.#options, optionsText(job.overrides));
+    this.#options.hidden = !this.#options.textContent;
     this.#warnings.hidden = !job.warnings.length;
     this.#warnings.replaceChildren(...job.warnings.map((line) => h("li", {}, `${line[0].toUpperCase()}${line.slice(1)}.`)));
     document.title = `${job.name} – humantrack`;
-    if (job.state !== this.#state) this.#rebuild(job);
+    if (stateOf(job) !== this.#state) this.#rebuild(job);
     this.#inner?.update?.(job);
   }
 
   #rebuild(job) {
-    this.#state = job.state;
+    this.#state = stateOf(job);
     this.close();
     const button = (text, kind, action) => h("button", { type: "button", class: kind, onclick: () => action(this.#job) }, text);
-    const { cancel, retry, remove } = this.#actions;
     const had = this.#buttons.contains(document.activeElement);
     const buttons = [];
-    if (isActive(job)) buttons.push(button("Cancel", "danger", cancel));
-    if (job.state === "failed" || job.state === "cancelled") buttons.push(button("Try again", "primary", retry));
-    if (!isActive(job)) buttons.push(button("Delete", "", remove));
+    if (this.#actions) {
+      const { cancel, retry, remove, again, name, share, keep, discard } = this.#actions;
+      const mayRetry = !job.live && (job.state === "failed" || job.state === "cancelled");
+      const isWrong = job.state === "failed" && isOfOptions(job.error);
+      if (job.live && job.state === "running") {
+        if (!job.live.ending) buttons.push(button("Stop and keep", "primary", keep));
+        buttons.push(button("Stop and delete…", "danger", discard));
+      } else if (isActive(job)) buttons.push(button("Cancel", "danger", cancel));
+      if (mayRetry && !isWrong) buttons.push(button("Try again", "primary", retry));
+      if (!isActive(job)) buttons.push(button(job.live ? "Record again…" : mayRetry ? "Change options…" : "Run again…", isWrong ? "primary" : "", again));
+      buttons.push(button("Rename…", "", name));
+      if (job.state === "succeeded") buttons.push(button("Share…", "", share));
+      if (!isActive(job)) buttons.push(button("Delete", "", remove));
+    }
     this.#buttons.replaceChildren(...buttons);
     if (had) buttons[0]?.focus();
-    this.#inner = job.state === "succeeded" ? new Viewer(job) : isActive(job) ? new Waiting(job.id) : new Ended(job);
+    this.#inner = innerOf(job, Boolean(this.#actions));
     this.#content.replaceChildren(this.#inner.element);
   }
+}
+
+/** What a page is made for: when it changes, it is built anew. */
+const stateOf = (job) => `${job.state}${job.live?.ending ? " ending" : ""}`;
+
+/** A read-only link shows no live source, which only its owner may watch. */
+function innerOf(job, isOwn) {
+  if (job.state === "succeeded") return new Viewer(job);
+  if (!isActive(job)) return new Ended(job);
+  return isOwn && job.live && job.state === "running" && !job.live.ending ? new LiveView(job) : new Waiting(job);
 }
 
 /** A clip that waits or runs. */
@@ -94,36 +122,56 @@ class Waiting {
   #bar = new ProgressBar();
   #text = h("p", { class: "big numbers" });
 
-  constructor(id) {
+  constructor(job) {
+    const what = job.live ? "recording has ended" : "clip is done";
     this.element = h(
       "div",
       { class: "panel waiting-panel" },
-      preview(id),
+      job.live ? null : preview(job.id),
       this.#text,
       this.#bar.element,
-      h("p", { class: "hint" }, "You may close this page; the server goes on. The people are shown here once the clip is done."),
+      h("p", { class: "hint" }, `You may close this page; the server goes on. The people are shown here once the ${what}.`),
     );
   }
 
   update(job) {
     const known = job.state === "running" && job.progress !== null;
-    setText(this.#text, job.state === "queued" ? "Waiting its turn" : known ? `${Math.floor(100 * job.progress)} %` : "Running");
+    const running = job.live?.ending ? "Finishing what was recorded" : "Running";
+    setText(this.#text, job.state === "queued" ? "Waiting its turn" : known ? `${Math.floor(100 * job.progress)} %` : running);
     this.#bar.update(job);
   }
 }
 
-/** A clip that failed or was cancelled. */
+/** A clip that failed or was cancelled, with what was done until then. */
 class Ended {
+  #viewer = null;
+  #closed = false;
+
+  close() {
+    this.#closed = true;
+    this.#viewer?.close();
+  }
+
+  async #showPart(job) {
+    const { files } = await listFiles(job.id).catch(() => ({ files: [] }));
+    if (this.#closed || !files.length) return;
+    this.#viewer = new Viewer(job);
+    const said = `This is what was done before it ${job.state === "failed" ? "failed" : "was stopped"}: about ${frames(job.frames)}${job.frames_total ? ` of ${job.frames_total}` : ""}, not the whole clip.`;
+    this.element.append(h("p", { class: "warnings part-note" }, said), this.#viewer.element);
+  }
+
   constructor(job) {
+    this.#showPart(job);
     const failed = job.state === "failed";
-    this.element = h(
+    const panel = h(
       "div",
       { class: `panel${failed ? " failed-panel" : ""}` },
       h("p", { class: "big" }, failed ? "This clip could not be finished" : "This clip was cancelled"),
-      h("p", {}, failed ? plainJob(job.error) : "Nothing is shown, as it was not finished. Try again goes on where it stopped, if it can."),
+      h("p", {}, failed ? plainJob(job.error) : job.live ? "Nothing of the recording was kept." : "It was not finished. Try again goes on where it stopped, if it can."),
     );
+    this.element = h("div", {}, panel);
     if (failed && job.error)
-      this.element.append(
+      panel.append(
         h(
           "details",
           {},

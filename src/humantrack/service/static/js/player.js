@@ -1,6 +1,7 @@
 // Where in the clip we are. The video leads while it plays; while it is seeked, the wanted row does.
 
 const FAR_ROWS = 3;
+const FIRST_MS = 500; // pages out of sight are not told of the first picture
 
 /**
  * Joins a video with the rows of the results; without a video it keeps time by itself.
@@ -19,6 +20,9 @@ export class Player extends EventTarget {
   #loop = 0;
   #last = 0;
   #time = 0;
+  #isWhole = false; // the video is the whole clip, not only the rows
+  #lead = 0; // when the whole clip's first picture is shown, by its own clock
+  #isReady = false; // a picture is there, and the lead is known
 
   constructor(chunks) {
     super();
@@ -40,30 +44,52 @@ export class Player extends EventTarget {
     return this.#chunks.timeOf(this.row) - this.#start;
   }
 
-  /** Follow a video element from now on. */
-  useVideo(video) {
+  /** Follow a video element from now on, whose source is the whole clip or begins at the first row. */
+  useVideo(video, isWhole = false) {
+    this.#isWhole = isWhole;
+    this.#lead = 0;
+    this.#isReady = this.#seeking = false;
+    if (this.#video === video) return;
     this.#video = video;
     video.addEventListener("play", () => this.#played(true));
     video.addEventListener("pause", () => {
       this.#played(false);
       if (this.#video !== video || this.#seeking || video.ended) return;
-      const row = this.#chunks.rowAt(video.currentTime + this.#start);
+      const row = this.#chunks.rowAt(this.#timeAt(video.currentTime));
       if (Math.abs(row - this.row) > FAR_ROWS) this.#arrive(row); // hidden pages are not told of pictures
       // The clock may lag behind the picture that was shown last: make them one.
       this.seek(this.row);
     });
     video.addEventListener("ended", () => this.#arrive(this.count - 1));
     video.addEventListener("seeked", () => this.#seeked());
-    video.addEventListener("loadeddata", () => this.row && this.seek(this.row), { once: true });
+    video.addEventListener("loadeddata", () => setTimeout(() => this.#begin(0), FIRST_MS));
     if (video.requestVideoFrameCallback) {
       const shown = (_, frame) => {
-        this.#shows(frame.mediaTime);
+        if (!this.#isReady) this.#begin(frame.mediaTime);
+        else this.#shows(frame.mediaTime);
         if (this.#video === video) video.requestVideoFrameCallback(shown);
       };
       video.requestVideoFrameCallback(shown);
     } else {
       video.addEventListener("timeupdate", () => this.#shows(video.currentTime));
     }
+  }
+
+  /** The first picture is there: its time is that of the clip's beginning. */
+  #begin(mediaTime) {
+    if (this.#isReady || !this.#video) return;
+    this.#isReady = true;
+    this.#lead = this.#isWhole ? mediaTime : 0;
+    if (this.row || this.#timeAt(0) !== this.#start || this.#target !== null) this.seek(this.row);
+  }
+
+  /** Seconds of the results at a time of the video, and back. */
+  #timeAt(time) {
+    return this.#isWhole ? time - this.#lead : time + this.#start;
+  }
+
+  #videoTime(seconds) {
+    return this.#isWhole ? seconds + this.#lead : seconds - this.#start;
   }
 
   /** Go on without a video: it is missing, or cannot be played. */
@@ -102,7 +128,7 @@ export class Player extends EventTarget {
     this.#time = this.#chunks.timeOf(row);
     if (this.#video) {
       this.#target = row;
-      if (!this.#seeking) this.#seekVideo();
+      if (!this.#seeking && this.#isReady) this.#seekVideo();
     }
     this.#arrive(row);
   }
@@ -124,7 +150,7 @@ export class Player extends EventTarget {
     const middle = next > time ? (time + next) / 2 : time + 1e-3; // safe from rounding at the edges
     this.#seeking = true;
     this.#wanted = this.#target;
-    this.#video.currentTime = Math.max(0, middle - this.#start);
+    this.#video.currentTime = Math.max(0, this.#videoTime(middle));
   }
 
   #seeked() {
@@ -136,7 +162,9 @@ export class Player extends EventTarget {
 
   #shows(mediaTime) {
     if (this.#seeking) return;
-    this.#arrive(this.#chunks.rowAt(mediaTime + this.#start));
+    const time = this.#timeAt(mediaTime);
+    this.#arrive(this.#chunks.rowAt(time));
+    if (this.#isWhole && this.row >= this.count - 1 && this.#playing) this.pause(); // the clip may go on
   }
 
   #played(on) {

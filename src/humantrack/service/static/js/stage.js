@@ -1,15 +1,11 @@
 // Light, ground and cameras of the 3D view: everything in it but the people.
 import {
   Box3,
-  BufferGeometry,
   Color,
   DirectionalLight,
-  Float32BufferAttribute,
   Fog,
   GridHelper,
   HemisphereLight,
-  LineBasicMaterial,
-  LineSegments,
   PerspectiveCamera,
   Quaternion,
   Scene,
@@ -17,6 +13,7 @@ import {
   WebGLRenderer,
 } from "../vendor/three/three.module.min.js";
 import { OrbitControls } from "../vendor/three/OrbitControls.js";
+import { makeCone, videoFov } from "./cone.js";
 
 const GRID_M = 40;
 const STEP = Math.PI / 24;
@@ -37,6 +34,7 @@ export class Stage {
   #timeline;
   #throughVideo = false;
   #asked = false;
+  #isHome = false; // nobody has turned the view since
   #observer;
   #afterDraw;
   #eye = { place: new Vector3(), turn: new Quaternion(), focal: null }; // the video's camera
@@ -60,7 +58,7 @@ export class Stage {
     const sun = new DirectionalLight(0xffffff, 1.7);
     sun.position.set(3, 6, 4);
     this.scene.add(sun);
-    this.#cone = this.#makeCone();
+    this.#cone = makeCone(timeline);
     this.scene.add(this.#cone);
     this.#observer = new ResizeObserver(() => this.#fit(host));
     this.#observer.observe(host);
@@ -89,6 +87,7 @@ export class Stage {
   home(points = []) {
     if (points.length) this.#home = { target: middle(points), points };
     this.#setVideo(false);
+    this.#isHome = this.#home.points.length > 0;
     const { target, away } = this.#framed();
     this.#controls.target.copy(target);
     this.#camera.position.copy(target).addScaledVector(AWAY, away);
@@ -101,7 +100,7 @@ export class Stage {
     const right = new Vector3(0, 1, 0).cross(AWAY).normalize();
     const up = AWAY.clone().cross(right);
     const high = Math.tan((this.#camera.fov * Math.PI) / 360);
-    const wide = high * this.#camera.aspect * FILL;
+    const wide = high * this.#camera.aspect * FILL * 0.9; // shoulders and arms are wider than the points
     const height = Math.max(200, this.canvas.clientHeight);
     const tall = high * (FILL - (TOP_PX + BOTTOM_PX) / height);
     const target = this.#home.target.clone();
@@ -129,6 +128,7 @@ export class Stage {
   /** Look through the video's camera, which covers the picture, or come back from it. */
   toggleVideo() {
     if (this.#throughVideo) return this.home();
+    this.#isHome = false;
     this.#setVideo(true);
     this.#look();
   }
@@ -204,6 +204,7 @@ export class Stage {
     this.#renderer.setSize(width, height, false);
     this.#camera.aspect = width / height;
     this.#setLens();
+    if (this.#isHome) this.home(); // in a view of another shape
     this.draw();
   }
 
@@ -215,30 +216,14 @@ export class Stage {
   }
 
   #leaveVideo() {
+    this.#isHome = false;
     if (this.#throughVideo) this.#setVideo(false);
   }
 
   #setLens() {
-    const { width, height } = this.#timeline;
     const focal = this.#eye.focal ?? this.#timeline.focal_px;
-    let tangent = Math.tan((40 * Math.PI) / 360);
-    if (this.#throughVideo && focal)
-      tangent = Math.max(height / 2, width / 2 / this.#camera.aspect) / focal;
-    this.#camera.fov = (2 * Math.atan(tangent) * 180) / Math.PI;
+    this.#camera.fov = this.#throughVideo && focal ? videoFov(this.#timeline, focal, this.#camera.aspect) : 40;
     this.#camera.updateProjectionMatrix();
-  }
-
-  /** A small pyramid where the video's camera is. */
-  #makeCone() {
-    const { width, height, focal_px: focal } = this.#timeline;
-    const lines = new LineSegments(new BufferGeometry(), new LineBasicMaterial({ fog: false }));
-    if (!focal) return lines;
-    const [depth, x, y] = [0.5, width / 4 / focal, height / 4 / focal];
-    const corners = [[-x, -y, -depth], [x, -y, -depth], [x, y, -depth], [-x, y, -depth]];
-    const points = corners.flatMap((corner, i) => [0, 0, 0, ...corner, ...corner, ...corners[(i + 1) % 4]]);
-    points.push(-0.3 * x, y * 1.1, -depth, 0, y * 1.4, -depth, 0, y * 1.4, -depth, 0.3 * x, y * 1.1, -depth);
-    lines.geometry.setAttribute("position", new Float32BufferAttribute(points, 3));
-    return lines;
   }
 
   #retheme = () => {

@@ -1,7 +1,7 @@
 // Clips on their way to the server: one after the other, each with its progress.
 import { seconds, urlOf } from "./api.js";
 import { byId, h, say, setText } from "./dom.js";
-import { ApiError, plain } from "./errors.js";
+import { ApiError, isOfOptions, plain } from "./errors.js";
 import { bytes, duration } from "./format.js";
 
 /** A name that makes a repeated upload the same one. */
@@ -16,16 +16,23 @@ export class Uploads {
   #current = null;
   #onJob;
   #options;
+  #ask;
   limits = null;
 
-  constructor(onJob, options) {
+  /** `options` gives those for new clips; `ask` asks for those of one clip. */
+  constructor(onJob, options, ask) {
     this.#onJob = onJob;
     this.#options = options;
+    this.#ask = ask;
   }
 
-  add(files) {
+  add(files, options = this.#options()) {
     for (const file of files) {
-      const upload = new Upload(file, this.#options(), () => this.#cancel(upload), () => this.#enqueue(upload));
+      const upload = new Upload(file, options, {
+        cancel: () => this.#cancel(upload),
+        again: () => this.#enqueue(upload),
+        change: () => this.#change(upload),
+      });
       byId("uploads").append(upload.card);
       const limit = this.limits?.upload_bytes;
       if (limit && file.size > limit) upload.fail(plain(new ApiError(413), this.limits), false);
@@ -49,10 +56,19 @@ export class Uploads {
       upload.card.remove();
       this.#onJob(job);
     } catch (error) {
-      if (upload.card.isConnected) upload.fail(plain(error, this.limits), true);
+      const wrong = isOfOptions(error);
+      if (upload.card.isConnected) upload.fail(wrong ? error.detail : plain(error, this.limits), !wrong, wrong);
     }
     this.#current = null;
     this.#next();
+  }
+
+  /** Correct the options that the server did not take. */
+  async #change(upload) {
+    const options = await this.#ask(upload.file, upload.options, upload.problem);
+    if (!options) return;
+    upload.take(options);
+    this.#enqueue(upload);
   }
 
   #cancel(upload) {
@@ -72,36 +88,55 @@ class Upload {
   #bar;
   #chip = h("span", { class: "chip" });
   #again;
+  #change;
   #cancel;
   #started = 0;
+  problem = ""; // what was wrong
 
-  constructor(file, options, onCancel, onAgain) {
+  constructor(file, options, { cancel, again, change }) {
     this.#file = file;
     this.#options = options;
     this.name = file.name;
     this.#bar = h("div", { class: "bar", role: "progressbar", "aria-label": `Upload of ${file.name}`, "aria-valuemin": 0, "aria-valuemax": 100 }, this.#fill);
-    this.#again = h("button", { type: "button", class: "quiet", onclick: onAgain, hidden: true }, "Try again");
+    this.#again = h("button", { type: "button", class: "quiet", onclick: again, hidden: true }, "Try again");
     this.#again.setAttribute("aria-label", `Try the upload of ${file.name} again`);
-    this.#cancel = h("button", { type: "button", class: "quiet", onclick: onCancel });
+    this.#change = h("button", { type: "button", class: "quiet", onclick: change, hidden: true, "aria-label": `Change the options of ${file.name}` }, "Change options…");
+    this.#cancel = h("button", { type: "button", class: "quiet", onclick: cancel });
     this.card = h(
       "li",
       { class: "card" },
       h("div", { class: "card-head" }, h("span", { class: "card-name", title: file.name }, file.name), this.#chip),
       h("div", { class: "card-body" }, this.#facts),
       this.#bar,
-      h("div", { class: "card-actions" }, this.#again, this.#cancel),
+      h("div", { class: "card-actions" }, this.#again, this.#change, this.#cancel),
     );
   }
 
   wait() {
     this.#state("Waiting", "queued");
-    this.#again.hidden = true;
+    this.#again.hidden = this.#change.hidden = true;
     this.#bar.hidden = false;
     this.#facts.className = "card-facts";
     setText(this.#facts, `${bytes(this.#file.size)}, waiting for the one before`);
   }
 
-  fail(text, mayTryAgain) {
+  get file() {
+    return this.#file;
+  }
+
+  get options() {
+    return this.#options;
+  }
+
+  /** Other options make it another upload. */
+  take(options) {
+    this.#options = options;
+    this.#key = uniqueKey();
+  }
+
+  fail(text, mayTryAgain, mayChange = false) {
+    this.problem = text;
+    this.#change.hidden = !mayChange;
     this.#state("Not added", "failed");
     this.#bar.hidden = true;
     this.#again.hidden = !mayTryAgain;

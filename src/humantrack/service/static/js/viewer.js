@@ -1,22 +1,29 @@
 // An opened clip that is done: the video, the people in 3D, the tracks, numbers and downloads.
-import { getBody, getTimeline, listFiles } from "./api.js";
+import { getTimeline, listFiles } from "./api.js";
+import { Charts } from "./charts.js";
 import { Chunks } from "./chunks.js";
-import { h, icon, say, setText } from "./dom.js";
+import { busy, h, icon, say, setText } from "./dom.js";
 import { downloadsPanel } from "./downloads.js";
 import { plain } from "./errors.js";
 import { clock } from "./format.js";
-import { listenForKeys } from "./keys.js";
+import { listenForKeys, playerKeys } from "./keys.js";
 import { PersonPanel } from "./person.js";
 import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
 import { PAUSE, PLAY, transport } from "./transport.js";
+import { VideoPane } from "./videopane.js";
+import { WorldPane } from "./worldpane.js";
+import { bodyOf } from "./worn.js";
 
 const AGAIN_MS = 3000;
+const OPENING = "Opening the clip… The first time the server prepares its people, which takes longer for a long clip.";
 
-let body = null; // the same for every clip
-
-/** Builds the view of a job and keeps it in step until it is closed. */
-export class Viewer {
+/**
+ * Builds the view of a job and keeps it in step until it is closed. One that follows another one has
+ * no keys and no buttons to play of its own. Sends "ready", "moved" when another moment is shown or
+ * playing begins or ends, and "sought" with the seconds that were asked for in one that follows.
+ */
+export class Viewer extends EventTarget {
   element = h("div", { class: "viewer" });
   #job;
   #closed = false;
@@ -26,33 +33,63 @@ export class Viewer {
   #player;
   #tracks;
   #person;
-  #world = null;
-  #kind = "body";
-  #space = "camera";
+  #charts;
+  #video;
+  #world;
   #only = null;
   #parts = {};
   #unlisten = null;
+  #follows;
+  follower = null; // who does with the view what keys do with this one's
+  isReady = false;
 
-  constructor(job) {
+  constructor(job, { follows = false } = {}) {
+    super();
     this.#job = job;
+    this.#follows = follows;
     this.#open();
+  }
+
+  get player() {
+    return this.#player;
+  }
+
+  /** Seconds of the clip that are shown. */
+  get seconds() {
+    return this.#chunks.timeOf(this.#player.row);
+  }
+
+  play(on) {
+    if (on !== this.#player.playing) this.#toggle();
+  }
+
+  seekTo(seconds) {
+    const row = this.#chunks.rowAt(seconds);
+    if (row !== this.#player.row) this.#player.seek(row);
+  }
+
+  /** Do what a key does to the view. */
+  press(key) {
+    if (this.isReady) this.#viewKeys()[key]?.();
   }
 
   close() {
     this.#closed = true;
     this.#unlisten?.();
     this.#player?.close();
-    this.#world?.dispose();
+    this.#video?.close();
+    this.#world?.close();
     this.#chunks?.close();
   }
 
   async #open() {
-    this.element.replaceChildren(h("p", { class: "hint", role: "status" }, "Opening the clip…"));
+    const opening = busy(OPENING);
+    const tell = (share) => share && setText(opening.lastChild, `${OPENING} ${Math.floor(100 * share)} %`);
+    this.element.replaceChildren(h("div", { class: "panel" }, opening));
     try {
       const { id } = this.#job;
-      const [timeline, { files }] = await Promise.all([getTimeline(id), listFiles(id)]);
+      const [timeline, files] = await Promise.all([getTimeline(id, tell), listFiles(id)]);
       this.#timeline = timeline;
-      this.#space = timeline.world ? "world" : "camera";
       this.#files = files;
     } catch (error) {
       const again = h("button", { type: "button", onclick: () => this.#open() }, "Try again");
@@ -64,134 +101,104 @@ export class Viewer {
     this.#player = new Player(this.#chunks);
     this.#tracks = new Timeline(this.#timeline, this.#chunks);
     this.#person = new PersonPanel(this.#timeline, () => this.#solo(null));
+    this.#charts = new Charts(this.#job.id, this.#timeline);
+    this.#world = new WorldPane(this.#timeline, this.#chunks);
     this.#build();
     this.#wire();
     this.#chunks.at(0);
     this.#showRow();
-    await this.#openWorld();
+    this.isReady = true;
+    this.dispatchEvent(new Event("ready"));
+    await Promise.all([this.#world.open(bodyOf()), this.#openOverlay()]);
+    if (!this.#closed) this.#showRow();
   }
 
   #build() {
     const parts = this.#parts;
-    const overlay = this.#files.find((file) => file.name === "overlay.mp4");
-    parts.video = h("video", { src: overlay?.url, playsinline: true, preload: "auto", "aria-label": "The video with the people drawn in", tabindex: -1 });
-    parts.videoPane = h("div", { class: "pane video-pane" }, parts.video);
-    parts.worldHost = h("div", { class: "world" });
-    parts.worldPane = h("div", { class: "pane world-pane" }, parts.worldHost, this.#worldTools());
-    const panes = h("div", { class: "panes" }, parts.videoPane, parts.worldPane);
+    const { files, clip } = this.#files;
+    const overlay = files.find((file) => file.name === "overlay.mp4");
+    this.#video = new VideoPane({ clip, overlay, timeline: this.#timeline, player: this.#player });
+    const panes = h("div", { class: "panes" }, this.#video.element, this.#world.element);
     const { width, height } = this.#timeline;
     if (width && height) panes.style.setProperty("--aspect", Math.min(2, Math.max(0.8, width / height)));
     this.element.replaceChildren(
       panes,
-      transport(parts, this.#player, () => this.#toggle()),
+      h("div", { class: this.#follows ? "follows" : null }, transport(parts, this.#player, () => this.#toggle())),
       this.#tracks.element,
-      h("div", { class: "panels" }, this.#person.element, downloadsPanel(this.#files)),
-    );
-  }
-
-  #worldTools() {
-    const parts = this.#parts;
-    const kind = (name, text) =>
-      h("button", { type: "button", "aria-pressed": String(name === this.#kind), onclick: () => this.#setKind(name) }, text);
-    parts.world = this.#timeline.world && h("button", { type: "button", "aria-pressed": "true", title: "On one floor, or as the camera sees them (W)", onclick: () => this.#toggleSpace() }, "World");
-    parts.kinds = { body: kind("body", "Bodies"), skeleton: kind("skeleton", "Skeletons") };
-    parts.camera = h("button", { type: "button", "aria-pressed": "false", title: "Look through the video's camera (C)", onclick: () => this.#world?.toggleVideo() }, "Camera");
-    const home = h("button", { type: "button", title: "Look at those who are shown (R)", onclick: () => this.#world?.home() }, "Centre");
-    return h(
-      "div",
-      { class: "tools", role: "group", "aria-label": "3D view" },
-      h("span", { class: "segments", role: "group", "aria-label": "Shown as" }, parts.kinds.body, parts.kinds.skeleton),
-      h("span", { class: "segments" }, ...(parts.world ? [parts.world] : []), parts.camera, home),
+      this.#charts.element,
+      h("div", { class: "panels" }, this.#person.element, downloadsPanel(files, this.#job.id)),
     );
   }
 
   #wire() {
-    const { video, videoPane } = this.#parts;
-    const without = (why) => {
-      this.#player.dropVideo();
-      videoPane.replaceChildren(h("p", { class: "pane-note" }, `${why} The people in 3D and the tracks work all the same.`));
-    };
-    if (video.hasAttribute("src")) {
-      this.#player.useVideo(video);
-      video.addEventListener("click", () => this.#toggle());
-      video.addEventListener("error", () => without("This browser cannot play the video of this clip."));
-    } else without("No video was drawn of this clip.");
     this.#player.addEventListener("row", () => this.#showRow());
     this.#player.addEventListener("play", () => this.#showPlaying());
-    this.#tracks.addEventListener("seek", (event) => this.#player.seek(event.detail));
+    for (const name of ["row", "play"]) this.#player.addEventListener(name, () => this.dispatchEvent(new Event("moved")));
+    this.#tracks.addEventListener("seek", (event) => this.#seek(event.detail));
+    this.#charts.addEventListener("seek", (event) => this.#seek(this.#chunks.rowAt(event.detail)));
     this.#tracks.addEventListener("solo", (event) => this.#solo(event.detail));
     this.#chunks.addEventListener("loaded", () => this.#showRow());
     this.#chunks.addEventListener("failed", (event) => this.#failed(event.detail));
-    this.#unlisten = listenForKeys(this.#keys());
+    this.#video.addEventListener("toggle", () => this.#follows || this.#toggle());
+    this.#video.addEventListener("mode", () => this.#showRow());
+    this.#world.addEventListener("pick", (event) => this.#solo(this.#only === event.detail ? null : event.detail));
+    this.#world.addEventListener("kind", () => (this.#video.kind = this.#world.kind));
+    this.#world.addEventListener("space", () => this.#showRow());
+    if (!this.#follows) this.#unlisten = listenForKeys(this.#keys());
     this.#showPlaying();
   }
 
+  /** Draw over the clip; where this browser cannot, the clip is shown as it is. */
+  async #openOverlay() {
+    if (!this.#timeline.focal_px) return;
+    try {
+      const { Overlay } = await import("./overlay.js");
+      const worn = await bodyOf();
+      if (this.#closed) return;
+      const overlay = new Overlay(this.#timeline, worn);
+      overlay.kind = this.#world.kind;
+      overlay.only = this.#only;
+      this.#video.useOverlay(overlay);
+    } catch {
+      // the 3D view says what is wrong
+    }
+  }
+
   #keys() {
-    const player = this.#player;
-    const second = Math.max(1, Math.round(this.#timeline.fps));
-    const keys = {
-      " ": () => this.#toggle(),
-      k: () => this.#toggle(),
-      ArrowLeft: () => player.step(-1),
-      ArrowRight: () => player.step(1),
-      "Shift+ArrowLeft": () => player.step(-second),
-      "Shift+ArrowRight": () => player.step(second),
-      Home: () => player.seek(0),
-      End: () => player.seek(player.count - 1),
-      b: () => this.#setKind(this.#kind === "body" ? "skeleton" : "body"),
-      c: () => this.#world?.toggleVideo(),
-      w: () => this.#timeline.world && this.#toggleSpace(),
-      r: () => this.#world?.home(),
-      0: () => this.#solo(null),
-      Escape: () => this.#solo(null),
-    };
+    const keys = playerKeys(this.#player, this.#timeline.fps, () => this.#toggle());
+    keys[0] = keys.Escape = () => this.#solo(null);
     this.#timeline.tracks.slice(0, 9).forEach((track, i) => {
       keys[i + 1] = () => this.#solo(this.#only === track.track_id ? null : track.track_id);
     });
+    for (const [key, action] of Object.entries(this.#viewKeys()))
+      keys[key] = () => {
+        action();
+        this.follower?.press(key);
+      };
     return keys;
   }
 
-  async #openWorld() {
-    const { worldHost, worldPane } = this.#parts;
-    try {
-      const [{ World }, { readBody }] = await Promise.all([import("./world.js"), import("./body.js")]);
-      body ??= readBody(await getBody());
-      if (this.#closed) return;
-      this.#world = new World(worldHost, this.#timeline, body, (row) => this.#chunks.peek(row));
-      this.#world.space = this.#space;
-    } catch (error) {
-      worldHost.replaceChildren(h("p", { class: "pane-note", role: "alert" }, `The people cannot be shown in 3D: this browser may have WebGL switched off. (${error.message})`));
-      worldPane.querySelectorAll("button").forEach((button) => (button.disabled = true));
-      return;
-    }
-    this.#world.addEventListener("pick", (event) => this.#solo(this.#only === event.detail ? null : event.detail));
-    this.#world.addEventListener("camera", () => this.#parts.camera.setAttribute("aria-pressed", this.#world.throughVideo));
-    this.#showRow();
+  #viewKeys() {
+    return {
+      b: () => this.#world.nextKind(),
+      c: () => this.#world.throughCamera(),
+      o: () => this.#video.nextMode(),
+      w: () => this.#world.toggleSpace(),
+      r: () => this.#world.home(),
+    };
+  }
+
+  #seek(row) {
+    this.#player.seek(row);
+    if (this.#follows) this.dispatchEvent(new CustomEvent("sought", { detail: this.#chunks.timeOf(row) }));
   }
 
   async #toggle() {
     try {
       await this.#player.toggle();
     } catch {
-      this.#parts.video.dispatchEvent(new Event("error"));
+      this.#video.fail();
     }
-  }
-
-  #setKind(kind) {
-    this.#kind = kind;
-    for (const [name, button] of Object.entries(this.#parts.kinds)) button.setAttribute("aria-pressed", name === kind);
-    if (this.#world) this.#world.kind = kind;
-  }
-
-  /** The world, or what the camera sees. */
-  #toggleSpace() {
-    const inWorld = this.#space !== "world";
-    this.#space = inWorld ? "world" : "camera";
-    this.#parts.world.setAttribute("aria-pressed", String(inWorld));
-    if (!this.#world) return;
-    this.#world.space = this.#space;
-    this.#showRow();
-    say(inWorld ? "People are on one floor." : "People are as the camera sees them.");
   }
 
   #solo(trackId) {
@@ -199,7 +206,9 @@ export class Viewer {
     this.#only = trackId;
     this.#tracks.solo(trackId);
     this.#person.choose(trackId);
-    if (this.#world) this.#world.only = trackId;
+    this.#charts.choose(trackId);
+    this.#world.only = trackId;
+    this.#video.only = trackId;
     say(trackId === null ? "Everybody is shown." : `Person ${trackId} is shown alone.`);
     this.#showRow();
   }
@@ -211,25 +220,16 @@ export class Viewer {
     const index = frame?.index ?? row;
     this.#tracks.show(row, this.#player.seconds, index);
     setText(this.#parts.place, `${clock(this.#player.seconds)} · frame ${index} of ${this.#timeline.frames}`);
+    this.#charts.show(this.#player.seconds);
     this.element.dataset.row = row;
     if (this.#player.playing) this.#chunks.ahead(row, 1);
     this.element.classList.toggle("waiting", !frame && this.#timeline.frames > 0);
     if (!frame) return;
     this.#person.show(frame);
-    if (!this.#world) return;
-    this.#settle();
-    this.#world.show(frame, row);
+    this.#video.show(frame, row);
+    if (!this.#world.show(frame, row)) return;
     this.element.dataset.shown = row;
     this.element.dataset.trails = this.#world.trails.join(" ");
-  }
-
-  #settle() {
-    const frames = [];
-    for (let row = 0; row < Math.min(this.#timeline.frames, this.#chunks.size); row += 1) {
-      const frame = this.#chunks.peek(row);
-      if (frame) frames.push(frame);
-    }
-    if (frames.length) this.#world.settle(frames);
   }
 
   #showPlaying() {

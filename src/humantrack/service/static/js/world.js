@@ -1,16 +1,15 @@
 // The people in 3D: poses them frame by frame, as bodies or skeletons, with a name above each head.
-import { CircleGeometry, CanvasTexture, Mesh, MeshBasicMaterial, Vector3 } from "../vendor/three/three.module.min.js";
+import { CircleGeometry, Mesh, MeshBasicMaterial, Vector3 } from "../vendor/three/three.module.min.js";
+import { blot } from "./blot.js";
 import { HEAD, Person } from "./body.js";
+import { LABEL_M, SOLE_M, ends, lowest, near } from "./figures.js";
 import { h, setText } from "./dom.js";
 import { isGuess } from "./format.js";
 import { Sticks } from "./skeleton.js";
 import { Stage } from "./stage.js";
 import { Trails } from "./trails.js";
 
-const SOLE_M = 0.07; // how far below the foot joints the ground is
-const [NEAR_PX, TOES] = [40, [10, 11]];
-const LABEL_M = 0.3; // above the head joint
-const FEET = [7, 8, 10, 11];
+const NEAR_PX = 40;
 
 /** The 3D view. Sends "pick" with a track id, or null for the ground. */
 export class World extends EventTarget {
@@ -84,6 +83,14 @@ export class World extends EventTarget {
     this.#reveal();
   }
 
+  /** A person who is new, or whose bones are known better now. */
+  know(track) {
+    const figure = this.#people.get(track.track_id);
+    if (figure) this.#remove(figure);
+    this.#people.delete(track.track_id);
+    this.#spaces.camera.set(track.track_id, track);
+  }
+
   /** Ids of the tracks whose way on the floor is drawn. */
   get trails() {
     return this.#trails?.group.visible ? this.#trails.shown : [];
@@ -130,27 +137,30 @@ export class World extends EventTarget {
     return (frame.world?.people ?? []).map((person) => ({ ...frame.people.find((p) => p.track_id === person.track_id), ...person }));
   }
 
-  /** Find the ground and the view from the first frames. */
+  /** Find the ground from these frames, and look at those who are there first. */
   settle(frames) {
     if (this.#settled || !frames.some((frame) => this.#peopleOf(frame).length)) return;
-    this.#settled = true;
     const lows = [];
-    const points = [];
-    for (let i = 0; i < frames.length; i += 6) {
-      for (const person of this.#peopleOf(frames[i])) {
+    let first = null;
+    frames.forEach((frame, i) => {
+      if (first && i % 6) return;
+      const there = [];
+      for (const person of this.#peopleOf(frame)) {
         const track = this.#tracks.get(person.track_id);
         if (!track || person.state !== "observed") continue;
         const figure = this.#figure(track);
         figure.person.pose(person);
         figure.sticks.update();
         lows.push(lowest(figure.sticks));
-        points.push(...ends(figure.sticks));
+        there.push({ away: Math.hypot(...person.pelvis), points: ends(figure.sticks) });
       }
-    }
-    if (!lows.length) return;
+      if (there.length) first ??= there;
+    });
+    if (!first) return;
+    this.#settled = true;
     lows.sort((a, b) => a - b);
     const floor = this.#space === "world" ? 0 : lows[Math.floor(lows.length / 2)] - SOLE_M;
-    this.#stage.settle(floor, points);
+    this.#stage.settle(floor, this.#space === "world" ? first.flatMap((one) => one.points) : near(first));
   }
 
   dispose() {
@@ -234,26 +244,4 @@ export class World extends EventTarget {
     }
     if (best !== null) this.dispatchEvent(new CustomEvent("pick", { detail: best }));
   }
-}
-
-const lowest = (sticks) => Math.min(...FEET.map((joint) => sticks.places[joint].y));
-
-/** Toes, and where the label above the head is. */
-function ends(sticks) {
-  const above = sticks.places[HEAD].clone();
-  above.y += LABEL_M + 0.1;
-  return [above, ...TOES.map((joint) => sticks.places[joint].clone())];
-}
-
-/** A soft dark spot, as people have one below them. */
-function blot() {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 64;
-  const paint = canvas.getContext("2d");
-  const fade = paint.createRadialGradient(32, 32, 2, 32, 32, 31);
-  fade.addColorStop(0, "rgba(0,0,0,0.42)");
-  fade.addColorStop(1, "rgba(0,0,0,0)");
-  paint.fillStyle = fade;
-  paint.fillRect(0, 0, 64, 64);
-  return new CanvasTexture(canvas);
 }

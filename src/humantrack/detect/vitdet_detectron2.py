@@ -1,4 +1,4 @@
-"""ViTDet-H of detectron2, the original projects' detector, for those who have detectron2."""
+"""ViTDet-H as detectron2 runs it, to compare ours with; for those who have detectron2."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STAGES = ((0.5, (10, 5)), (0.6, (20, 10)), (0.7, (30, 15)))
 """Per stage of the cascade: overlap that counts as found, and weights of a box's (xy, wh)."""
 
 
-class VitDet(OneByOne):
+class Detectron2VitDet(OneByOne):
     """Finds people with Cascade Mask R-CNN on a ViT-H backbone. Remembers nothing.
 
     Sizes, thresholds and input are those of PHALP's ``cascade_mask_rcnn_vitdet_h_75ep.py`` and
@@ -99,17 +99,19 @@ def _build(score: float) -> tuple[Any, Any]:
     Raises:
         DependencyError: if detectron2, or what it needs, is not there or does not work.
     """
-    need_torch("phalp.detector=vitdet", "torch")
+    need_torch("phalp.detector=vitdet-detectron2", "torch")
     try:
         return _build_with_detectron2(score)
     except (ImportError, RuntimeError, AttributeError, OSError) as error:
         missing = getattr(error, "name", None) == "detectron2"
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DependencyError(
-            f"phalp.detector=vitdet needs detectron2, which {'is missing' if missing else 'fails'}",
+            "phalp.detector=vitdet-detectron2 needs detectron2, "
+            f"which {'is missing' if missing else 'fails'}",
             where=reason,
             hint="install it (github.com/facebookresearch/detectron2), or use "
-            "phalp.detector=maskrcnn (torchvision), nanodet (no download) or given (own boxes)",
+            "phalp.detector=vitdet (the same network, without it), maskrcnn (torchvision), nanodet "
+            "(no download) or given (own boxes)",
         ) from error
 
 

@@ -1,0 +1,1 @@
+"""The Slurm launcher, found by Hydra."""
