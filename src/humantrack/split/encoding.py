@@ -114,6 +114,41 @@ def frame_of(values: Mapping[str, Any]) -> ObservedFrame:
     return ObservedFrame(**kept, people=people)
 
 
+def joined(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The frames of a block, with what all their people have alike put together once more."""
+    some = [frame.get("columns", {}) for frame in frames if frame.get("people")]
+    names = _alike([{k: v[:0] for k, v in columns.items()} for columns in some])
+    names = [name for name in names if all(name in columns for columns in some)]
+    left = [
+        frame
+        if "columns" not in frame
+        else {**frame, "columns": {k: v for k, v in frame["columns"].items() if k not in names}}
+        for frame in frames
+    ]
+    columns = {name: np.concatenate([of[name] for of in some]) for name in names}
+    return {"frames": left, "columns": columns}
+
+
+def parted(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The inverse of :func:`joined`.
+
+    Raises:
+        LookupError, TypeError, ValueError: if the values are none of a block.
+    """
+    frames, shared = block["frames"], block["columns"]
+    if not isinstance(frames, list):
+        raise TypeError("a list of frames was expected")
+    if not shared:
+        return frames
+    ends = np.cumsum([len(frame.get("people", ())) for frame in frames]).tolist()
+    if any(len(column) != ends[-1] for column in shared.values()):
+        raise ValueError("not as many rows as people")
+    for start, end, frame in zip([0, *ends], ends, frames, strict=False):
+        if end > start:
+            frame["columns"] |= {name: column[start:end] for name, column in shared.items()}
+    return frames
+
+
 def _plain_people(people: Sequence[Observation]) -> dict[str, Any]:
     """Arrays that all have alike are put together: they are read in a fraction of the time."""
     rows = [_plain_person(one) for one in people]

@@ -28,10 +28,10 @@ from humantrack.atomic import cannot_write, crc_of_next, put_all, reason_of, rep
 from humantrack.errors import CheckpointError, OutputError, ResultsError
 from humantrack.results.encode import encode_value
 from humantrack.results.safe_pickle import loads
-from humantrack.split.encoding import ObservedFrame, frame_of, plain_frame
+from humantrack.split.encoding import ObservedFrame, frame_of, joined, parted, plain_frame
 from humantrack.types import Frame, Observation
 
-MAGIC = b"HTOBSERV" + struct.pack("<H", 2)
+MAGIC = b"HTOBSERV" + struct.pack("<H", 3)
 _BLOCK = struct.Struct("<4sIIQ")
 _PLACE = struct.Struct("<Q")
 _HEAD, _SEEN, _DONE = b"HEAD", b"SEEN", b"DONE"
@@ -116,7 +116,7 @@ class ObservationWriter:
             OutputError: if the disk refuses, or a value is not plain.
         """
         try:
-            block = _block(_SEEN, len(values), list(values))
+            block = _block(_SEEN, len(values), joined(values))
         except OutputError as error:
             raise _NotPlainError(error.what, where=error.where, hint=error.hint) from error
         before = self._file.tell()
@@ -262,8 +262,11 @@ class ObservationFile:
             file.seek(self._start)
             while file.tell() < self._end:
                 frames, data = self._next(file, _SEEN)
-                values = self._value(data)
-                if not isinstance(values, list) or len(values) != frames:
+                try:
+                    values = parted(self._value(data))
+                except (AttributeError, LookupError, TypeError, ValueError) as error:
+                    raise self._damaged() from error
+                if len(values) != frames:
                     raise self._damaged()
                 yield from values
 

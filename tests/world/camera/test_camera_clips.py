@@ -85,6 +85,23 @@ def test_a_camera_that_travels(gathered):
     assert path.confidence.min() > 0.7
 
 
+@pytest.mark.parametrize("count", [60, 90, 120])
+def test_a_short_way_to_the_side_is_no_turn_behind_a_long_lens(gathered, count):
+    evidence, _ = gathered("dolly")  # 720 px; as a turn it would be one of 1470 to 1570
+    path = solve(list(evidence)[:count], focal_px=980.0, focal_is_guess=True)
+    assert path.kinds == ("free",)
+    assert (path.focal_px == 980.0).all()
+    assert "focal_px_by_turning" not in path.evidence["shots"][0]
+
+
+@pytest.mark.parametrize("count", [60, 120])
+def test_a_short_turn_tells_the_focal_length(gathered, count):
+    evidence, truth = gathered("pan")
+    path = solve(list(evidence)[:count], focal_px=980.0, focal_is_guess=True)
+    assert path.kinds == ("turning",)
+    np.testing.assert_allclose(path.focal_px, truth["K"][0, 0], rtol=0.01)
+
+
 def test_a_picture_that_stays_is_exactly_still(gathered):
     evidence, _ = gathered("pan", frozen=True)
     path = solve(evidence, focal_px=700.0)
