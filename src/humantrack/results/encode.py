@@ -36,6 +36,7 @@ _MULTIARRAY = "numpy.core.multiarray"
 pickles, by numpy 2 (without a warning); ``numpy._core`` is unknown before 1.26."""
 
 _RECONSTRUCT = _MULTIARRAY, "_reconstruct"
+_SCALAR = _MULTIARRAY, "scalar"
 _EMPTY_ARRAY = "", "empty array"
 """Names in the memo of what every array begins with."""
 
@@ -112,6 +113,12 @@ class _Encoder:
         self._heads: dict[tuple[np.dtype[Any], tuple[int, ...]], bytes] = {}
         """Opcodes before the data of an array like one that came earlier in the frame."""
 
+        self._dtypes: dict[np.dtype[Any], bytes] = {}
+        """How to push again a type of arrays; it is in the byte order of the file."""
+
+        self._scalar_heads: dict[np.dtype[Any], bytes] = {}
+        """Opcodes before the data of a scalar of a type that came earlier in the frame."""
+
     def put(self, value: Any) -> None:
         """Push a value of any allowed type."""
         encode = _BY_TYPE.get(type(value))
@@ -143,11 +150,8 @@ class _Encoder:
 
     def _remember(self, what: str | int | tuple[str, str]) -> None:
         index = len(self._memo)
-        put, get, number = (
-            (b"q", b"h", bytes([index])) if index < 256 else (b"r", b"j", struct.pack("<I", index))
-        )
-        self.out.append(put + number)
-        self._memo[what] = get + number
+        put, self._memo[what] = _PLACES[index] if index < 256 else _place(index)
+        self.out.append(put)
 
     def _none(self, _: None) -> None:
         self.out.append(b"N")
@@ -169,7 +173,9 @@ class _Encoder:
         self.out.append(struct.pack(">cd", b"G", value))
 
     def _str(self, value: str) -> None:
-        if self._remembered(value):
+        known = self._memo.get(value)
+        if known is not None:
+            self.out.append(known)
             return
         data = value.encode("utf-8", "surrogatepass")
         self.out.append(struct.pack("<cI", b"X", len(data)) + data)
@@ -226,26 +232,44 @@ class _Encoder:
     def _first_array(self, value: npt.NDArray[Any]) -> None:
         """An array of a type and shape that none had yet, and what begins others like it."""
         array = _little_endian(value)
-        self._global(*_RECONSTRUCT)
-        if not self._remembered(_EMPTY_ARRAY):
-            self._global("numpy", "ndarray")
-            self.out.append(b"K\x00\x85C\x01b\x87")
-            self._remember(_EMPTY_ARRAY)
         shape = b"R(K\x01" + _shape(array.shape)
-        self.out.append(shape)
-        self._dtype(array.dtype)
         size = struct.pack("<ccI", b"\x89", b"B", array.nbytes)
-        self.out += (size, array.tobytes(), b"tb")
-        # All names are in the memo now.
-        memo = self._memo
-        names = memo[_RECONSTRUCT], memo[_EMPTY_ARRAY], memo["dtype", array.dtype.str]
-        self._heads[array.dtype, array.shape] = b"".join((*names[:2], shape, names[2], size))
+        dtype = self._dtypes.get(array.dtype)
+        if dtype is None:
+            self._global(*_RECONSTRUCT)
+            if not self._remembered(_EMPTY_ARRAY):
+                self._global("numpy", "ndarray")
+                self.out.append(b"K\x00\x85C\x01b\x87")
+                self._remember(_EMPTY_ARRAY)
+            self.out.append(shape)
+            self._dtype(array.dtype)
+            self.out.append(size)
+            # All names are in the memo now.
+            dtype = self._dtypes[array.dtype] = self._memo["dtype", array.dtype.str]
+            head = self._array_begin() + shape + dtype + size
+        else:
+            head = self._array_begin() + shape + dtype + size
+            self.out.append(head)
+        self.out += (array.tobytes(), b"tb")
+        self._heads[array.dtype, array.shape] = head
+
+    def _array_begin(self) -> bytes:
+        """What every array but the first begins with."""
+        return self._memo[_RECONSTRUCT] + self._memo[_EMPTY_ARRAY]
 
     def _scalar(self, value: np.generic) -> None:
-        self._global(_MULTIARRAY, "scalar")
-        array = _little_endian(np.asarray(value))
-        self._dtype(array.dtype)
-        self._bytes(array.tobytes())
+        head = self._scalar_heads.get(value.dtype)
+        if head is None:
+            self._global(*_SCALAR)
+            array = _little_endian(np.asarray(value))
+            self._dtype(array.dtype)
+            data = array.tobytes()
+            head = self._memo[_SCALAR] + self._memo["dtype", array.dtype.str]
+            self._scalar_heads[array.dtype] = head
+        else:
+            self.out.append(head)
+            data = value.tobytes()
+        self._bytes(data)
         self.out.append(b"\x86R")
 
     def _dtype(self, dtype: np.dtype[Any]) -> None:
@@ -261,6 +285,17 @@ class _Encoder:
         self._tuple((3, dtype.str[0], None, None, None, *extent))
         self.out.append(b"b")
         self._remember(("dtype", dtype.str))
+
+
+def _place(index: int) -> tuple[bytes, bytes]:
+    """The opcodes that put the newest value in this place of the memo, and push it again."""
+    if index < 256:
+        return b"q" + bytes([index]), b"h" + bytes([index])
+    number = struct.pack("<I", index)
+    return b"r" + number, b"j" + number
+
+
+_PLACES = [_place(index) for index in range(256)]
 
 
 def _little_endian(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -36,4 +36,4 @@ def pose_source(joint_source: IntArray) -> npt.NDArray[np.integer]:
 def is_guessed(seen: Observation) -> bool:
     """Whether the pose as a whole is held or made up."""
     source = seen.joint_source
-    return source is not None and int(pose_source(source)) >= JointSource.HELD
+    return source is not None and bool(source[_BODY].min() >= JointSource.HELD)
