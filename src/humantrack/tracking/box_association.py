@@ -121,6 +121,8 @@ def _stages(
     rows, columns = np.ones_like(stages[0][1]), np.ones_like(stages[0][2])
     matches: list[tuple[int, int]] = []
     for cost, of_rows, of_columns in stages:
+        if len(matches) == min(len(rows), len(columns)):
+            break
         (r,) = (of_rows & rows).nonzero()
         (c,) = (of_columns & columns).nonzero()
         if not len(r) or not len(c):

@@ -70,9 +70,9 @@ def blend_colours(old: FloatArray, new: FloatArray, *, rate: float) -> FloatArra
     """A track's signature after one more look, of length 1; the rest of the code is the new one."""
     code = new.copy()
     a, b = old[:SIGNATURE_SIZE], new[:SIGNATURE_SIZE]
-    if not b.any():
+    if not np.count_nonzero(b):
         code[:SIGNATURE_SIZE] = a
-    elif a.any():
+    elif np.count_nonzero(a):
         mixed = (1 - rate) * a + rate * b
         code[:SIGNATURE_SIZE] = mixed / np.sqrt(mixed.dot(mixed))
     return code

@@ -36,4 +36,6 @@ def pose_source(joint_source: IntArray) -> npt.NDArray[np.integer]:
 def is_guessed(seen: Observation) -> bool:
     """Whether the pose as a whole is held or made up."""
     source = seen.joint_source
-    return source is not None and bool(source[_BODY].min() >= JointSource.HELD)
+    if source is None or source[_BODY[0]] < JointSource.HELD:  # one that is not says it of all
+        return False
+    return bool(source[_BODY].min() >= JointSource.HELD)
