@@ -14,7 +14,7 @@ from split_tools import FRAMES, GAP, Light, alone, in_parts, stored
 from humantrack import ConfigError, ResultsError, read_observations
 from humantrack.cli.retrack import run
 from humantrack.split.again import track_again
-from humantrack.split.encoding import frame_of, plain_frame
+from humantrack.split.encoding import frame_of, joined, parted, plain_frame
 from humantrack.split.files import SUFFIX, ObservationFile, ObservationWriter
 from humantrack.types import Revised
 
@@ -190,3 +190,49 @@ def test_no_harm_to_a_file_goes_unseen(small, data):
     path.write_bytes(bytes(bad))
     with pytest.raises(ResultsError):
         _read(path)
+
+
+def columns_of(count, kinds, random):
+    return {
+        name: random.random((count, *shape)).astype(dtype) for name, (dtype, shape) in kinds.items()
+    }
+
+
+KIND = st.tuples(st.sampled_from(["f4", "f8", "u1"]), st.sampled_from([(), (3,), (2, 2)]))
+FRAME = st.tuples(st.integers(0, 3), st.dictionaries(st.sampled_from("abc"), KIND))
+
+
+@given(frames=st.lists(FRAME, min_size=1, max_size=5))
+def test_frames_of_a_block_come_back_whatever_their_people_have(frames):
+    random = np.random.default_rng(0)
+    given_frames = [
+        {
+            "index": index,
+            "people": [{"row": i} for i in range(count)],
+            "columns": columns_of(count, kinds, random) if count else {},
+        }
+        for index, (count, kinds) in enumerate(frames)
+    ]
+    block = joined(given_frames)
+    with_people = [kinds for count, kinds in frames if count]
+    alike = [n for n in "abc" if with_people and len({k.get(n) for k in with_people}) == 1]
+    assert set(block["columns"]) == {name for name in alike if name in with_people[0]}
+    for old, new in zip(given_frames, parted(block), strict=True):
+        assert new["people"] == old["people"]
+        assert set(new["columns"]) == set(old["columns"])
+        for name, column in old["columns"].items():
+            assert new["columns"][name].dtype == column.dtype
+            np.testing.assert_array_equal(new["columns"][name], column)
+
+
+def test_a_block_whose_rows_are_not_its_peoples_is_refused():
+    frames = [{"people": [{}, {}], "columns": {"a": np.zeros((2, 3))}}]
+    block = joined(frames)
+    block["columns"]["a"] = np.zeros((3, 3))
+    with pytest.raises(ValueError, match="rows"):
+        parted(block)
+
+
+def test_a_block_of_something_else_is_left_as_it_is():
+    frames = [{"data": b"x"}, {"data": b"yy"}]
+    assert parted(joined(frames)) == frames

@@ -10,7 +10,8 @@ A file holds the frames of one part of a video, in order::
 
 Numbers are little-endian. The bytes are a pickle of plain values, deflated, which is read without
 running anything (``results.safe_pickle``). A checksum is that of the deflated bytes. The end tells
-how many frames there are, and the checksum of all blocks; a file without it is not whole.
+how many frames there are, and the checksum of all blocks; a file without it is not whole. Arrays
+that all people of a block have alike stand there once, a row for each person.
 """
 
 from __future__ import annotations
