@@ -117,6 +117,7 @@ def frame_of(values: Mapping[str, Any]) -> ObservedFrame:
 def joined(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The frames of a block, with what all their people have alike put together once more."""
     some = [frame.get("columns", {}) for frame in frames if frame.get("people")]
+    # Without rows, which differ in number from frame to frame, columns have one type and shape.
     names = _alike([{k: v[:0] for k, v in columns.items()} for columns in some])
     names = [name for name in names if all(name in columns for columns in some)]
     left = [

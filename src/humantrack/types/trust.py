@@ -38,4 +38,4 @@ def is_guessed(seen: Observation) -> bool:
     source = seen.joint_source
     if source is None or source[_BODY[0]] < JointSource.HELD:  # one that is not says it of all
         return False
-    return bool(source[_BODY].min() >= JointSource.HELD)
+    return int(pose_source(source)) >= JointSource.HELD
