@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from split_tools import FRAMES, Light, LightEstimator, alone, encode, in_parts, stored
 
-from humantrack.types import stages
+from humantrack import BlazePose_4dhuman
+from humantrack.split.plan import cuts_of
+from humantrack.types import SourceInfo, stages
 from humantrack.types.stages import FRESH_S, passes_mark, since_mark, warm_up_of
 
 
@@ -94,3 +98,63 @@ def test_uneven_times_get_as_much_as_their_stages_need(boxes, tmp_path, step):
     one = alone(path, tmp_path / "one", boxes, kind=Counted)
     two = in_parts(path, tmp_path / "two", boxes, "split.parts=4", kind=Counted)
     assert stored(two) == stored(one)
+
+
+def clip_of(seconds, fps=30.0):
+    frames = round(seconds * fps)
+    return SourceInfo(
+        name="long",
+        path=Path("long.mp4"),
+        kind="video",
+        fps=fps,
+        frame_count=frames,
+        width=64,
+        height=36,
+    )
+
+
+def work_of(info, cuts, warm_up_s):
+    """Seconds of video that each part has to see."""
+    begins = [0, *cuts, info.frame_count]
+    own = np.diff(begins) / float(info.fps)
+    before = [min(warm_up_s(cut / float(info.fps)), cut / float(info.fps)) for cut in cuts]
+    return own + np.array([0.0, *before])
+
+
+def test_a_part_begins_where_little_must_be_seen_before_it():
+    """Cut in the midst of two minutes, the second part would see 10.5 s before it first."""
+    info = clip_of(120)
+    assert cuts_of(info, 0, 2, 8) == [1800]
+    (cut,) = cuts_of(info, 0, 2, 8, BlazePose_4dhuman.warm_up_at)
+    assert cut % 8 == 0
+    assert 61.5 <= cut / 30 < 62
+    assert work_of(info, [cut], BlazePose_4dhuman.warm_up_at).max() < 62
+    assert work_of(info, [1800], BlazePose_4dhuman.warm_up_at).max() == pytest.approx(70.5)
+
+
+@given(
+    st.floats(1, 4000),
+    st.sampled_from([10.0, 24.0, 29.97, 240.0]),
+    st.integers(1, 40),
+    st.sampled_from([1, 8, 32]),
+    st.floats(0.0, 6.0),
+)
+def test_moved_cuts_are_in_order_and_make_no_more_work(seconds, fps, parts, chunk, settles_s):
+    def warm_up_s(begin_s):
+        return since_mark(begin_s, settles_s)
+
+    info = clip_of(seconds, fps)
+    even = cuts_of(info, 0, parts, chunk)
+    cuts = cuts_of(info, 0, parts, chunk, warm_up_s)
+    assert len(cuts) == len(even)
+    assert all(cut % chunk == 0 for cut in cuts)
+    assert all(a < b for a, b in pairwise([0, *cuts, info.frame_count]))
+    least, most = (np.square(work_of(info, at, warm_up_s)).sum() for at in (cuts, even))
+    assert least <= most * (1 + 1e-9)
+
+
+def test_work_is_even_whether_or_not_the_place_makes_a_difference():
+    info = clip_of(600)
+    assert cuts_of(info, 0, 7, 8, lambda _: 0.0) == cuts_of(info, 0, 7, 8)
+    work = work_of(info, cuts_of(info, 0, 7, 8, lambda _: 3.0), lambda _: 3.0)
+    assert work == pytest.approx(np.full(7, (600 + 6 * 3) / 7), abs=0.3)

@@ -159,7 +159,10 @@ class Job:
                 part=part,
                 folder=self.folder,
                 head={**self._head, "part": number, "start": part.start, "stop": part.stop},
-                warm_up_s=_warm_up(self.cfg, stages),
+                warm_up_s=_warm_up(
+                    self.cfg,
+                    getattr(stages, "warm_up_before", lambda _: stages.warm_up_s()),
+                ),
                 tell=teller,
             )
             when_free(lambda: find_part(work, stop), f"part {number}", stop)
@@ -357,12 +360,13 @@ def prepare(cfg: Any, kind: type[Any] | None = None) -> Job:
     if not options.overwrite and (paths := names.finished(resume.is_finished)):
         done = paths.summary_of_finished(info.name)
     chunk = chunk_size(options.batch_frames, info, device)
+    warm_up_s = _warm_up(cfg, getattr(kind, "warm_up_at", lambda _: 0.0))
     plan = Plan(
         source=about["fingerprint"]["source"],
         settings=finding_settings(plain(as_meant_today(cfg))),
         about=[about["tracker"], about["boxes"]],
         chunk=chunk,
-        cuts=cuts_of(info, first_frame(options, info), _part_count(cfg, info), chunk),
+        cuts=cuts_of(info, first_frame(options, info), _part_count(cfg, info), chunk, warm_up_s),
     )
     folder = names.choose().results.with_suffix(".observations")
     if done is None:
@@ -391,7 +395,6 @@ def workers_of(cfg: Any) -> int:
     return worker_count(cfg.split.workers or -1, gpus, available_cores())
 
 
-def _warm_up(cfg: Any, stages: Any) -> Callable[[float], float]:
+def _warm_up(cfg: Any, usual: Callable[[float], float]) -> Callable[[float], float]:
     asked = cfg.split.warm_up_s
-    before = getattr(stages, "warm_up_before", lambda _: stages.warm_up_s())
-    return before if asked is None else lambda _: float(asked)
+    return usual if asked is None else lambda _: float(asked)

@@ -8,10 +8,12 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from humantrack._version import __version__
 from humantrack.atomic import atomic_write
@@ -20,6 +22,7 @@ from humantrack.run.resume import flat_settings
 from humantrack.run.settings import RunOptions
 from humantrack.split.files import SUFFIX, ObservationFile
 from humantrack.types import SourceInfo
+from humantrack.types.arrays import IntArray
 
 _log = logging.getLogger(__name__)
 
@@ -141,24 +144,74 @@ def _difference(head: Mapping[str, Any], plan: Plan) -> str:
     return "of another tracker, or the given boxes have changed"
 
 
-def cuts_of(info: SourceInfo, first: int, parts: int, chunk: int) -> list[int]:
-    """Where to begin every part but the first: at multiples of ``chunk``, evenly.
+def cuts_of(
+    info: SourceInfo,
+    first: int,
+    parts: int,
+    chunk: int,
+    warm_up_s: Callable[[float], float] = lambda _: 0.0,
+) -> list[int]:
+    """Where to begin every part but the first: at multiples of ``chunk``, for even work.
 
-    Fewer parts come out if there is not a chunk for each, and one if nobody knows how long the
-    source is.
+    That is evenly, but for what the stages must see before each part: it is part of the work, and
+    may be much less a few seconds earlier or later. Fewer parts come out if there is not a chunk
+    for each, and one if nobody knows how long the source is.
 
     Args:
         info: of the run's source.
         first: ``source_index`` of the run's first frame.
         parts: how many are asked for.
         chunk: frames that the networks see at once.
+        warm_up_s: time at which a part begins -> about how many seconds before it are seen first.
     """
     if info.frame_count is None:
         return []
+    end = first + info.frame_count
     places = {
         round((first + info.frame_count * i / parts) / chunk) * chunk for i in range(1, parts)
     }
-    return sorted(p for p in places if first < p < first + info.frame_count)
+    even = sorted(p for p in places if first < p < end)
+    return _with_even_work(even, first, end, chunk, float(info.fps), warm_up_s)
+
+
+_AROUND_S = 6.0
+"""How far a cut may move: stages that begin afresh now and then do so every ten seconds."""
+
+_STEP_S = 0.25
+
+
+def _with_even_work(  # noqa: PLR0917
+    even: Sequence[int],
+    first: int,
+    end: int,
+    chunk: int,
+    fps: float,
+    warm_up_s: Callable[[float], float],
+) -> list[int]:
+    """The cuts near even ones that give the least sum of squares of all parts' work."""
+    if not even:
+        return []
+    step = math.ceil(_STEP_S * fps / chunk) * chunk
+    edges = [first, *even, end]
+    before, warm_up = np.zeros(1), np.zeros(1)
+    at: IntArray = np.array([first], np.int64)
+    steps: list[tuple[IntArray, IntArray]] = []
+    for left, place, right in zip(edges, even, edges[2:], strict=False):
+        room = min(_AROUND_S * fps, (place - left) / 2 - chunk, (right - place) / 2 - chunk)
+        reach = max(0, int(room // step)) * step
+        there = place + np.arange(-reach, reach + 1, step)
+        cost = before[:, None] + ((there - at[:, None]) / fps + warm_up[:, None]) ** 2
+        steps.append((there, cost.argmin(axis=0)))
+        before, at = cost.min(axis=0), there
+        # No more is seen than there is.
+        seen = [min(warm_up_s(frame / fps), (frame - first) / fps) for frame in there.tolist()]
+        warm_up = np.array(seen)
+    pick = int((before + ((end - at) / fps + warm_up) ** 2).argmin())
+    cuts = []
+    for places, best in reversed(steps):
+        cuts.append(int(places[pick]))
+        pick = int(best[pick])
+    return cuts[::-1]
 
 
 def part_path(folder: Path, number: int) -> Path:

@@ -81,6 +81,16 @@ class BlazePose_4dhuman(PHALP):  # noqa: N801 - named after 4D-Humans' HMR2_4dhu
         detector = self._detector_name()
         return STRONG if detector == "given" else min(STRONG, least_score(detector))
 
+    @classmethod
+    def warm_up_at(cls, begin_s: float) -> float:
+        """Seconds before a part that begins there, known before anything is loaded.
+
+        It is least soon after the stages have begun afresh.
+        """
+        from humantrack.blazepose import BlazePoseEstimator
+
+        return BlazePoseEstimator.warm_up_before(begin_s)
+
     def choose_device(self) -> str:
         """As of any tracker; but ``auto`` is the CPU if no network runs that could use a GPU.
 
