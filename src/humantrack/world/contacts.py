@@ -105,6 +105,35 @@ def runs_of(mask: BoolArray) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+MOST_HEEL_M = 0.04
+"""How much higher than a bare foot's the heel (or the toe) may stand, beside the other."""
+
+
+def standing_heights(points: FloatArray, contacts: BoolArray, sole: FloatArray) -> FloatArray:
+    """(4,) how high heels and toes are when they stand.
+
+    Feet and shoes are not everybody's: a heel stands higher where the shoe has one, or where the
+    ankle lies higher than the body's. Were it drawn down to a bare foot's height each time, it
+    would stretch the leg. So heels may stand higher than that beside the toes, or toes beside the
+    heels; the lower of them stay where a bare foot has them, since the floor tells how far somebody
+    is. Left and right are alike.
+
+    Args:
+        points: (T,4,3) heels and toes in the world.
+        contacts: (T,4) which stand.
+        sole: (4,) how high a bare foot's are when they stand.
+    """
+    pairs = ([0, 2], [1, 3])
+    over = [(points[:, pair, 1] - sole[pair])[contacts[:, pair]] for pair in pairs]
+    out = np.array(sole, np.float64)
+    if all(map(len, over)):
+        heights = np.array([np.median(some) for some in over])
+        more = np.clip(heights - heights.min(), 0.0, MOST_HEEL_M)
+        for pair, height in zip(pairs, more, strict=True):
+            out[pair] += height
+    return out
+
+
 def anchors(points: FloatArray, contacts: BoolArray, sole: FloatArray) -> FloatArray:
     """(T,4,3) where each standing point stands: the mean of its run, at the sole's height.
 

@@ -1,4 +1,4 @@
-"""Feet that stand, held exactly: each leg is bent so that the standing point does not move."""
+"""Feet that stand, held exactly: the body is lowered or lifted, and each leg bent for the rest."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from humantrack.geometry.rotations import (
 from humantrack.types.arrays import BoolArray, FloatArray
 from humantrack.world.bodies import TrackBody
 from humantrack.world.contacts import runs_of
+from humantrack.world.smooth import smooth_values
 from humantrack.world.stretch import Path
 
 LEGS = ((1, 4, 7), (2, 5, 8))
@@ -26,6 +27,9 @@ EASE_S = 0.2
 _REACH = 0.999
 """Of a leg's length that it may stretch to."""
 
+_BODY_HZ = 1.5
+"""Cutoff of the way up and down that the whole body takes, so that it is not shaken."""
+
 _MOST_M = 0.15
 """A foot that is farther from where it stands is left where it is."""
 
@@ -36,7 +40,7 @@ _MOST_RAD = 0.6
 def lock_feet(
     path: Path, body: TrackBody, contacts: BoolArray, anchors: FloatArray, time_s: FloatArray
 ) -> Path:
-    """The path with each leg's ankle moved so that standing heels and toes stay at their anchors.
+    """The path with each ankle moved so that standing heels and toes stay at their anchors.
 
     Args:
         path: to correct.
@@ -50,6 +54,7 @@ def lock_feet(
     points = body.points(turned, joints)[:, -4:]
     near = np.linalg.norm(anchors - points, axis=-1) < _MOST_M
     local = path.local.copy()
+    shifts, standing = [], []
     for side, leg in enumerate(LEGS):
         both = slice(2 * side, 2 * side + 2)
         stands = contacts[:, both] & near[:, both]
@@ -60,12 +65,35 @@ def lock_feet(
         feet = ankle + (points[:, both] - ankle) @ transpose(turn)
         gap = np.where(stands[..., None], anchors[:, both] - feet, 0.0)
         weight = stands / np.maximum(stands.sum(axis=1, keepdims=True), 1)
-        shift = (weight[..., None] * gap).sum(axis=1)
-        shift = _eased(shift, stands.any(axis=1), time_s)
-        some = np.flatnonzero(np.abs(shift).max(axis=1) > 1e-7)
+        shifts.append((weight[..., None] * gap).sum(axis=1))
+        standing.append(stands.any(axis=1))
+    move = _of_body(np.array(shifts), np.array(standing), time_s)
+    for leg, shift, stands in zip(LEGS, shifts, standing, strict=True):
+        left = _eased(np.where(stands[:, None], shift - move, 0.0), stands, time_s)
+        some = np.flatnonzero(np.abs(left).max(axis=1) > 1e-7)
         if len(some):
-            _bend(local, turned, joints, shift, leg, some)
-    return Path(local=local, pelvis=path.pelvis)
+            _bend(local, turned, joints, left, leg, some)
+    return Path(local=local, pelvis=path.pelvis + move)
+
+
+def _of_body(shifts: FloatArray, standing: BoolArray, time_s: FloatArray) -> FloatArray:
+    """(T,3) how far the whole body goes up or down with the feet that stand, smoothly.
+
+    A leg that is nearly straight bends or stretches by some six degrees for a centimetre along it,
+    so that feet which are a little too high would take the swing out of the knees.
+
+    Args:
+        shifts: (2,T,3) what the left and right ankle lack.
+        standing: (2,T) where that counts.
+        time_s: (T,).
+    """
+    out = np.zeros(shifts.shape[1:])
+    count = standing.sum(axis=0)
+    if count.any():
+        mean = (shifts[..., 1] * standing).sum(axis=0) / np.maximum(count, 1)
+        weight = np.minimum(count, 1.0)
+        out[:, 1] = smooth_values(mean[:, None], weight, time_s, _BODY_HZ)[:, 0]
+    return out
 
 
 def _flat(

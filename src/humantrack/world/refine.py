@@ -11,7 +11,7 @@ from humantrack.body.kinematics import forward_kinematics
 from humantrack.geometry.rotations import transpose
 from humantrack.types.arrays import BoolArray, FloatArray
 from humantrack.world.bodies import POINT_ROWS, TrackBody
-from humantrack.world.contacts import anchors, find_contacts
+from humantrack.world.contacts import anchors, find_contacts, standing_heights
 from humantrack.world.flips import frames_off, unflipped
 from humantrack.world.footlock import lock_feet
 from humantrack.world.smooth import smooth_rotations, smooth_values
@@ -119,14 +119,20 @@ def _on_feet(
         rays = evidence.view.rays(path.pelvis)
         contacts = find_contacts(points, body.sole, rays, evidence.time_s, has_floor=has_floor)
         contacts &= evidence.weight[:, None] > 0  # nobody knows where a hidden foot is
-        held = anchors(points, contacts, body.sole)
-        if not has_floor:
-            held[..., 1] = points[..., 1]
+        held = _held_feet(points, contacts, body, has_floor=has_floor)
         path = solve(path, evidence, body, contacts, held, trust, rounds=2)
-    held = anchors(_feet(path, body), contacts, body.sole)
-    if not has_floor:
-        held[..., 1] = _feet(path, body)[..., 1]
+    held = _held_feet(_feet(path, body), contacts, body, has_floor=has_floor)
     return lock_feet(path, body, contacts, held, evidence.time_s), contacts
+
+
+def _held_feet(
+    points: FloatArray, contacts: BoolArray, body: TrackBody, *, has_floor: bool
+) -> FloatArray:
+    """(T,4,3) where each standing heel and toe stays."""
+    held = anchors(points, contacts, standing_heights(points, contacts, body.sole))
+    if not has_floor:
+        held[..., 1] = points[..., 1]
+    return held
 
 
 def _astray(pelvis: FloatArray, view: View, good: BoolArray, time_s: FloatArray) -> BoolArray:
