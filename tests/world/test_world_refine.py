@@ -109,6 +109,13 @@ def test_frames_that_face_backwards_are_turned_round(start):
     assert _off(refined.path)[some].mean() < 0.16
 
 
+def test_who_walks_backwards_goes_on_so():
+    """Only a jump says that front and back were confused; that alone is a way to walk."""
+    backwards = seen(LOCAL[::-1], PELVIS[::-1], TIME_S, VIEW, PERSON)
+    assert TIME_S[-1] > 5
+    assert not refine(backwards, VIEW, PERSON).flipped.any()
+
+
 def test_single_frames_that_are_off_are_bridged():
     local = EXACT.local.copy()
     for frame in (30, 90):

@@ -23,7 +23,10 @@ JITTER_M = 0.03
 
 _STATE_COST = 1.0
 _JUMP_COST = 8.0
-_WALK_COST = 6.0
+_WALK_COST = 1.0
+"""Of a second of walking backwards, at most that of a reversed one: people do walk backwards, so
+that this alone turns nobody round; it helps to tell which side of a jump is the wrong one."""
+
 _WALK_M_S = 0.5
 _STRIDE_S = 0.3
 
@@ -53,6 +56,7 @@ def unflipped(
 
     The cheapest sequence of "as it is" and "reversed" (Viterbi): a reversed frame costs a second's
     worth of its duration, a change costs by how far the joints jump, and walking backwards costs.
+    Where nothing jumps, nobody is turned.
 
     Args:
         local: (T,24,3,3) in axes whose y is up.
