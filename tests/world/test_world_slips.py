@@ -66,7 +66,7 @@ def camera(path, **keys):
 def test_a_camera_file_without_a_lens_does_not_vouch_for_one(results, tmp_path, capsys):
     file = camera(tmp_path / "camera.json")
     assert main([str(results), f"world.camera={file}"]) == 0
-    assert "+-30 % (assumed)" in capsys.readouterr().err
+    assert "+-50 % (assumed)" in capsys.readouterr().err
     assert main([str(results), f"world.camera={file}", "world.focal_px=780"]) == 0
     assert "lens 780 px (given)" in capsys.readouterr().err
 

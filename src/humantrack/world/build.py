@@ -6,18 +6,20 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.clips.frames import Batch
 from humantrack.clips.source import ResultsSource
+from humantrack.geometry.rotations import unit
 from humantrack.motion.motion import cached_smpl
 from humantrack.types.arrays import FloatArray, IntArray
 from humantrack.world.axes import Axes, world_axes
 from humantrack.world.bodies import TrackBody
 from humantrack.world.camera.evidence import FrameTracks
-from humantrack.world.evidence import FootRows, looks, path_rows
+from humantrack.world.evidence import FootRows, Looks, looks, path_rows
 from humantrack.world.file import Mark, marks_of
 from humantrack.world.ground import Ground, Known, find_ground, ground_with_edges
 from humantrack.world.lens import Lens, choose_lens
@@ -129,7 +131,13 @@ class WorldBuilder:
             rows = shot.rows()
             at = None if rows is None else looks(rows, self.path, spans)
             known = replace(self._known(number, given), plane=planes.get(number))
-            ground = ground_with_edges(at, known, edges.get(number), lens_error=self.lens.error)
+            ground = ground_with_edges(
+                at,
+                known,
+                edges.get(number),
+                lens_error=self.lens.error,
+                through=None if rows is None else partial(self._through, rows, spans),
+            )
             self.grounds.append(ground)
             first = self._first_row(number)
             self.axes.append(
@@ -211,15 +219,21 @@ class WorldBuilder:
         up = np.array([0.0, 1.0, 0.0])
         if not exact and len(rotation):
             up = -np.median(rotation[:, 1], axis=0)
+        ahead = rotation[:, 2].mean(axis=0) if len(rotation) else np.array([0.0, 0.0, 1.0])
         is_known = path.is_metric or kind in ("still", "turning") or not moves
         return Known(
             up=up,
+            ahead=unit(ahead),
             is_up_exact=exact,
             first_camera=position[0] if len(position) else np.zeros(3),
             unit_m=1.0 if is_known else None,
             camera_height_m=self.options.camera_height_m,
             sizes=sizes,
         )
+
+    def _through(self, rows: FootRows, spans: dict[int, float], factor: float) -> Looks:
+        """A shot's people through a lens so many times as long."""
+        return looks(rows, self.path, spans, lens=factor)
 
     def _refined(self, shot: int, stretch: Stretch) -> Refined:
         body = self.bodies[stretch.track_id]

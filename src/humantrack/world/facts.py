@@ -147,9 +147,11 @@ def _line(builder: WorldBuilder, scale: str) -> str:
 def _notes(builder: WorldBuilder) -> tuple[str, ...]:
     notes = [*builder.path.notes, *_unused_heights(builder), *_unlikely_height(builder)]
     if builder.lens.how == "assumed":
+        tilt = max((ground.up_error_deg for ground in builder.grounds), default=0.0)
         notes.append(
             "the lens is not known and taken to be of 43 mm on 35 mm film: distances from the "
-            "camera may be off in proportion (world.focal_px, world.fov_deg)"
+            f"camera may be off in proportion, and up by some {tilt:.0f} degrees (world.focal_px, "
+            "world.fov_deg)"
         )
     if not builder.bodies:
         return tuple(notes)

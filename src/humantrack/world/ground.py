@@ -21,8 +21,9 @@ import numpy as np
 
 from humantrack.geometry.rotations import unit
 from humantrack.types.arrays import FloatArray
+from humantrack.world.doubt import LensDoubt, ThroughLens, by_lens, by_people
 from humantrack.world.evidence import Looks
-from humantrack.world.ground_fit import LEVEL_DEG, ROUNDS, GroundProblem
+from humantrack.world.ground_fit import LEVEL_DEG, ROUNDS, GroundProblem, GroundState
 from humantrack.world.known import Ground, Known
 from humantrack.world.verticals import Edges, find_verticals
 
@@ -30,7 +31,12 @@ __all__ = ["Ground", "Known", "find_ground", "ground_with_edges", "misfit"]
 
 
 def ground_with_edges(
-    rows: Looks | None, known: Known, edges: Edges | None, *, lens_error: float = 0.0
+    rows: Looks | None,
+    known: Known,
+    edges: Edges | None,
+    *,
+    lens_error: float = 0.0,
+    through: ThroughLens | None = None,
 ) -> Ground:
     """The ground that explains a shot's people best, and its vertical edges if there are any.
 
@@ -41,42 +47,60 @@ def ground_with_edges(
         rows: of the people.
         known: before anybody is looked at.
         edges: of the background.
-        lens_error: of the focal length, relative.
+        lens_error: of the logarithm of the focal length; 0: it is known.
+        through: gives the rows through another lens, so that the errors of the ground tell what
+            that of the lens means; None: they do not.
     """
-    first = find_ground(rows, known)
-    if known.is_up_exact:
-        return first
-    verticals = find_verticals(edges, first.up, first.up_error_deg, lens_error=lens_error)
-    known = replace(known, verticals=verticals)
-    return find_ground(rows, known) if verticals.is_used else replace(first, verticals=verticals)
+    lens = LensDoubt(error=lens_error, looks=through) if through and lens_error else None
+    if not known.is_up_exact:
+        first = find_ground(rows, known)
+        verticals = find_verticals(
+            edges, first.up, first.up_error_deg, lens_error=lens_error, ahead=known.ahead
+        )
+        known = replace(known, verticals=verticals)
+        if lens is None and not verticals.is_used:
+            return replace(first, verticals=verticals)
+    return find_ground(rows, known, lens=lens)
 
 
-def find_ground(rows: Looks | None, known: Known) -> Ground:
-    """The ground that explains a shot's people best."""
-    up = unit(known.up)
+def find_ground(rows: Looks | None, known: Known, *, lens: LensDoubt | None = None) -> Ground:
+    """The ground that explains a shot's people best.
+
+    Args:
+        rows: of the people.
+        known: before anybody is looked at.
+        lens: how unsure it is, which the errors then tell, too; None: it is known.
+    """
     if rows is None or len(rows) == 0:
-        return _without_people(up, known)
-    problem = GroundProblem(rows, known)
-    state = problem.start()
-    for _ in range(ROUNDS):
-        state = problem.step(state)
-    return problem.ground(state)
+        return _without_people(unit(known.up), known)
+    problem, state = _solved(rows, known)
+    covariance = state.covariance + by_people(problem, state)
+    if lens is not None:
+        longer, shorter = (_solved(*lens.moved(known, longer=way))[1] for way in (True, False))
+        covariance = covariance + by_lens(state, known, longer, shorter)
+    return problem.ground(state, covariance)
 
 
 def misfit(rows: Looks, known: Known) -> float:
     """How badly a shot's people fit onto any floor: minus a log likelihood."""
+    problem, state = _solved(rows, known)
+    return problem.misfit(state)
+
+
+def _solved(rows: Looks, known: Known) -> tuple[GroundProblem, GroundState]:
     problem = GroundProblem(rows, known)
     state = problem.start()
     for _ in range(ROUNDS):
         state = problem.step(state)
-    return problem.misfit(state)
+    return problem, state
 
 
 def _without_people(up: FloatArray, known: Known) -> Ground:
     up_error_deg = 0.5 if known.is_up_exact else LEVEL_DEG
     verticals = known.verticals
     if verticals is not None and verticals.is_used:
-        up, up_error_deg = verticals.up, verticals.error_deg
+        level = up_error_deg if verticals.axes < 2 else 0.0
+        up, up_error_deg = verticals.up, float(np.hypot(verticals.error_deg, level))
     height = known.camera_height_m or 0.0
     unit_m = 1.0 if known.unit_m is None else known.unit_m
     return Ground(

@@ -21,7 +21,12 @@ LYING_DEG = 50.0
 """A body that is farther from the camera's own upright lies, and tells nothing of gravity."""
 
 UPRIGHT_DEG = 6.0
-"""How far an upright body leans, and its estimate is off."""
+"""How far an upright body leans, and its estimate is off, at a look."""
+
+LEAN_DEG = 5.0
+"""And for as long as it is seen. Who stands can lean by 8 degrees ahead and to either side, and by
+4 back, without falling (limits of stability: Nashner, in Duncan (ed.), "Balance", 1990), evenly
+spread 4.3 about an axis; bodies of single people are estimated 2.3 off, on the mean over a clip."""
 
 BODIES_DEG = 2.0
 """However many bodies are seen: what is off is off for all of them."""
@@ -58,6 +63,10 @@ class GroundState:
     """(N,) the estimated body's size as a part of the real one's: 1 / size."""
 
     covariance: FloatArray
+    """(4,4) of two turns of ``up``, the height and the unit, if nothing is off but by chance."""
+
+    eased: FloatArray
+    """(N,4) how much of a pull at a person's share goes on to those four."""
 
 
 class GroundProblem:
@@ -108,7 +117,8 @@ class GroundProblem:
         foot = (rows.low * self.size_wanted[self.who, None] + unit_m * rows.camera) @ up
         some = self.seen if self.seen.any() else np.ones(len(rows), bool)
         height = float(np.median(foot[some]))
-        return GroundState(up, height, unit_m, 1 / self.size_wanted, np.eye(4))
+        eased = np.zeros((self.count, 4))
+        return GroundState(up, height, unit_m, 1 / self.size_wanted, np.eye(4), eased)
 
     def _unit_of(self, normal: FloatArray, height: float) -> float:
         """The unit in which the median foot stands on a plane."""
@@ -139,7 +149,6 @@ class GroundProblem:
         """One Gauss-Newton step. Border: two turns of up, the floor's height, the unit."""
         turns = across(state.up)
         share = state.share[self.who]
-        rows = self.rows
         border = np.zeros((4, 4))
         pull = np.zeros(4)
         sizes = np.zeros(self.count)
@@ -147,35 +156,21 @@ class GroundProblem:
         cross = np.zeros((self.count, 4))
 
         def add(
-            residual: FloatArray, edge: FloatArray, own: FloatArray | None, weight: FloatArray
+            residual: FloatArray, edge: FloatArray, own: FloatArray, weight: FloatArray
         ) -> None:
             nonlocal border, pull
             weighted = edge * weight[:, None]
             border += weighted.T @ edge
             pull -= weighted.T @ residual
-            if own is not None:
-                np.add.at(sizes, self.who, weight * own**2)
-                np.add.at(size_pull, self.who, -weight * own * residual)
-                np.add.at(cross, self.who, own[:, None] * weighted)
+            np.add.at(sizes, self.who, weight * own**2)
+            np.add.at(size_pull, self.who, -weight * own * residual)
+            np.add.at(cross, self.who, own[:, None] * weighted)
 
-        # The floor, in lengths of the estimated body, so that small people are not a way out.
-        above = rows.camera @ state.up * state.unit_m - state.height
-        edge = np.zeros((len(rows), 4))
-        edge[:, :2] = (rows.low + (share * state.unit_m)[:, None] * rows.camera) @ turns
-        edge[:, 2] = -share
-        edge[:, 3] = share * (rows.camera @ state.up)
-        residual = rows.low @ state.up + share * above
-        steep = self.ray @ state.up
-        sigma = np.sqrt(FLOOR_M**2 + rows.error_m**2 + (steep * DEPTH_SHARE * self.far) ** 2)
-        sigma = np.where(self.seen, sigma, 1.0)
-        weight = np.where(self.seen, self.share / sigma**2, 1e-4 * self.share)
-        # A foot in the air is no floor, one below it is a mistake: above counts less.
-        weight /= 1 + (residual / (np.where(residual > 0, 1.5, 2.5) * sigma)) ** 2
-        add(residual, edge, above, weight)
+        add(*self.floor(state))
         for travel, move, sigma, most in self.still:
             residual = move + share * state.unit_m * travel
             weight = most / (1 + (residual / (2 * sigma)) ** 2)
-            edge = np.zeros((len(rows), 4))
+            edge = np.zeros((len(self.rows), 4))
             edge[:, 3] = share * travel
             add(residual, edge, state.unit_m * travel, weight)
         self._add_upright(state, turns, border, pull)
@@ -186,17 +181,48 @@ class GroundProblem:
         size_pull -= weight * residual
         return self._solved(state, turns, border, pull, sizes, size_pull, cross)
 
+    def floor(self, state: GroundState) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """How lowest points are off the floor.
+
+        It is told in lengths of the estimated body, so that small people are not a way out.
+
+        Returns:
+            How far above, (N,); how that moves with the border, (N,4), and with a person's share,
+            (N,); weights, (N,).
+        """
+        rows, turns, share = self.rows, across(state.up), state.share[self.who]
+        above = rows.camera @ state.up * state.unit_m - state.height
+        residual = rows.low @ state.up + share * above
+        steep = self.ray @ state.up
+        sigma = np.sqrt(FLOOR_M**2 + rows.error_m**2 + (steep * DEPTH_SHARE * self.far) ** 2)
+        sigma = np.where(self.seen, sigma, 1.0)
+        # A foot whose distance is off seems to have gone along the line of sight, and a floor that
+        # is fitted to that leans towards it. So it counts where it most likely is (a fit with
+        # errors in both: Fuller, "Measurement Error Models", 1987).
+        off = steep * (DEPTH_SHARE * self.far / sigma) ** 2 * residual
+        place = rows.low - np.where(self.seen, off, 0.0)[:, None] * self.ray
+        edge = np.zeros((len(rows), 4))
+        edge[:, :2] = (place + (share * state.unit_m)[:, None] * rows.camera) @ turns
+        edge[:, 2] = -share
+        edge[:, 3] = share * (rows.camera @ state.up)
+        weight = np.where(self.seen, self.share / sigma**2, 1e-4 * self.share)
+        # A foot in the air is no floor, one below it is a mistake: above counts less.
+        weight /= 1 + (residual / (np.where(residual > 0, 1.5, 2.5) * sigma)) ** 2
+        return residual, edge, above, weight
+
+    def upright(self, state: GroundState) -> FloatArray:
+        """(N,) how far looks tell that bodies are upright, 1/rad^2."""
+        spread = np.radians(UPRIGHT_DEG)
+        away = np.arccos(np.clip(self.rows.up @ state.up, -1, 1))
+        weight = self.share * self.rows.upright / spread**2 / (1 + (away / (2 * spread)) ** 2) ** 2
+        most = np.radians(BODIES_DEG) ** -2.0
+        return np.asarray(weight * min(1.0, most / max(float(weight.sum()), 1e-9)))
+
     def _add_upright(
         self, state: GroundState, turns: FloatArray, border: FloatArray, pull: FloatArray
     ) -> None:
-        rows = self.rows
-        lean = rows.up @ turns  # of a body, less that of up, which is zero
-        spread = np.radians(UPRIGHT_DEG)
-        away = np.arccos(np.clip(rows.up @ state.up, -1, 1))
-        weight = self.share * rows.upright / spread**2 / (1 + (away / (2 * spread)) ** 2) ** 2
-        total = weight.sum()
-        most = np.radians(BODIES_DEG) ** -2.0
-        weight *= min(1.0, most / max(total, 1e-9))
+        lean = self.rows.up @ turns  # of a body, less that of up, which is zero
+        weight = self.upright(state)
         border[0, 0] += weight.sum()
         border[1, 1] += weight.sum()
         pull[:2] += (weight[:, None] * lean).sum(axis=0)
@@ -244,8 +270,9 @@ class GroundProblem:
         size_pull: FloatArray,
         cross: FloatArray,
     ) -> GroundState:
-        inner = border - cross.T @ (cross / sizes[:, None])
-        right = pull - cross.T @ (size_pull / sizes)
+        eased = cross / sizes[:, None]
+        inner = border - cross.T @ eased
+        right = pull - eased.T @ size_pull
         covariance = np.linalg.pinv(inner, hermitian=True)
         step = covariance @ right
         step[:2] = np.clip(step[:2], -0.3, 0.3)
@@ -257,6 +284,7 @@ class GroundProblem:
             unit_m=max(state.unit_m + float(step[3]), 0.0),
             share=np.clip(state.share + own, 0.4, 5.0),
             covariance=covariance,
+            eased=eased,
         )
 
     def misfit(self, state: GroundState) -> float:
@@ -280,9 +308,16 @@ class GroundProblem:
         off = (state.share - 1 / self.size_wanted) / self.size_spread
         return out + 0.5 * float((off**2).sum())
 
-    def ground(self, state: GroundState) -> Ground:
-        """What was found."""
-        error = np.sqrt(np.maximum(np.diag(state.covariance), 0))
+    def ground(self, state: GroundState, covariance: FloatArray) -> Ground:
+        """What was found.
+
+        Args:
+            state: at the end of the least squares.
+            covariance: (4,4) like the state's, of all that may be off (``doubt``). Whether the unit
+                is known is told by the state's own.
+        """
+        error = np.sqrt(np.maximum(np.diag(covariance), 0))
+        is_unit_known = np.sqrt(max(state.covariance[3, 3], 0)) < _LEAST_UNIT * state.unit_m
         rows = self.rows
         place = rows.low / state.share[self.who, None] + state.unit_m * rows.camera
         off = np.abs(place @ state.up - state.height)[self.seen]
@@ -298,7 +333,7 @@ class GroundProblem:
         return Ground(
             up=state.up,
             height=state.height,
-            unit_m=state.unit_m if unit_error < _LEAST_UNIT else 0.0,
+            unit_m=state.unit_m if is_unit_known or self.known.unit_m is not None else 0.0,
             sizes={int(t): float(s) for t, s in zip(self.track, 1 / state.share, strict=True)},
             up_error_deg=float(np.degrees(np.hypot(error[0], error[1]))),
             floor_error_m=float(error[2]),

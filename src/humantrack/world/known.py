@@ -51,6 +51,9 @@ class Known:
     up: FloatArray
     """(3,) where up is expected."""
 
+    ahead: FloatArray = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))
+    """(3,) of unit length, where the camera looks; where it turns, on the mean."""
+
     is_up_exact: bool = False
     first_camera: FloatArray = field(default_factory=lambda: np.zeros(3))
     """(3,) the first camera's place, in the path's unit."""

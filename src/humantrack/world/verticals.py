@@ -67,6 +67,7 @@ the parts of a broken edge, the same edge in another frame."""
 _SPAN_DEG = 10.0
 """Least angle about up between the outer ones: letters of a caption stand side by side."""
 
+_AHEAD = np.array([0.0, 0.0, 1.0])
 _TRIES = 500
 _ROUNDS = 5
 
@@ -129,6 +130,10 @@ class Verticals:
     information: FloatArray = field(default_factory=lambda: np.zeros((3, 3)))
     """(3,3) inverse covariance of ``up``, 1/rad^2; zero along ``up``, and where it is not fixed."""
 
+    by_lens: FloatArray = field(default_factory=lambda: np.zeros(3))
+    """(3,) radians by which ``up`` is off if the lens is longer by its error; ``information`` takes
+    that into account."""
+
     error_deg: float = np.inf
     """Standard deviation of the direction, as far as it is fixed."""
 
@@ -185,7 +190,12 @@ def _edges(frames: list[FrameTracks], path: CameraPath, *, stays: bool) -> Edges
 
 
 def find_verticals(
-    edges: Edges | None, up: FloatArray, up_error_deg: float, *, lens_error: float = 0.0
+    edges: Edges | None,
+    up: FloatArray,
+    up_error_deg: float,
+    *,
+    lens_error: float = 0.0,
+    ahead: FloatArray = _AHEAD,
 ) -> Verticals:
     """Up as a shot's edges show it, always the same for the same edges.
 
@@ -194,6 +204,7 @@ def find_verticals(
         up: (3,) the first estimate.
         up_error_deg: its standard deviation.
         lens_error: of the focal length, relative: a wrong one tilts the camera ahead or back.
+        ahead: (3,) of unit length, where the camera looks.
     """
     up = unit(up)
     if edges is None or len(edges) < 2:
@@ -205,10 +216,13 @@ def find_verticals(
     for _ in range(_ROUNDS):
         near = wide.rows(np.abs(wide.normal @ found) < np.sin(np.radians(_NEAR_DEG)))
         found = _fitted(near, found)
-    loose = _judged(near, found, up, up_error_deg, lens_error, _LOOSEST_DEG[0])
+    # A lens so many times as long stretches the direction along the view by as much, so that
+    # d(found) = (found . ahead) (ahead - (found . ahead) found) d(log focal).
+    by_lens = lens_error * float(found @ ahead) * (ahead - float(found @ ahead) * found)
+    loose = _judged(near, found, up, up_error_deg, by_lens, _LOOSEST_DEG[0])
     if loose.is_used:
         return loose
-    return _judged(near, found, up, up_error_deg, lens_error, _LOOSEST_DEG[1])
+    return _judged(near, found, up, up_error_deg, by_lens, _LOOSEST_DEG[1])
 
 
 def _judged(  # noqa: PLR0917
@@ -216,7 +230,7 @@ def _judged(  # noqa: PLR0917
     found: FloatArray,
     up: FloatArray,
     up_error_deg: float,
-    lens_error: float,
+    by_lens: FloatArray,
     loosest_deg: float,
 ) -> Verticals:
     agree = np.abs(near.normal @ found) < _AGREE * _spread(near)
@@ -229,10 +243,7 @@ def _judged(  # noqa: PLR0917
     apart = float(np.degrees(np.arcsin(min(float(np.linalg.norm(fixed.T @ up)), 1.0))))
     covariance = fixed.T @ turns @ covariance @ turns.T @ fixed
     covariance += np.radians(LINES_DEG) ** 2 * np.eye(fixed.shape[1])
-    # d(tilt) = sin(tilt) cos(tilt) d(log focal); the tilt is that against the path's own view.
-    ahead = fixed[2]
-    tilt = float(found[2]) * np.sqrt(max(1 - float(found[2]) ** 2, 0.0)) * lens_error
-    covariance += tilt**2 * np.outer(ahead, ahead) / max(1 - float(found[2]) ** 2, 1e-9)
+    covariance += np.outer(fixed.T @ by_lens, fixed.T @ by_lens)
     error = float(np.degrees(np.sqrt(np.trace(covariance))))
     gate = float(np.clip(_GATE * np.hypot(up_error_deg, error), _NEAREST_DEG, GATE_DEG))
     why = (
@@ -254,6 +265,7 @@ def _judged(  # noqa: PLR0917
         axes=fixed.shape[1],
         up=unit(up - fixed @ (fixed.T @ up)),
         information=fixed @ np.linalg.inv(covariance) @ fixed.T,
+        by_lens=fixed @ (fixed.T @ by_lens),
         error_deg=error,
         apart_deg=apart,
     )
