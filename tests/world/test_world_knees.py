@@ -10,7 +10,7 @@ from humantrack.body.kinematics import forward_kinematics
 from humantrack.geometry.rotations import axis_angle_to_matrix
 from humantrack.results import load_results
 from humantrack.world.camera import EvidenceFile, evidence_path, solve
-from humantrack.world.contacts import MOST_HEEL_M, anchors, standing_heights
+from humantrack.world.contacts import MOST_HEEL_M, anchors, landed, standing_heights
 from humantrack.world.footlock import lock_feet
 from humantrack.world.options import WorldOptions
 from humantrack.world.stretch import Path
@@ -99,6 +99,20 @@ def test_without_both_kinds_of_contact_nothing_is_known_of_shoes():
     points[..., 1] = PERSON.sole + 0.03
     only_toes = np.tile([False, True, False, True], (5, 1))
     np.testing.assert_array_equal(standing_heights(points, only_toes, PERSON.sole), PERSON.sole)
+
+
+def test_a_foot_is_not_held_while_it_lands_or_leaves():
+    """By its speed over the frame before and after: 0.7 0.5 0.15 0.35 0.35 0.15 0.5 0.8 0.9."""
+    points = np.zeros((9, 4, 3))
+    points[:, 0, 0] = np.cumsum([0.9, 0.7, 0.3, 0.0, 0.7, 0.0, 0.3, 0.7, 0.9]) / 30
+    points[:, 1, 0] = np.arange(9) * 0.7 / 30
+    contacts = np.zeros((9, 4), bool)
+    contacts[1:8, :2] = True
+    held = landed(points, contacts, TIME_S[:9])
+    assert np.flatnonzero(held[:, 0]).tolist() == [1, 2, 3, 4, 5, 6]
+    assert not held[:, 1:].any()
+    points[:, 0, 0] *= 2  # a moment that is quick between two that are slow is held
+    assert np.flatnonzero(landed(points, contacts, TIME_S[:9])[:, 0]).tolist() == [2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("name", FOCAL_PX)

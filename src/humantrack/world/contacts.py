@@ -13,6 +13,9 @@ ENTER_M_S, LEAVE_M_S = 0.40, 0.80
 ENTER_M, LEAVE_M = 0.08, 0.13
 """The same for its height above the floor."""
 
+HOLD_M_S = (ENTER_M_S + LEAVE_M_S) / 2
+"""A point that is faster at the end of a contact lands or leaves, and is not held."""
+
 DRIFT_M = 0.055
 """A standing point stays this near to where it is when it is slowest."""
 
@@ -107,6 +110,31 @@ def runs_of(mask: BoolArray) -> list[tuple[int, int]]:
 
 MOST_HEEL_M = 0.04
 """How much higher than a bare foot's the heel (or the toe) may stand, beside the other."""
+
+
+def landed(points: FloatArray, contacts: BoolArray, time_s: FloatArray) -> BoolArray:
+    """The contacts without the moments in which a foot still lands, or leaves already.
+
+    A foot that is held while it moves would stop dead, which shakes the whole leg.
+
+    Args:
+        points: (T,4,3) heels and toes in the world.
+        contacts: (T,4) which stand, or nearly do.
+        time_s: (T,).
+    """
+    out = contacts.copy()
+    if len(points) < 3:
+        return out
+    slow = np.linalg.norm(np.gradient(points, time_s, axis=0), axis=-1) < HOLD_M_S
+    for k in range(contacts.shape[1]):
+        for a, b in runs_of(contacts[:, k]):
+            still = np.flatnonzero(slow[a:b, k])
+            if len(still):
+                out[a : a + still[0], k] = False
+                out[a + still[-1] + 1 : b, k] = False
+            else:
+                out[a:b, k] = False
+    return out
 
 
 def standing_heights(points: FloatArray, contacts: BoolArray, sole: FloatArray) -> FloatArray:

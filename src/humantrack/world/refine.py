@@ -11,7 +11,7 @@ from humantrack.body.kinematics import forward_kinematics
 from humantrack.geometry.rotations import transpose
 from humantrack.types.arrays import BoolArray, FloatArray
 from humantrack.world.bodies import POINT_ROWS, TrackBody
-from humantrack.world.contacts import anchors, find_contacts, standing_heights
+from humantrack.world.contacts import anchors, find_contacts, landed, standing_heights
 from humantrack.world.flips import frames_off, unflipped
 from humantrack.world.footlock import lock_feet
 from humantrack.world.smooth import smooth_rotations, smooth_values
@@ -121,8 +121,10 @@ def _on_feet(
         contacts &= evidence.weight[:, None] > 0  # nobody knows where a hidden foot is
         held = _held_feet(points, contacts, body, has_floor=has_floor)
         path = solve(path, evidence, body, contacts, held, trust, rounds=2)
-    held = _held_feet(_feet(path, body), contacts, body, has_floor=has_floor)
-    return lock_feet(path, body, contacts, held, evidence.time_s), contacts
+    points = _feet(path, body)
+    still = landed(points, contacts, evidence.time_s)
+    held = _held_feet(points, still, body, has_floor=has_floor)
+    return lock_feet(path, body, still, held, evidence.time_s), contacts
 
 
 def _held_feet(
