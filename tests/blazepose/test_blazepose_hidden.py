@@ -43,11 +43,22 @@ def test_what_is_seen_stays(points: np.ndarray) -> None:
     np.testing.assert_allclose(straighten_hidden(points, SEEN, SEEN), points, atol=1e-12)
 
 
-def test_hidden_wrist_stretches_that_arm_only(points: np.ndarray) -> None:
+def test_hidden_wrist_stretches_that_arm_by_a_small_share(points: np.ndarray) -> None:
+    """The neutral forearm, 0.3 m on along the upper arm, counts 22 in 100."""
     visibility = SEEN.copy()
     visibility[0, 15] = 0.1
     out = straighten_hidden(points, SEEN, visibility)
     upper, lower = bones(out)
+    forearm = points[0, 15] - points[0, 13]
+    np.testing.assert_allclose(upper, bones(points)[0], atol=1e-9)
+    np.testing.assert_allclose(lower[0], unit(0.22 * 0.3 * upper[0] + 0.78 * forearm), atol=1e-9)
+    np.testing.assert_allclose(lower[1:], bones(points)[1][1:], atol=1e-9)
+
+
+def test_a_wrist_outside_the_image_stretches_that_arm_only(points: np.ndarray) -> None:
+    trust = SEEN.copy()
+    trust[0, 15] = 0.0
+    upper, lower = bones(straighten_hidden(points, trust, SEEN))
     np.testing.assert_allclose(upper, bones(points)[0], atol=1e-9)
     np.testing.assert_allclose(lower[0], upper[0], atol=1e-9)
     np.testing.assert_allclose(lower[1:], bones(points)[1][1:], atol=1e-9)
@@ -70,10 +81,21 @@ def test_legs_outside_the_image_hang_down(points: np.ndarray) -> None:
 
 def test_bones_move_steadily_with_visibility(points: np.ndarray) -> None:
     steps = []
-    for value in np.linspace(0.25, 0.65, 81):
+    for value in np.linspace(0.05, 0.65, 81):
         visibility = SEEN.copy()
         visibility[0, list(LIMB_END)] = value
         steps.append(bones(straighten_hidden(points, SEEN, visibility))[1])
+    turn = np.arccos(np.clip((np.array(steps[1:]) * np.array(steps[:-1])).sum(axis=-1), -1, 1))
+    assert np.rad2deg(turn.max()) < 6
+    np.testing.assert_allclose(steps[-1], bones(points)[1], atol=1e-9)
+
+
+def test_bones_move_steadily_out_of_the_image(points: np.ndarray) -> None:
+    steps = []
+    for value in np.linspace(0, 1, 81):
+        trust = SEEN.copy()
+        trust[0, list(LIMB_END)] = value
+        steps.append(bones(straighten_hidden(points, trust, SEEN))[1])
     turn = np.arccos(np.clip((np.array(steps[1:]) * np.array(steps[:-1])).sum(axis=-1), -1, 1))
     assert np.rad2deg(turn.max()) < 6
     np.testing.assert_allclose(steps[-1], bones(points)[1], atol=1e-9)

@@ -132,12 +132,24 @@ def test_a_hidden_landmark_hides_its_joint_only(landmark: int, joint: str) -> No
         assert source[at(other)] == JointSource.SEEN
 
 
-def test_a_wrist_hardly_visible_is_made_up() -> None:
+def test_a_wrist_hardly_visible_in_the_picture_is_hidden() -> None:
+    """The body mostly follows the network's guess: it is not made up."""
     visibility = np.ones((1, 33))
-    visibility[0, 15] = 0.1
+    visibility[0, 15] = 0.01
     source = trust_of(visibility).source[0]
-    made_up = {PHALP_JOINTS[i] for i in np.flatnonzero(source == JointSource.MADE_UP)}
-    assert made_up == {"left_wrist", "extra_left_wrist"}
+    hidden = {PHALP_JOINTS[i] for i in np.flatnonzero(source == JointSource.HIDDEN)}
+    assert hidden == {"left_wrist", "extra_left_wrist"}
+    assert not (source == JointSource.MADE_UP).any()
+
+
+@pytest.mark.parametrize("visibility", [0.0, 1.0])
+def test_a_wrist_outside_the_picture_is_made_up_and_uncertain(visibility: float) -> None:
+    xy = np.full((1, 33, 2), 200.0)
+    xy[0, 15, 0] = -100
+    trust = trust_of(np.full((1, 33), visibility), xy=xy)
+    made_up = np.flatnonzero(trust.source[0] == JointSource.MADE_UP)
+    assert {PHALP_JOINTS[i] for i in made_up} == {"left_wrist", "extra_left_wrist"}
+    assert (trust.error_mm[0, made_up] == [250, 600]).all()
 
 
 def test_legs_below_the_picture_are_made_up_and_uncertain() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from humantrack.blazepose.camera import translation, weak_camera
 from humantrack.blazepose.feet import lengthened
+from humantrack.blazepose.foreshortening import steepened
 from humantrack.blazepose.hidden import inside, straighten_hidden
 from humantrack.blazepose.inverse_kinematics import InverseKinematics
 from humantrack.blazepose.lift import LIMBS, at_joints, lift
@@ -108,7 +109,8 @@ def fit_poses(seen: Seen, betas: FloatArray, body: Mannequin) -> Poses:
     rest = body.rest_joints(betas)
     scale = picture_scale(seen.spans(), bone_lengths(rest), seen.least_scale)
     xy = at_joints(np.asarray(seen.xy_px, np.float64))
-    points = lengthened(lift(xy, at_joints(seen.world)[..., 2], scale))
+    lifted = lift(xy, at_joints(seen.world)[..., 2], scale)
+    points = lengthened(steepened(lifted, rest))
     trust = inside(seen.xy_px, scale, seen.height, seen.width)
     points = straighten_hidden(points, trust, seen.visibility)
     weight = np.clip(seen.visibility * trust, _LEAST_WEIGHT, 1)[:, LIMBS]

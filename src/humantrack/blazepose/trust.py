@@ -47,8 +47,6 @@ _WIDE_MM = {JointSource.HELD: (200.0, 500.0), JointSource.MADE_UP: (250.0, 600.0
 
 _VISIBLE = 0.5
 """A landmark of a lower visibility is more likely hidden than not."""
-_NEUTRAL = 0.2
-"""Below this visibility of wrist or ankle, the neutral pose has the larger share (hidden.py)."""
 
 _LANDMARK_OF = {"shoulder": 11, "elbow": 13, "wrist": 15, "hip": 23, "knee": 25, "ankle": 27}
 _FACE = {"nose": 0, "eye": 2, "ear": 7, "jaw": 9}
@@ -105,8 +103,7 @@ def joint_trust(seen: Seen, bodies: BodyBatch, guess: IntArray) -> JointTrust:
     source = np.where(of_joint < _VISIBLE, JointSource.HIDDEN, JointSource.SEEN)
     source = np.where(made_up, JointSource.MADE_UP, source)
     radii = _radii_mm(of_joint, _lean(np.asarray(bodies.joints_3d, np.float64)))
-    outside = made_up & (of_joint >= _NEUTRAL)  # of those within the picture the errors are known
-    radii[outside] = _WIDE_MM[JointSource.MADE_UP]
+    radii[made_up] = _WIDE_MM[JointSource.MADE_UP]
     for whole, wide in _WIDE_MM.items():
         source[np.asarray(guess) == whole] = whole
         radii[np.asarray(guess) == whole] = wide
@@ -154,7 +151,7 @@ def _made_up(seen: Seen, bodies: BodyBatch) -> BoolArray:
     scale = focal_px / np.maximum(np.asarray(bodies.cam_t[:, 2], np.float64), 1e-6)
     trust = inside(np.asarray(seen.xy_px, np.float64), scale, seen.height, seen.width)
     middle = trust[:, LIMB_MIDDLE]
-    end = middle * trust[:, LIMB_END] * (seen.visibility[:, LIMB_END] >= _NEUTRAL)
+    end = middle * trust[:, LIMB_END]
     out = np.zeros(trust.shape, bool)
     out[:, LIMB_MIDDLE] = middle < 0.5
     out[:, LIMB_END] = end < 0.5
