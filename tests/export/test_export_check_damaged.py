@@ -42,9 +42,9 @@ WORDS = [[], ["--frames", "6:31"], ["--fps", "50"], ["--smooth", "savgol"], ["--
 @pytest.mark.parametrize("kind", [*ANGLES, "obj"])
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
 def test_angles_and_surfaces_are_what_was_meant(kind, words, make_results, attempt):
-    path = make_results(count=40 if kind in ANGLES else 12)
+    path = make_results(count=40 if kind in ANGLES else 9)
     if kind == "obj" and "6:31" in words:
-        words = ["--frames", "6:9"]
+        words = ["--frames", "5:8"]
     files = files_of(path, kind, *words)
     assert files
     for file in files:

@@ -28,7 +28,7 @@ from humantrack.hmr2.vit import VitSizes
 from humantrack.results import ResultsWriter
 from humantrack.session import choose_tracker
 
-FRAMES = 60
+FRAMES = 24
 
 
 class Tiny(HMR2_4dhuman):
@@ -81,7 +81,7 @@ def test_a_clip_becomes_tracks_results_and_an_overlay(official, tmp_path, data):
 
 
 def test_chunks_change_no_result(official, tmp_path, data):
-    options = ("video.end_frame=10", "render.enable=false")
+    options = ("video.end_frame=10", "render.enable=false", "world.enable=false")
     clip = data / "demo.mp4"
     one = track(tmp_path / "1", clip, *options, "batch_frames=1", "hmr.batch_size=2")
     many = track(tmp_path / "2", clip, *options, "batch_frames=10")
@@ -97,6 +97,7 @@ def test_chunks_change_no_result(official, tmp_path, data):
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_results(official, tmp_path, data):
     options = ("video.end_frame=12", "batch_frames=3", "checkpoint.every_s=0", "phalp.n_init=2")
+    options += ("render.enable=false", "world.enable=false")
     whole = track(tmp_path / "whole", data / "demo.mp4", *options)
     stop = Event()
     write = ResultsWriter.write
@@ -175,7 +176,8 @@ def test_a_wrong_file_under_a_right_name_is_said_plainly(official, tmp_path):
 
 @pytest.mark.parametrize("shape", ["[256,256]", "null"])
 def test_boxes_are_grown_to_the_shape_asked_for(official, tmp_path, data, shape):
-    options = ("video.end_frame=6", "render.enable=false", f"expand_bbox_shape={shape}")
+    options = ("video.end_frame=6", "render.enable=false", "world.enable=false")
+    options += (f"expand_bbox_shape={shape}",)
     done = track(tmp_path, data / "demo.mp4", *options)
     frame = list(load_results(done.results).values())[4]
     assert frame["tid"]

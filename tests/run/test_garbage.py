@@ -12,9 +12,11 @@ from humantrack.memory import collecting_new_only
 
 @pytest.fixture(autouse=True)
 def only_when_asked():
-    """No search of Python's own."""
+    """No search of Python's own, and nothing left out of it as tests/conftest.py does."""
     gc.disable()
+    gc.unfreeze()
     yield
+    gc.freeze()
     gc.enable()
 
 

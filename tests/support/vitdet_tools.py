@@ -59,12 +59,18 @@ def vitdet_state(wanted: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     return state
 
 
+@cache
+def _tiny_state() -> dict[str, np.ndarray]:
+    """The goldens' weights, which take a second to make; leave them as they are."""
+    return vitdet_state(shapes("vitdet_tiny"))
+
+
 def write_vitdet(path: Path, **changes: Any) -> Path:
     """The golden's weights in a file as detectron2's; ``__`` in a changed key stands for a dot.
 
     None leaves a key out.
     """
-    arrays: dict[str, Any] = dict(vitdet_state(shapes("vitdet_tiny")))
+    arrays: dict[str, Any] = dict(_tiny_state())
     arrays.update({key.replace("__", "."): value for key, value in changes.items()})
     kept = {key: value for key, value in arrays.items() if value is not None}
     path.write_bytes(pickle.dumps({"model": kept, "__author__": "Detectron2 Model Zoo"}))

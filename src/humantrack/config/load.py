@@ -42,7 +42,9 @@ def conf_dir() -> Path:
 def register_schema() -> None:
     """Make the schema known to Hydra. Calling it twice does no harm."""
     register_resolver()
-    ConfigStore.instance().store(name=SCHEMA_NAME, node=Config)
+    store = ConfigStore.instance()
+    if f"{SCHEMA_NAME}.yaml" not in store.repo:  # a fifth of the time of composing
+        store.store(name=SCHEMA_NAME, node=Config)
 
 
 def prefer_own_launchers() -> None:
