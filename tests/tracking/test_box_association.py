@@ -161,6 +161,23 @@ def test_somebody_behind_another_is_found_again_by_his_colours(person):
     assert at[1] == pytest.approx(400 - 32)
 
 
+def test_who_passes_behind_another_and_shows_his_colours_keeps_his_id(person):
+    tracker, front, behind = make(), colours(1), colours(2)
+    mixed = 0
+    for t in range(60):
+        x = 300 + 4 * t
+        found = [person(t, 420, 300, 180, code=front), person(t, x, 290, 160, code=behind)]
+        if iou(found[0].xyxy_px[None], found[1].xyxy_px[None])[0, 0] > 0.3:
+            found[1] = person(t, x, 290, 160, code=front)
+            mixed += 1
+        update = tracker.update(t, found, is_shot_start=t == 0)
+        if t > 10:
+            there = [p for p in update.people if not p.missed]
+            at = {p.track_id: float(p.observation.xyxy_px[0]) for p in there}
+            assert at == pytest.approx({1: 420 - 36, 2: x - 32})
+    assert mixed > 10
+
+
 def test_after_a_cut_people_are_known_by_their_colours_alone(person):
     tracker, code, other = make(), colours(1), colours(2)
     for t in range(10):

@@ -47,7 +47,8 @@ SAME_IOU, SAME_JOINTS = 0.7, 0.07
 """Two detections are of one body: overlap of the boxes, or median distance of joints in heights."""
 
 CROWDED_IOU = 0.25
-"""Boxes that overlap this much show each other's colours, which are not remembered."""
+"""Boxes that overlap this much show each other's colours, which are not remembered, and speak
+against nobody."""
 
 _MOST_SIZE = np.log(MOST_TIMES_TALLER)
 _NEVER = 1e3
@@ -96,7 +97,7 @@ def associate(
     sure = np.array([t.state is TrackState.CONFIRMED for t in tracks])
     recent = np.array([t.missed <= LOST_AFTER for t in tracks])
     is_alike = (pairs.away <= 1) & (pairs.size <= _MOST_SIZE)
-    near = _near(pairs, is_alike)
+    near = _near(pairs, is_alike, crowded(observations))
     again = np.where(pairs.colour <= FOUND_AGAIN, pairs.colour, _NEVER)
     if is_shot_start:
         return again, _stages([(again, sure, is_strong)])
@@ -157,16 +158,20 @@ def _measure(tracks: Sequence[Track], observations: Sequence[Observation]) -> _P
     )
 
 
-def _near(pairs: _Pairs, is_alike: BoolArray) -> FloatArray:
+def _near(pairs: _Pairs, is_alike: BoolArray, is_crowded: BoolArray) -> FloatArray:
     """Costs by overlap, colour and size: those of somebody seen a moment ago.
+
+    Who is half hidden shows the other's colours, which say nothing against him.
 
     Args:
         pairs: their measures.
         is_alike: (T,D) within reach, and of about the size.
+        is_crowded: (D,) which detections show others' colours too.
     """
+    colour = np.where(is_crowded, np.minimum(pairs.colour, NEUTRAL), pairs.colour)
     cost = 1 - pairs.overlap + pairs.far
-    cost = cost + COLOUR_WEIGHT * pairs.colour**2 + SIZE_WEIGHT * pairs.size
-    fits = is_alike & (pairs.colour <= MAX_DISTANCE) & np.isfinite(cost)
+    cost = cost + COLOUR_WEIGHT * colour**2 + SIZE_WEIGHT * pairs.size
+    fits = is_alike & (colour <= MAX_DISTANCE) & np.isfinite(cost)
     return np.where(fits, cost, _NEVER)
 
 
