@@ -19,13 +19,14 @@ from humantrack.types.arrays import FloatArray, IntArray
 from humantrack.world.axes import Axes, world_axes
 from humantrack.world.bodies import TrackBody
 from humantrack.world.camera.evidence import FrameTracks
-from humantrack.world.evidence import FootRows, Looks, looks, path_rows
+from humantrack.world.evidence import FootRows, Looks, ShotEvidence, looks, path_rows
 from humantrack.world.file import Mark, marks_of
 from humantrack.world.ground import Ground, Known, find_ground, ground_with_edges
 from humantrack.world.lens import Lens, choose_lens
 from humantrack.world.options import WorldOptions
 from humantrack.world.refine import Refined, refine
 from humantrack.world.scenery import background_points, find_floor
+from humantrack.world.stance import chosen
 from humantrack.world.stretch import Stretch
 from humantrack.world.survey import Survey, rest_span
 from humantrack.world.types import CameraPath, WorldFrame, WorldPerson
@@ -128,9 +129,10 @@ class WorldBuilder:
         planes = self._planes(survey, spans, given)
         edges = {} if self.evidence is None else edges_of(self.evidence, self.path)
         for number, shot in enumerate(survey.shots):
-            rows = shot.rows()
+            known = self._known(number, given)
+            rows = self._standing(shot, spans, known)
             at = None if rows is None else looks(rows, self.path, spans)
-            known = replace(self._known(number, given), plane=planes.get(number))
+            known = replace(known, plane=planes.get(number))
             ground = ground_with_edges(
                 at,
                 known,
@@ -170,12 +172,15 @@ class WorldBuilder:
     ) -> list[tuple[FootRows, dict[int, float], Known]]:
         """What people tell of the lens, in the longest shots whose camera stands still."""
         self.path = path
-        shots = [
-            (rows, spans, self._known(number, {}))
+        still = [
+            (number, shot)
             for number, shot in enumerate(survey.shots)
-            if number < len(path.kinds) and path.kinds[number] == "still" and (rows := shot.rows())
+            if number < len(path.kinds) and path.kinds[number] == "still" and shot.count
         ]
-        return sorted(shots, key=lambda one: -len(one[0]))[:_LENS_SHOTS]
+        longest = sorted(still, key=lambda one: -one[1].count)[:_LENS_SHOTS]
+        all_known = [(shot, self._known(number, {})) for number, shot in longest]
+        shots = [(self._standing(shot, spans, known), known) for shot, known in all_known]
+        return [(rows, spans, known) for rows, known in shots if rows is not None]
 
     def _planes(
         self, survey: Survey, spans: dict[int, float], given: dict[int, float]
@@ -185,10 +190,12 @@ class WorldBuilder:
         if self.evidence is None or self.path.is_metric or "free" not in self.path.kinds:
             return out
         for number, points, cameras in background_points(self.evidence, self.path):
-            rows = survey.shots[number].rows() if number < len(survey.shots) else None
+            known = self._known(number, given)
+            shots = survey.shots
+            rows = self._standing(shots[number], spans, known) if number < len(shots) else None
             if rows is None:
                 continue
-            rough = find_ground(looks(rows, self.path, spans), self._known(number, given))
+            rough = find_ground(looks(rows, self.path, spans), known)
             plane = find_floor(points, cameras, rough.up)
             if plane is not None:
                 out[number] = plane.normal, plane.height
@@ -230,6 +237,13 @@ class WorldBuilder:
             camera_height_m=self.options.camera_height_m,
             sizes=sizes,
         )
+
+    def _standing(
+        self, shot: ShotEvidence, spans: dict[int, float], known: Known
+    ) -> FootRows | None:
+        """A shot's people, with the feet they stand on; None if there is nobody."""
+        stances = shot.rows()
+        return None if stances is None else chosen(stances, self.path, spans, known)
 
     def _through(self, rows: FootRows, spans: dict[int, float], factor: float) -> Looks:
         """A shot's people through a lens so many times as long."""

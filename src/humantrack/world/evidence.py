@@ -84,6 +84,77 @@ class FootRows:
 _FIELDS = tuple(FootRows.__dataclass_fields__)
 
 
+BOTH, LEFT, RIGHT = range(3)
+"""What a person may stand on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stances:
+    """M looks at people of whom it is not known yet which foot they stand on.
+
+    Fields are those of :class:`FootRows`; those with an axis of three more tell what a look is if
+    the person stands on both feet, on the left or on the right one.
+    """
+
+    track_id: IntArray
+    """(M,)"""
+
+    frame: IntArray
+    """(M,2)"""
+
+    time_s: FloatArray
+    """(M,)"""
+
+    pelvis_px: FloatArray
+    """(M,2,2)"""
+
+    per_px: FloatArray
+    """(M,2)"""
+
+    low: FloatArray
+    """(M,3,2,3)"""
+
+    up: FloatArray
+    """(M,3,3) from the feet to the neck, or from the one foot to the centre of mass."""
+
+    span_m: FloatArray
+    """(M,)"""
+
+    has_later: BoolArray
+    """(M,3)"""
+
+    upright: FloatArray
+    """(M,3)"""
+
+    error_m: FloatArray
+    """(M,3)"""
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def rows(self, index: IntArray | BoolArray | slice) -> Stances:
+        """Some of them."""
+        return Stances(**{name: getattr(self, name)[index] for name in _FIELDS})
+
+    @staticmethod
+    def joined(parts: list[Stances]) -> Stances:
+        """All of some, one after the other."""
+        return Stances(
+            **{name: np.concatenate([getattr(p, name) for p in parts]) for name in _FIELDS}
+        )
+
+    def on(self, stance: IntArray) -> FootRows:
+        """The looks if people stand on these, (M,)."""
+        each = np.arange(len(self))
+        own = {name: getattr(self, name)[each, stance] for name in _BY_STANCE}
+        return FootRows(
+            **{name: own.get(name, getattr(self, name)) for name in _FIELDS},
+        )
+
+
+_BY_STANCE = ("low", "up", "has_later", "upright", "error_m")
+
+
 @dataclass
 class ShotEvidence:
     """Gathers the rows of one shot in bounded memory."""
@@ -91,11 +162,11 @@ class ShotEvidence:
     stride: int = 1
     """One of so many rows is kept."""
 
-    parts: list[FootRows] = field(default_factory=list)
+    parts: list[Stances] = field(default_factory=list)
     count: int = 0
     seen: int = 0
 
-    def add(self, rows: FootRows) -> None:
+    def add(self, rows: Stances) -> None:
         """Take some more rows, in the order of time."""
         keep = (np.arange(self.seen, self.seen + len(rows)) % self.stride) == 0
         self.seen += len(rows)
@@ -106,13 +177,13 @@ class ShotEvidence:
 
     def thin(self) -> None:
         """Let go of every other row, of those to come, too."""
-        whole = FootRows.joined(self.parts).rows(slice(None, None, 2))
+        whole = Stances.joined(self.parts).rows(slice(None, None, 2))
         self.parts, self.count = [whole], len(whole)
         self.stride *= 2
 
-    def rows(self) -> FootRows | None:
+    def rows(self) -> Stances | None:
         """All that was kept; None if there is nothing."""
-        return FootRows.joined(self.parts) if self.count else None
+        return Stances.joined(self.parts) if self.count else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

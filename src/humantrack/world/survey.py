@@ -10,13 +10,13 @@ import numpy as np
 from humantrack.body.kinematics import forward_kinematics
 from humantrack.body.smpl_file import SmplArrays
 from humantrack.clips.frames import Batch
-from humantrack.geometry.rotations import unit
 from humantrack.motion.skeleton import PELVIS_ROW
 from humantrack.results.columns import PeopleColumns
 from humantrack.types import JointSource
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
-from humantrack.world.bodies import CONTACT_ROWS, SOLE_M, TrackBody, track_body
-from humantrack.world.evidence import FEW_ROWS, LAG_S, MOST_IN_ALL, FootRows, ShotEvidence
+from humantrack.world.bodies import CONTACT_ROWS, TrackBody, track_body
+from humantrack.world.evidence import FEW_ROWS, LAG_S, MOST_IN_ALL, ShotEvidence, Stances
+from humantrack.world.stance import lowest, upright, ups
 
 FARTHEST = 1e6
 """What is larger, or no number, is not believed."""
@@ -34,7 +34,6 @@ _FORGET_FRAMES = 900
 
 _ARMS_AND_LEGS = ((2, 3), (3, 4), (5, 6), (6, 7), (9, 10), (10, 11), (12, 13), (13, 14))
 _FROM, _TO = (np.array(ends) for ends in zip(*_ARMS_AND_LEGS, strict=True))
-_NECK, _ANKLES, _HIPS, _KNEES = 1, [11, 14], [9, 12], [10, 13]
 
 
 def usable(people: PeopleColumns) -> BoolArray:
@@ -164,7 +163,7 @@ class Survey:
 
     def _feet(
         self, batch: Batch, people: PeopleColumns, some: IntArray, shots: IntArray
-    ) -> tuple[FootRows, IntArray]:
+    ) -> tuple[Stances, IntArray]:
         """The rows of the evidence, and the shot of each."""
         frame = np.array([f.index for f in batch.frames])[people.frame_row[some]]
         time_s = np.array([f.time_s for f in batch.frames])[people.frame_row[some]]
@@ -172,30 +171,26 @@ class Survey:
         track = people.track_id[some]
         joints = people.joints_3d[some].astype(np.float64)
         seen = joints - joints[:, PELVIS_ROW, None]
-        up = unit(seen[:, _NECK] - seen[:, _ANKLES].mean(axis=1))
-        feet = seen[:, CONTACT_ROWS]
-        lowest = (feet @ up[..., None])[..., 0].argmin(axis=1)
-        each = np.arange(len(some))
-        errors = joint_errors(people)[some][:, CONTACT_ROWS]
         later = _later(track, time_s, shot)
-        has_later = (later >= 0) & (lowest[later] == lowest)
-        later = np.where(has_later, later, each)
-        low = feet[each, lowest] - SOLE_M * up
+        up = ups(seen)
+        errors = joint_errors(people)[some][:, CONTACT_ROWS]
+        low, has_later, error_m = lowest(seen[:, CONTACT_ROWS], errors, up, later)
         pelvis = people.joints_px()[some, PELVIS_ROW]
         per_px = people.cam_t[some, 2].astype(np.float64) / people.focal_px()[some]
-        both = np.stack([each, later], axis=1)
-        rows = FootRows(
+        both = np.stack([np.arange(len(some)), later], axis=1)
+        both = np.where(both < 0, both[:, :1], both)
+        rows = Stances(
             track_id=track,
             frame=frame[both],
             time_s=time_s,
             pelvis_px=pelvis[both],
             per_px=per_px[both],
-            low=np.stack([low, low[later]], axis=1),
+            low=low,
             up=up,
             span_m=span_of(joints),
             has_later=has_later,
-            upright=_upright(seen, up),
-            error_m=errors[each, lowest],
+            upright=upright(seen, up),
+            error_m=error_m,
         )
         order = np.argsort(time_s, kind="stable")
         return rows.rows(order), shot[order]
@@ -215,18 +210,6 @@ def _later(track: IntArray, time_s: FloatArray, shot: IntArray) -> IntArray:
         near[there] = when[at[there]] - when[there] < 2 * max(LAG_S, step)
         near[there] &= shot[mine[at[there]]] == shot[mine[there]]
         out[mine[near]] = mine[at[near]]
-    return out
-
-
-def _upright(seen: FloatArray, up: FloatArray) -> FloatArray:
-    """(M,) 1 where legs and trunk are in line with feet and neck, 0 where they are not."""
-    legs = seen[:, _HIPS].mean(axis=1) - seen[:, _ANKLES].mean(axis=1)
-    thighs = seen[:, _HIPS].mean(axis=1) - seen[:, _KNEES].mean(axis=1)
-    trunk = seen[:, _NECK] - seen[:, _HIPS].mean(axis=1)
-    out = np.ones(len(up))
-    for part, most in ((legs, 15.0), (thighs, 30.0), (trunk, 15.0)):
-        away = np.degrees(np.arccos(np.clip((unit(part) * up).sum(axis=1), -1, 1)))
-        out *= 1 / (1 + (away / most) ** 4)
     return out
 
 
