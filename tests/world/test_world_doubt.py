@@ -17,6 +17,7 @@ from humantrack.world.lens import ASSUMED_ERROR
 from humantrack.world.make import still_path
 from humantrack.world.options import WorldOptions
 from humantrack.world.verticals import Edges, Verticals
+from humantrack.world.weigh import way_in_depth
 
 SIZE = 1920, 1080
 FOCAL = 1500.0
@@ -178,6 +179,16 @@ def test_one_who_leans_goes_on_leaning():
     assert many.up_error_deg < 0.75 * short.up_error_deg
 
 
+def test_bodies_that_are_seen_from_above_are_less_sure():
+    """Estimates stand too straight before the viewer, of however many people."""
+    told = []
+    for pitch in (0, 15, 40):
+        rows = people(up_of(pitch), leans=[(0, 0)] * 4, spread=0.0, height=1.6 + pitch / 15)
+        told.append(found(rows).up_error_deg)
+    assert told[0] < told[1] < told[2]
+    assert told[0] < 4.5 and told[2] > 5.5
+
+
 def test_a_distance_that_errs_tilts_the_floor_little():
     """One who stands while his distance is now over-, now underestimated walks along no floor."""
     for pitch, spread, most in ((10, 0.0, 2.5), (25, 0.0, 3.0), (25, 0.3, 1.9)):
@@ -187,6 +198,25 @@ def test_a_distance_that_errs_tilts_the_floor_little():
         tilts = [np.degrees(np.arcsin(g.up[2]) - np.arcsin(up[2])) for g in grounds]
         assert np.abs(np.mean(tilts)) < most, "4, 4.7 and 2.6 were errors taken for steps"
         assert all(ground.up_error_deg > 5 for ground in grounds)
+
+
+@pytest.mark.parametrize(("spread", "least", "most"), [(0.0, 1.0, 1.0), (1.0, 0.05, 0.12)])
+def test_a_way_in_depth_counts_as_far_as_it_is_no_error(spread, least, most):
+    random = np.random.default_rng(3)
+    far = 6 + spread * random.normal(size=400) + 0.2 * random.normal(size=400)
+    ray = np.tile([0, 0.6, 0.8], (400, 1))
+    who, every = np.zeros(400, np.int64), np.ones(400)
+    way, part = way_in_depth(far[:, None] * ray, ray, 0.2 * every, who, every)
+    np.testing.assert_allclose(way @ ray[0], far - far.mean(), atol=1e-9)
+    assert least <= part.min() and part.max() <= most
+
+
+def test_the_floor_under_one_who_stays_in_one_place_tells_no_tilt():
+    rows = people(up_of(20), leans=((0, 0),), spread=0.0, seconds=30, seed=1, off=0.04)
+    feet_alone = replace(rows, upright=np.zeros(len(rows)))
+    ground = found(feet_alone)
+    assert abs(np.degrees(np.arcsin(ground.up[2]))) < 1, "as level as a camera is held"
+    assert ground.up_error_deg > 19
 
 
 def test_what_is_seen_through_another_lens_is_the_scene_stretched():
@@ -223,6 +253,26 @@ def test_what_is_seen_through_another_lens_is_the_scene_stretched():
     assert (ground.up == alone.up).all() and ground.unit_m == alone.unit_m
     assert ground.up_error_deg > 1.3 * alone.up_error_deg
     assert off_deg(ground.up, up) < 2 * ground.up_error_deg
+
+
+def test_a_plane_that_vertical_edges_contradict_is_believed_less():
+    """What the background shows as a floor may be a slope, or found from few points."""
+    up = up_of(2)
+    verticals = Verticals(
+        is_used=True,
+        why="",
+        axes=2,
+        up=up,
+        information=np.radians(0.9) ** -2.0 * (np.eye(3) - np.outer(up, up)),
+    )
+    rows = people(up, leans=((0, 0),), spread=0.3)
+    known = replace(LEVEL, unit_m=None, verticals=verticals)
+    at = through(rows, 1.0)(1.0)
+    wrong = find_ground(at, replace(known, plane=(turned(up, -4, (1, 0, 0)), -1.6)))
+    right = find_ground(at, replace(known, plane=(up, -1.6)))
+    assert off_deg(right.up, up) < 0.1 and right.up_error_deg < 1
+    assert off_deg(wrong.up, up) < 1, "2.2 was the mean of both"
+    assert wrong.up_error_deg > 1.2
 
 
 def test_edges_that_fix_the_roll_alone_leave_the_tilt_to_a_level_camera():

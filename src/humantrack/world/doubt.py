@@ -21,7 +21,7 @@ import numpy as np
 from humantrack.geometry.rotations import across, unit
 from humantrack.types.arrays import FloatArray
 from humantrack.world.evidence import Looks
-from humantrack.world.ground_fit import FLOOR_M, LEAN_DEG, GroundProblem, GroundState
+from humantrack.world.ground_fit import FLOOR_M, LEAN_DEG, TILT_SHARE, GroundProblem, GroundState
 from humantrack.world.known import Known
 
 ThroughLens = Callable[[float], Looks]
@@ -58,15 +58,20 @@ def by_people(problem: GroundProblem, state: GroundState) -> FloatArray:
         problem: of the shot's people.
         state: what was found.
     """
-    _, edge, own, weight = problem.floor(state)
-    weight = weight * np.where(problem.seen, np.hypot(FLOOR_M, problem.rows.error_m), 0.0)
-    lean = problem.upright(state) * np.radians(LEAN_DEG)
-    moves = []
+    floor = problem.floor(state)
+    off = floor.weight * np.where(problem.seen, np.hypot(FLOOR_M, problem.rows.error_m), 0.0)
+    upright = problem.upright(state)
+    lean = upright * np.radians(LEAN_DEG)
+    steep = problem.ray @ state.up
+    sight = unit(problem.ray - steep[:, None] * state.up) @ across(state.up)
+    tilt = upright * TILT_SHARE * np.arcsin(np.clip(steep, -1, 1))
+    moves = [state.covariance[:, :2] @ (tilt @ sight)[:, None]]
     for person in range(problem.count):
         mine = problem.who == person
         # What the looks at this person are off by chance is counted already.
         stays = np.sqrt(1 - 1 / max(float(problem.share[mine].sum()), 1.0))
-        foot = weight[mine] @ edge[mine] - state.eased[person] * float(weight[mine] @ own[mine])
+        foot = off[mine] @ floor.lead[mine]
+        foot -= state.eased[person] * float(off[mine] @ floor.own[mine])
         turns = np.eye(4)[:, :2] * float(lean[mine].sum())
         moves.append(stays * state.covariance @ np.column_stack([turns, foot]))
     move = np.concatenate(moves, axis=1)
