@@ -12,7 +12,7 @@ from humantrack.world.evidence import BOTH, LEFT, looks
 from humantrack.world.ground import Known, find_ground
 from humantrack.world.make import still_path
 from humantrack.world.options import WorldOptions
-from humantrack.world.stance import centre_of_mass, chosen, ups
+from humantrack.world.stance import centre_of_mass, chosen, upright, ups
 from humantrack.world.survey import Survey, rest_span
 
 PERSON = body()
@@ -111,3 +111,14 @@ def test_up_of_a_body_goes_from_the_feet_it_stands_on():
     assert up.shape == (1, 3, 3)
     assert up[0, BOTH, 1] > 0.99
     assert up[0, 1, 0] < 0 < up[0, 2, 0], "the left foot is to the left of the middle"
+
+
+def test_who_sits_with_one_leg_crossed_tells_little_of_up():
+    local = np.tile(np.eye(3), (1, 24, 1, 1))
+    local[0, [1, 2]] = about(0, -85), about(0, -95)
+    local[0, [4, 5]] = about(0, 85), about(0, 45)
+    joints = joints_of(local)
+    assert joints[0, 11, 1] - joints[0, 14, 1] > 0.2, "the right foot is in the air"
+    assert upright(joints, ups(joints))[0, LEFT] < 0.1
+    straight = joints_of(np.tile(np.eye(3), (1, 24, 1, 1)))
+    assert upright(straight, ups(straight))[0, BOTH] > 0.9
