@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,7 +12,7 @@ from humantrack.blazepose import regions
 from humantrack.blazepose.boxes import round_landmarks
 from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
 from humantrack.blazepose.lift import LIMBS
-from humantrack.blazepose.network import LandmarkNetwork, Landmarks, nobody
+from humantrack.blazepose.network import LandmarkNetwork, Landmarks, Looking, nobody
 from humantrack.blazepose.regions import CROP_PX, Cropper
 from humantrack.geometry.boxes import iou
 from humantrack.geometry.rotations import unit
@@ -95,13 +95,12 @@ class Looker:
 
     def at_regions(self, at: FloatArray, boxes: FloatArray) -> Candidates:
         """What (N,4) regions show, for (N,4) boxes."""
-        return self.begin(at, boxes)()
-
-    def begin(self, at: FloatArray, boxes: FloatArray) -> Callable[[], Candidates]:
-        """Begin with :meth:`at_regions`; gives it when called."""
-        running = self._network.begin(self._cropper.crops(at), at)
         guess = np.full(len(boxes), int(JointSource.SEEN))
-        return lambda: Candidates(landmarks=running.landmarks(), box=boxes, guess=guess)
+        return Candidates(landmarks=self.begin(at).landmarks(), box=boxes, guess=guess)
+
+    def begin(self, at: FloatArray) -> Looking:
+        """Begin to look at (N,4) regions."""
+        return self._network.begin(self._cropper.crops(at), at)
 
     def at_boxes(self, boxes: FloatArray, known: Mapping[int, Candidates]) -> Candidates:
         """What (N,4) boxes show.
@@ -125,6 +124,18 @@ class Looker:
                 one = old if old.landmarks.flag[0] > one.landmarks.flag[0] else one
             out.append(Candidates(landmarks=one.landmarks, box=boxes[[i]], guess=one.guess))
         return self.join(out)
+
+    def have_strayed(self, found: Candidates, known: Mapping[int, Candidates]) -> BoolArray:
+        """(N,) who are seen in their boxes, though what was known of them is elsewhere.
+
+        Args:
+            found: as :meth:`at_boxes` gives them.
+            known: as it is given to that.
+        """
+        strayed = [
+            i in known and not self._agrees(known[i], box) for i, box in enumerate(found.box)
+        ]
+        return np.asarray(self.credible(found) & np.array(strayed, bool))
 
     def _again(self, first: Candidates) -> Candidates:
         """Each of those who are people, seen once more where the first look points."""
