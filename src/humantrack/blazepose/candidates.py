@@ -37,6 +37,9 @@ _MASK_MARGIN_PX = 5
 _SAME_BOX = 0.6
 """Boxes that overlap more than this do not show two people of whom one was overlooked."""
 
+_OF_HIS_OWN = 0.15
+"""Share of a new person's silhouette that must be nobody else's where two people are."""
+
 _CLEARLY, _ALONE = 0.7, 0.6
 """Lowest flag, and share of the silhouette outside the other's, of a person beside another."""
 
@@ -222,27 +225,38 @@ class Looker:
             return None
         at = regions.from_boxes(one.box)
         crops = self._cropper.crops(at).copy()
-        to_image = np.vstack([regions.matrices(at)[0], [0, 0, 1]])
-        from_image = cv2.invertAffineTransform(regions.matrices(other.landmarks.region)[0])
-        logits = cv2.warpAffine(
-            other.landmarks.segmentation[0],
-            from_image @ to_image,
-            (CROP_PX, CROP_PX),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=-1.0,
-        )
         kernel = np.ones((_MASK_MARGIN_PX, _MASK_MARGIN_PX), np.uint8)
-        hidden = cv2.dilate((logits > 0).astype(np.uint8), kernel) > 0
+        hidden = cv2.dilate(_silhouette(other, at).astype(np.uint8), kernel) > 0
         if not hidden.any() or hidden.all():
             return None
         crops[0][hidden] = np.median(crops[0][~hidden], axis=0)
         found = self._network.begin(crops, at).landmarks()
         again = Candidates(landmarks=found, box=one.box, guess=one.guess)
-        body = found.segmentation[0] > 0
-        alone = (body & ~hidden).sum() / max(int(body.sum()), 1)
+        alone = _share_outside(again, hidden)
         is_somebody = found.flag[0] > _CLEARLY and alone > _ALONE and self.credible(again)[0]
         return again if is_somebody else None
+
+    def ghosts(self, found: Candidates, score: FloatArray, is_new: Sequence[bool]) -> IntArray:
+        """Rows of new people all of whom belongs to the silhouettes of others.
+
+        A box round parts of two people who cross shows the network a body, too.
+        """
+        people = found.landmarks.flag > PERSON
+        overlap = (iou(found.box, found.box) > 0) & people
+        there = people & ~np.array(is_new, bool)
+        quality = score * found.landmarks.flag * self.agreement(found)
+        out = []
+        for i in np.argsort(-quality, kind="stable"):
+            if not is_new[i]:
+                continue
+            one = found[[int(i)]]
+            others = np.flatnonzero(overlap[i] & there).tolist()
+            taken = [_silhouette(found[[other]], one.landmarks.region) for other in others]
+            if len(taken) > 1 and _share_outside(one, np.any(taken, axis=0)) < _OF_HIS_OWN:
+                out.append(int(i))
+            else:
+                there[i] = people[i]
+        return np.array(out, np.intp)
 
     def credible(self, found: Candidates) -> BoolArray:
         """(N,) a person, in his own box."""
@@ -269,6 +283,27 @@ class Looker:
 
     def _round(self, landmarks: Landmarks) -> FloatArray:
         return round_landmarks(landmarks, self._height, self._width)
+
+
+def _silhouette(one: Candidates, at: FloatArray) -> BoolArray:
+    """(256,256) where a person is in the crop of a region (1,4)."""
+    to_image = np.vstack([regions.matrices(at)[0], [0, 0, 1]])
+    from_image = cv2.invertAffineTransform(regions.matrices(one.landmarks.region)[0])
+    logits = cv2.warpAffine(
+        one.landmarks.segmentation[0],
+        from_image @ to_image,
+        (CROP_PX, CROP_PX),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=-1.0,
+    )
+    return np.asarray(logits > 0)
+
+
+def _share_outside(one: Candidates, mask: BoolArray) -> float:
+    """The part of a person's silhouette, on his own crop, that is outside a mask (256,256)."""
+    body = one.landmarks.segmentation[0] > 0
+    return float((body & ~mask).sum() / max(int(body.sum()), 1))
 
 
 def similarity(a: Landmarks, b: Landmarks) -> FloatArray:

@@ -209,6 +209,10 @@ class Search:
             may=[p is None or p.may_be_turned() for p in people],
             is_new=[p is None for p in people],
         )
+        ghosts = self._looker.ghosts(found, score, [p is None for p in people])
+        bodies = np.setdiff1d(np.arange(len(rows)), ghosts)
+        rows, boxes, score, found = rows[bodies], boxes[bodies], score[bodies], found[bodies]
+        fresh, strayed, people = fresh[bodies], strayed[bodies], [people[i] for i in bodies]
         kept, lost = self._looker.distinct(found, score)
         stays = np.setdiff1d(np.arange(len(rows)), lost)
         source, score_kept = rows[stays], score[stays]
