@@ -37,8 +37,9 @@ _MASK_MARGIN_PX = 5
 _SAME_BOX = 0.6
 """Boxes that overlap more than this do not show two people of whom one was overlooked."""
 
-_OF_HIS_OWN = 0.15
-"""Share of a new person's silhouette that must be nobody else's where two people are."""
+_OF_ANOTHER, _OF_HIS_OWN = 0.2, 0.15
+"""Shares of a silhouette: more than the first is outside of each of two others, and less than the
+second outside of both, where it is made of them."""
 
 _CLEARLY, _ALONE = 0.7, 0.6
 """Lowest flag, and share of the silhouette outside the other's, of a person beside another."""
@@ -236,26 +237,23 @@ class Looker:
         is_somebody = found.flag[0] > _CLEARLY and alone > _ALONE and self.credible(again)[0]
         return again if is_somebody else None
 
-    def ghosts(self, found: Candidates, score: FloatArray, is_new: Sequence[bool]) -> IntArray:
-        """Rows of new people all of whom belongs to the silhouettes of others.
+    def ghosts(self, found: Candidates, is_new: Sequence[bool]) -> IntArray:
+        """Rows of new people who are made of two others: neither has all of them, both together do.
 
-        A box round parts of two people who cross shows the network a body, too.
+        A box round parts of two people who cross shows the network a body, too. Among more than
+        two it cannot be told whose a part is.
         """
-        people = found.landmarks.flag > PERSON
-        overlap = (iou(found.box, found.box) > 0) & people
-        there = people & ~np.array(is_new, bool)
-        quality = score * found.landmarks.flag * self.agreement(found)
+        there = (found.landmarks.flag > PERSON) & ~np.array(is_new, bool)
+        overlap = (iou(found.box, found.box) > 0) & there
         out = []
-        for i in np.argsort(-quality, kind="stable"):
-            if not is_new[i]:
+        for i in np.flatnonzero(is_new).tolist():
+            one, others = found[[i]], np.flatnonzero(overlap[i]).tolist()
+            if len(others) != 2:
                 continue
-            one = found[[int(i)]]
-            others = np.flatnonzero(overlap[i] & there).tolist()
-            taken = [_silhouette(found[[other]], one.landmarks.region) for other in others]
-            if len(taken) > 1 and _share_outside(one, np.any(taken, axis=0)) < _OF_HIS_OWN:
-                out.append(int(i))
-            else:
-                there[i] = people[i]
+            theirs = [_silhouette(found[[other]], one.landmarks.region) for other in others]
+            outside = [_share_outside(one, mask) for mask in (*theirs, theirs[0] | theirs[1])]
+            if min(outside[:2]) > _OF_ANOTHER and outside[2] < _OF_HIS_OWN:
+                out.append(i)
         return np.array(out, np.intp)
 
     def credible(self, found: Candidates) -> BoolArray:

@@ -209,7 +209,7 @@ class Search:
             may=[p is None or p.may_be_turned() for p in people],
             is_new=[p is None for p in people],
         )
-        ghosts = self._looker.ghosts(found, score, [p is None for p in people])
+        ghosts = self._looker.ghosts(found, [p is None for p in people])
         bodies = np.setdiff1d(np.arange(len(rows)), ghosts)
         rows, boxes, score, found = rows[bodies], boxes[bodies], score[bodies], found[bodies]
         fresh, strayed, people = fresh[bodies], strayed[bodies], [people[i] for i in bodies]
