@@ -35,6 +35,22 @@ def test_a_moment_of_mixing_up_is_repaired(fps):
 
 
 @RATES
+@pytest.mark.parametrize("odd", [world(100), world(260), 0.4 * world(190)])
+def test_a_line_turned_by_a_right_angle_or_too_short_tells_nothing(fps, odd):
+    guard = TurnGuard()
+    points = [*(world(0) for _ in range(round(fps))), odd, *(world(5) for _ in range(round(fps)))]
+    assert not any(guard(p, i / fps) for i, p in enumerate(points))
+
+
+@RATES
+def test_the_line_before_odd_ones_is_what_the_next_is_compared_with(fps):
+    yaws = seconds(fps, (2, 0), (1 / fps, 90), (0.2, 180), (1, 0))
+    swapped = watched(yaws, fps)
+    assert not swapped[yaws != 180].any()
+    assert swapped[yaws == 180].all()
+
+
+@RATES
 def test_a_lasting_turn_is_held_against_for_a_while_and_believed_in_the_end(fps):
     yaws = seconds(fps, (2, 0), (5, 180))
     swapped = watched(yaws, fps)[round(2 * fps) :]

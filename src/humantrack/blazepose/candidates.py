@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,7 +12,7 @@ from humantrack.blazepose import regions
 from humantrack.blazepose.boxes import round_landmarks
 from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
 from humantrack.blazepose.lift import LIMBS
-from humantrack.blazepose.network import LandmarkNetwork, Landmarks, nobody
+from humantrack.blazepose.network import LandmarkNetwork, Landmarks, Looking, nobody
 from humantrack.blazepose.regions import CROP_PX, Cropper
 from humantrack.geometry.boxes import iou
 from humantrack.geometry.rotations import unit
@@ -36,6 +36,10 @@ _MASK_MARGIN_PX = 5
 
 _SAME_BOX = 0.6
 """Boxes that overlap more than this do not show two people of whom one was overlooked."""
+
+_OF_ANOTHER, _OF_HIS_OWN = 0.2, 0.15
+"""Shares of a silhouette: more than the first is outside of each of two others, and less than the
+second outside of both, where it is made of them."""
 
 _CLEARLY, _ALONE = 0.7, 0.6
 """Lowest flag, and share of the silhouette outside the other's, of a person beside another."""
@@ -95,13 +99,12 @@ class Looker:
 
     def at_regions(self, at: FloatArray, boxes: FloatArray) -> Candidates:
         """What (N,4) regions show, for (N,4) boxes."""
-        return self.begin(at, boxes)()
-
-    def begin(self, at: FloatArray, boxes: FloatArray) -> Callable[[], Candidates]:
-        """Begin with :meth:`at_regions`; gives it when called."""
-        running = self._network.begin(self._cropper.crops(at), at)
         guess = np.full(len(boxes), int(JointSource.SEEN))
-        return lambda: Candidates(landmarks=running.landmarks(), box=boxes, guess=guess)
+        return Candidates(landmarks=self.begin(at).landmarks(), box=boxes, guess=guess)
+
+    def begin(self, at: FloatArray) -> Looking:
+        """Begin to look at (N,4) regions."""
+        return self._network.begin(self._cropper.crops(at), at)
 
     def at_boxes(self, boxes: FloatArray, known: Mapping[int, Candidates]) -> Candidates:
         """What (N,4) boxes show.
@@ -125,6 +128,18 @@ class Looker:
                 one = old if old.landmarks.flag[0] > one.landmarks.flag[0] else one
             out.append(Candidates(landmarks=one.landmarks, box=boxes[[i]], guess=one.guess))
         return self.join(out)
+
+    def have_strayed(self, found: Candidates, known: Mapping[int, Candidates]) -> BoolArray:
+        """(N,) who are seen in their boxes, though what was known of them is elsewhere.
+
+        Args:
+            found: as :meth:`at_boxes` gives them.
+            known: as it is given to that.
+        """
+        strayed = [
+            i in known and not self._agrees(known[i], box) for i, box in enumerate(found.box)
+        ]
+        return np.asarray(self.credible(found) & np.array(strayed, bool))
 
     def _again(self, first: Candidates) -> Candidates:
         """Each of those who are people, seen once more where the first look points."""
@@ -211,27 +226,35 @@ class Looker:
             return None
         at = regions.from_boxes(one.box)
         crops = self._cropper.crops(at).copy()
-        to_image = np.vstack([regions.matrices(at)[0], [0, 0, 1]])
-        from_image = cv2.invertAffineTransform(regions.matrices(other.landmarks.region)[0])
-        logits = cv2.warpAffine(
-            other.landmarks.segmentation[0],
-            from_image @ to_image,
-            (CROP_PX, CROP_PX),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=-1.0,
-        )
         kernel = np.ones((_MASK_MARGIN_PX, _MASK_MARGIN_PX), np.uint8)
-        hidden = cv2.dilate((logits > 0).astype(np.uint8), kernel) > 0
+        hidden = cv2.dilate(_silhouette(other, at).astype(np.uint8), kernel) > 0
         if not hidden.any() or hidden.all():
             return None
         crops[0][hidden] = np.median(crops[0][~hidden], axis=0)
         found = self._network.begin(crops, at).landmarks()
         again = Candidates(landmarks=found, box=one.box, guess=one.guess)
-        body = found.segmentation[0] > 0
-        alone = (body & ~hidden).sum() / max(int(body.sum()), 1)
+        alone = _share_outside(again, hidden)
         is_somebody = found.flag[0] > _CLEARLY and alone > _ALONE and self.credible(again)[0]
         return again if is_somebody else None
+
+    def ghosts(self, found: Candidates, is_new: Sequence[bool]) -> IntArray:
+        """Rows of new people who are made of two others: neither has all of them, both together do.
+
+        A box round parts of two people who cross shows the network a body, too. Among more than
+        two it cannot be told whose a part is.
+        """
+        there = (found.landmarks.flag > PERSON) & ~np.array(is_new, bool)
+        overlap = (iou(found.box, found.box) > 0) & there
+        out = []
+        for i in np.flatnonzero(is_new).tolist():
+            one, others = found[[i]], np.flatnonzero(overlap[i]).tolist()
+            if len(others) != 2:
+                continue
+            theirs = [_silhouette(found[[other]], one.landmarks.region) for other in others]
+            outside = [_share_outside(one, mask) for mask in (*theirs, theirs[0] | theirs[1])]
+            if min(outside[:2]) > _OF_ANOTHER and outside[2] < _OF_HIS_OWN:
+                out.append(i)
+        return np.array(out, np.intp)
 
     def credible(self, found: Candidates) -> BoolArray:
         """(N,) a person, in his own box."""
@@ -258,6 +281,27 @@ class Looker:
 
     def _round(self, landmarks: Landmarks) -> FloatArray:
         return round_landmarks(landmarks, self._height, self._width)
+
+
+def _silhouette(one: Candidates, at: FloatArray) -> BoolArray:
+    """(256,256) where a person is in the crop of a region (1,4)."""
+    to_image = np.vstack([regions.matrices(at)[0], [0, 0, 1]])
+    from_image = cv2.invertAffineTransform(regions.matrices(one.landmarks.region)[0])
+    logits = cv2.warpAffine(
+        one.landmarks.segmentation[0],
+        from_image @ to_image,
+        (CROP_PX, CROP_PX),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=-1.0,
+    )
+    return np.asarray(logits > 0)
+
+
+def _share_outside(one: Candidates, mask: BoolArray) -> float:
+    """The part of a person's silhouette, on his own crop, that is outside a mask (256,256)."""
+    body = one.landmarks.segmentation[0] > 0
+    return float((body & ~mask).sum() / max(int(body.sum()), 1))
 
 
 def similarity(a: Landmarks, b: Landmarks) -> FloatArray:

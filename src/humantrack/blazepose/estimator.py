@@ -26,7 +26,8 @@ from humantrack.blazepose.masks import image_masks
 from humantrack.blazepose.memory import Memory, Recent, Remembered, calmed
 from humantrack.blazepose.mirror import swapped
 from humantrack.blazepose.network import LandmarkNetwork
-from humantrack.blazepose.people import STRONG, Look, Search, Sightings, find_people
+from humantrack.blazepose.people import STRONG, Look, Sightings, find_people
+from humantrack.blazepose.searches import Searches
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.body import Mannequin
 from humantrack.body.shape import betas_from_lengths, bone_lengths
@@ -162,10 +163,9 @@ class BlazePoseEstimator:
         """
         out: list[People] = []
         sighted: list[_Sighted] = []
-        search = None
-        for i, (frame, found) in enumerate(zip(frames, detections, strict=True)):
-            coming = frames[i + 1] if i + 1 < len(frames) else None
-            here, search = self._sight(frame, found, search or self._begin(frame), coming)
+        searches = Searches(self._network, self._memory, frames)
+        for i, found in enumerate(detections):
+            here = self._sight(searches, i, frames[i], found)
             if sighted and not sighted[-1].people.fits(here.people):
                 out += self._finish(sighted)
                 sighted = []
@@ -178,32 +178,21 @@ class BlazePoseEstimator:
             self._keep(here)
         return out
 
-    def _begin(self, frame: Frame) -> Search:
-        """Begin to look for people; nobody is remembered across a cut."""
-        if self._is_new_scene(frame):
+    def _sight(self, searches: Searches, i: int, frame: Frame, detections: Detections) -> _Sighted:
+        """The people of the ``i``-th frame; nobody is remembered across a cut.
+
+        As soon as it is known where everybody is, the network goes on to the coming frames.
+        """
+        if frame.is_shot_start or frame.rgb.shape != self._shape:
             self._memory.clear()
             self._shape = frame.rgb.shape
-        return Search(self._network, frame, self._memory)
-
-    def _is_new_scene(self, frame: Frame) -> bool:
-        return frame.is_shot_start or frame.rgb.shape != self._shape
-
-    def _sight(
-        self, frame: Frame, detections: Detections, search: Search, coming: Frame | None
-    ) -> tuple[_Sighted, Search | None]:
-        """The people of a frame, and the search in the coming one if it could be begun.
-
-        As soon as it is known where everybody is, the network goes on to the coming frame.
-        """
         afresh = self._time_s is not None and passes_mark(self._time_s, frame.time_s)
         self._time_s = frame.time_s
         found, used = find_people(
-            search, detections, strong=self._strong, look=self.look, afresh=afresh
+            searches.search(i), detections, strong=self._strong, look=self.look, afresh=afresh
         )
         people = self._remember(found, frame)
-        ahead = None
-        if coming is not None and not self._is_new_scene(coming):
-            ahead = self._begin(coming)
+        searches.seen(i)
         seen, mixed_up = self._prepare(frame, found, people)
         # Rows of what was looked for in between say nothing of the detections handed in.
         source = found.source if used is detections else np.full(len(found.source), -1)
@@ -221,7 +210,7 @@ class BlazePoseEstimator:
             people=waiting,
             mixed_up=mixed_up,
             was_wrong=[bool(p.recent) and p.guard.was_wrong for p in people],
-        ), ahead
+        )
 
     def _finish(self, sighted: Sequence[_Sighted]) -> list[People]:
         """Bodies of all frames so far; earlier ones may have to be put right after the last."""
@@ -246,11 +235,14 @@ class BlazePoseEstimator:
             flag, region = float(found.landmarks.flag[i]), found.landmarks.next_region[i]
             if number >= 0:
                 person = self._memory.people[number]
-                if not found.is_fresh[i]:
+                is_fresh = found.is_fresh[i] or found.has_strayed[i]
+                if not is_fresh:
                     region = calmed(region, person.region)
                 person.see(found.box[i], region, flag, found.signature[i])
-                if found.is_fresh[i]:
+                if is_fresh:
                     person.begin_again()
+                if found.has_strayed[i]:
+                    person.forget_landmarks()
             else:
                 person = Remembered(found.box[i], region, flag, found.signature[i])
             person.is_guess = bool(found.guess[i] != JointSource.SEEN)

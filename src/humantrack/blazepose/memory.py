@@ -31,6 +31,9 @@ OVERLAP = 0.5
 _OLD_SHARE = 0.3
 """Share of the old side and angle in a new region: world landmarks jump with the region's size."""
 
+_SAME_PLACE, _SAME_SIDE, _SAME_TURN = 0.05, 0.1, 0.15
+"""Regions no more apart, in sides, in logarithms of the side and in radians, show the same."""
+
 _NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
 _GATE = 1.0
 _REACH, _MORE_REACH = 0.5, 0.1  # heights that somebody may be off, and per frame missed
@@ -70,6 +73,9 @@ class Remembered:
     flag: float
     signature: FloatArray
     """(192,) colour signature, slowly renewed."""
+
+    foretold: FloatArray | None = None
+    """(4,) what the frame before the last foretold of where to look in the next one."""
 
     speed: FloatArray = field(default_factory=lambda: np.zeros(2))
     """(2,) px per frame."""
@@ -130,12 +136,30 @@ class Remembered:
         """(4,) where the region should be in the coming frame."""
         return np.asarray(self.region + np.array([*self._way(), 0.0, 0.0]))
 
+    def region_ahead(self) -> FloatArray | None:
+        """(4,) where the region should be in the frame after the coming one; None: unknown."""
+        if self.missed:
+            return None
+        return np.asarray(self.region + np.array([*(2 * self._way()), 0.0, 0.0]))
+
+    def coming_region(self) -> FloatArray:
+        """(4,) where to look in the coming frame.
+
+        It is what was foretold before the last frame was seen, so that the network can be at work
+        on two frames of one person at once, unless the last frame shows that it is elsewhere.
+        """
+        expected = self.expected_region()
+        if self.foretold is None or not _is_near(self.foretold, expected):
+            return expected
+        return self.foretold
+
     def _way(self) -> FloatArray:
         """(2,) movement since the last sighting; a speed is not to be trusted for longer."""
         return np.asarray(self.speed * min(self.missed + 1, HELD_FRAMES))
 
     def see(self, box: FloatArray, region: FloatArray, flag: float, signature: FloatArray) -> None:
         """Take what the coming frame shows of this person."""
+        self.foretold = self.region_ahead()
         move = (box - self.box).reshape(2, 2).mean(axis=0) / (self.missed + 1)
         self.speed = (1 - _NEW_SPEED) * self.speed + _NEW_SPEED * move
         self.signature = colours.blend(self.signature, signature)
@@ -146,6 +170,11 @@ class Remembered:
     def begin_again(self) -> None:
         """Forget how the person moved, and how the detector's boxes differ."""
         self.speed, self.offset = np.zeros(2), np.zeros(4)
+        self.foretold = None
+
+    def forget_landmarks(self) -> None:
+        """Forget what was seen of the person lately, as it was of another's body."""
+        self.guard, self.smoother, self.recent = TurnGuard(), LandmarkFilter(), ()
 
     def is_waiting(self) -> bool:
         """True if it is worth looking for this person where no box is."""
@@ -177,8 +206,8 @@ class Remembered:
 
 
 _PLAIN = (
-    *("box", "region", "flag", "signature", "speed", "missed", "hits", "score", "offset", "last"),
-    *("who", "is_guess", "tries", "recent"),
+    *("box", "region", "flag", "signature", "foretold", "speed", "missed", "hits", "score"),
+    *("offset", "last", "who", "is_guess", "tries", "recent"),
 )
 """Fields of a remembered person that are stored as they are."""
 
@@ -251,6 +280,17 @@ class Memory:
         known = {id(person) for person in self.people}
         self.people = [p for p in self.people if p.missed < FRAMES]
         self.people += [p for p in seen if id(p) not in known]
+
+
+def _is_near(region: FloatArray, other: FloatArray) -> bool:
+    """Whether two regions show the network the same of a person."""
+    side = other[2]
+    turn = (region[3] - other[3] + np.pi) % (2 * np.pi) - np.pi
+    return bool(
+        np.hypot(*(region[:2] - other[:2])) < _SAME_PLACE * side
+        and abs(np.log(max(region[2], 1) / max(side, 1))) < _SAME_SIDE
+        and abs(turn) < _SAME_TURN
+    )
 
 
 def calmed(region: FloatArray, old: FloatArray) -> FloatArray:

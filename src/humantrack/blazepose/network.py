@@ -126,12 +126,13 @@ class Looking:
     def __init__(self, runs: models.Begun[list[FloatArray]], at: FloatArray) -> None:
         self._runs, self._at = runs, at
 
-    def landmarks(self) -> Landmarks:
-        """What it has seen, of every crop."""
-        if not len(self._at):
+    def landmarks(self, rows: Sequence[int] | None = None) -> Landmarks:
+        """What it has seen, of every crop or of those of these rows."""
+        rows = range(len(self._at)) if rows is None else rows
+        if not len(rows):
             return nobody()
-        raw = (np.concatenate(arrays) for arrays in zip(*self._runs.results(), strict=True))
-        return decode(*raw, at=self._at)
+        raw = (np.concatenate(arrays) for arrays in zip(*self._runs.results(rows), strict=True))
+        return decode(*raw, at=self._at[list(rows)])
 
 
 def network_input(crops: ByteArray) -> FloatArray:

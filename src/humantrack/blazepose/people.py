@@ -9,10 +9,10 @@ import numpy as np
 
 from humantrack.blazepose import colours, guesses
 from humantrack.blazepose.boxes import round_bodies
-from humantrack.blazepose.candidates import PERSON, Candidates, Looker, similarity
+from humantrack.blazepose.candidates import PERSON, Candidates, similarity
+from humantrack.blazepose.look_ahead import LookAhead
 from humantrack.blazepose.memory import Memory, Remembered
-from humantrack.blazepose.network import LandmarkNetwork, Landmarks
-from humantrack.blazepose.regions import Cropper
+from humantrack.blazepose.network import Landmarks
 from humantrack.geometry.boxes import area, iou
 from humantrack.types import Detections, Frame, JointSource
 from humantrack.types.arrays import BoolArray, ByteArray, FloatArray, IntArray
@@ -66,6 +66,9 @@ class Sightings:
     is_fresh: BoolArray
     """(N,) whether nothing of earlier frames tells in the landmarks."""
 
+    has_strayed: BoolArray
+    """(N,) who are seen in their own box again, after they were followed to another's body."""
+
 
 def find_people(
     search: Search,
@@ -104,38 +107,51 @@ class Search:
     memory's regions, boxes and flags must be those after the frame before.
 
     Args:
-        network: the landmark network.
-        frame: where to look.
+        ahead: the network, at work on this frame already.
         memory: the people of the frames before.
     """
 
-    def __init__(self, network: LandmarkNetwork, frame: Frame, memory: Memory) -> None:
-        self.frame, self.memory = frame, memory
-        self._rgb = frame.rgb
-        self._size = frame.height, frame.width
-        self._looker = Looker(network, Cropper(frame.rgb))
+    def __init__(self, ahead: LookAhead, memory: Memory) -> None:
+        self.frame, self.memory = ahead.frame, memory
+        self._rgb = self.frame.rgb
+        self._size = self.frame.height, self.frame.width
+        self._looker, self._ahead = ahead.looker, ahead
         people = memory.people
-        self._numbers = [i for i, p in enumerate(people) if p.is_followed(PERSON)]
-        at = np.array([people[i].expected_region() for i in self._numbers]).reshape(-1, 4)
-        expected = np.array([people[i].expected_box() for i in self._numbers]).reshape(-1, 4)
-        self._following = self._looker.begin(at, expected)
+        numbers = [i for i, p in enumerate(people) if p.is_followed(PERSON)]
+        regions = [people[i].coming_region() for i in numbers]
+        rows = [ahead.row_of(people[i], at) for i, at in zip(numbers, regions, strict=True)]
+        self._rows = {i: row for i, row in zip(numbers, rows, strict=True) if row is not None}
+        self._numbers = [i for i in numbers if i not in self._rows]
+        at = np.array([at for at, row in zip(regions, rows, strict=True) if row is None])
+        self._looking = self._looker.begin(at.reshape(-1, 4))
 
     def followed(self) -> dict[int, Candidates]:
         """What is where people seen in the last frame are expected; by their numbers."""
-        found = self._following()
-        return {number: found[[row]] for row, number in enumerate(self._numbers)}
+        parts = [self._ahead.landmarks(list(self._rows.values())), self._looking.landmarks()]
+        found = Landmarks.concatenate(parts)
+        rows = {number: row for row, number in enumerate((*self._rows, *self._numbers))}
+        return {
+            number: Candidates(
+                landmarks=found[[rows[number]]],
+                box=self.memory.people[number].expected_box()[None],
+                guess=np.array([int(JointSource.SEEN)]),
+            )
+            for number in sorted(rows)
+        }
 
     def given(
         self, detections: Detections, followed: dict[int, Candidates], *, afresh: bool
     ) -> Sightings:
         """One person for each box."""
         boxes = detections.xyxy_px.astype(np.float64)
-        known = self.memory.continued_by(boxes)
-        found = self._looker.at_boxes(boxes, _by_row(known, followed))
+        before = _by_row(self.memory.continued_by(boxes), followed)
+        found = self._looker.at_boxes(boxes, before)
+        strayed = self._looker.have_strayed(found, before)
         fresh = np.zeros(len(boxes), bool)
         if afresh:
             found, fresh = self._afresh(found)
-        return self._sightings(found, detections.score, np.arange(len(boxes)), fresh)
+        sightings = self._sightings(found, detections.score, np.arange(len(boxes)))
+        return replace(sightings, is_fresh=fresh, has_strayed=strayed)
 
     def _afresh(self, found: Candidates) -> tuple[Candidates, BoolArray]:
         """The same people as their boxes alone show them, and which of them are."""
@@ -181,7 +197,9 @@ class Search:
         boxes = detections.xyxy_px[rows].astype(np.float64)
         score = detections.score[rows].astype(np.float64)
         known = self.memory.continued_by(boxes)
-        found = self._looker.at_boxes(boxes, _by_row(known, followed))
+        before = _by_row(known, followed)
+        found = self._looker.at_boxes(boxes, before)
+        strayed = self._looker.have_strayed(found, before)
         fresh = np.zeros(len(boxes), bool)
         if afresh:
             found, fresh = self._afresh(found)
@@ -191,6 +209,10 @@ class Search:
             may=[p is None or p.may_be_turned() for p in people],
             is_new=[p is None for p in people],
         )
+        ghosts = self._looker.ghosts(found, [p is None for p in people])
+        bodies = np.setdiff1d(np.arange(len(rows)), ghosts)
+        rows, boxes, score, found = rows[bodies], boxes[bodies], score[bodies], found[bodies]
+        fresh, strayed, people = fresh[bodies], strayed[bodies], [people[i] for i in bodies]
         kept, lost = self._looker.distinct(found, score)
         stays = np.setdiff1d(np.arange(len(rows)), lost)
         source, score_kept = rows[stays], score[stays]
@@ -204,9 +226,12 @@ class Search:
         kept = self._looker.join([kept, held])
         score_kept = np.concatenate([score_kept, np.full(len(held), HELD_SCORE)])
         source = np.concatenate([source, np.full(len(held), -1)])
-        is_fresh = np.zeros(len(source), bool)
-        is_fresh[: len(stays)] = fresh[stays]
-        return self._sightings(kept, score_kept, source, is_fresh)
+        others = np.zeros(len(source) - len(stays), bool)
+        return replace(
+            self._sightings(kept, score_kept, source),
+            is_fresh=np.concatenate([fresh[stays], others]),
+            has_strayed=np.concatenate([strayed[stays], others]),
+        )
 
     def _believable(self, detections: Detections, strong: float) -> IntArray:
         """Rows of the strong boxes, and of the weak ones that continue somebody."""
@@ -269,13 +294,7 @@ class Search:
         height, width = self._size
         return np.clip(boxes, 0, [width, height, width, height])
 
-    def _sightings(
-        self,
-        found: Candidates,
-        score: FloatArray,
-        source: IntArray,
-        is_fresh: BoolArray | None = None,
-    ) -> Sightings:
+    def _sightings(self, found: Candidates, score: FloatArray, source: IntArray) -> Sightings:
         return Sightings(
             landmarks=found.landmarks,
             box=found.box,
@@ -283,7 +302,8 @@ class Search:
             source=source,
             guess=found.guess,
             signature=_signatures(self._rgb, found.landmarks),
-            is_fresh=np.zeros(len(source), bool) if is_fresh is None else is_fresh,
+            is_fresh=np.zeros(len(source), bool),
+            has_strayed=np.zeros(len(source), bool),
         )
 
 

@@ -10,6 +10,10 @@ about-turn is the network changing its mind. Whether it was right before or is n
 The belief is a log-odds per person. It flips where the network's line from right to left flips, and
 drifts back to "the network is right" by ``_DRIFT`` a second: a track that has been seen the right
 way round for long is held against the network for some two seconds, a young one for less.
+
+A frame in which the line is much shorter than people are wide, as shoulders and hips contradict
+each other, or turned by about a right angle, tells nothing: so half-hidden people look. The line of
+the last frame that told something is what the next one is compared with.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
 from humantrack.types.arrays import FloatArray
@@ -34,12 +40,19 @@ _TURN_S = 0.7
 
 _LONGEST_STEP_S = 1.0
 
+_SHORT_M = 0.25
+"""A line, shoulders' and hips' added, shorter than this is unsure; people's have some 0.45 m."""
+
+_UNSURE = 0.4
+"""Lines with a smaller cosine between them, either way, are neither alike nor opposite."""
+
 
 class TurnGuard:
     """Watches one person for about-turns that bodies cannot do."""
 
     def __init__(self) -> None:
         self._side: FloatArray | None = None
+        self._side_s: float | None = None
         self._odds = _START
         self._time_s: float | None = None
         self._gave_in = False
@@ -60,33 +73,60 @@ class TurnGuard:
         Args:
             world: (33,3) the person's world landmarks, frame after frame, as the network gives
                 them. The line from right to left, through hips and shoulders, is compared with
-                that of the frame before.
+                that of a frame before.
             time_s: of the frame.
         """
         side = world[SHOULDERS[0]] - world[SHOULDERS[1]] + world[HIPS[0]] - world[HIPS[1]]
-        step = _LONGEST_STEP_S
-        if self._time_s is not None and 0 < time_s - self._time_s < step:
-            step = time_s - self._time_s
         self._gave_in = False
-        if self._side is not None:
+        if self._side is None:
+            self._side, self._side_s = side, time_s
+        else:
             before = self._odds
-            self._odds = max(-_SUREST, self._odds - _DRIFT * step)
-            self._gave_in = before > 0 >= self._odds
-            if float(side @ self._side) < 0:
+            self._odds = max(-_SUREST, before - _DRIFT * _step(self._time_s, time_s))
+            gives_in = before > 0 >= self._odds
+            self._compare(side, self._side, time_s)
+            self._gave_in = gives_in and not self.is_mixed_up
+        self._time_s = time_s
+        return self.is_mixed_up
+
+    def _compare(self, side: FloatArray, before: FloatArray, time_s: float) -> None:
+        """Take in which way a line leads, if it tells."""
+        step = _step(self._side_s, time_s)
+        if np.linalg.norm(before) >= _SHORT_M:
+            if step < _LONGEST_STEP_S and not _tells(side, before):
+                return
+            if float(side @ before) < 0:
                 turn = min(0.5, (step / _TURN_S) ** 2 / 4)
                 self._odds = _either(self._odds, _MIND / (_MIND + turn))
-        self._gave_in = self._gave_in and not self.is_mixed_up
-        self._side, self._time_s = side, time_s
-        return self.is_mixed_up
+        self._side, self._side_s = side, time_s
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next frame depends on."""
-        return {"side": self._side, "odds": self._odds, "time_s": self._time_s}
+        return {
+            "side": self._side,
+            "side_s": self._side_s,
+            "odds": self._odds,
+            "time_s": self._time_s,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state."""
-        self._side, self._odds = state["side"], state["odds"]
-        self._time_s = state["time_s"]
+        self._side, self._side_s = state["side"], state["side_s"]
+        self._odds, self._time_s = state["odds"], state["time_s"]
+
+
+def _step(since_s: float | None, time_s: float) -> float:
+    """Seconds that have passed, for as many as that counts; the most where time stands still."""
+    if since_s is not None and 0 < time_s - since_s < _LONGEST_STEP_S:
+        return time_s - since_s
+    return _LONGEST_STEP_S
+
+
+def _tells(side: FloatArray, before: FloatArray) -> bool:
+    """Whether a line is long enough, and as another or the other way round."""
+    length = float(np.linalg.norm(side))
+    cosine = float(side @ before) / max(length * float(np.linalg.norm(before)), 1e-9)
+    return length >= _SHORT_M and abs(cosine) >= _UNSURE
 
 
 def _either(odds: float, change: float) -> float:

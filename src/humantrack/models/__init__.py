@@ -90,16 +90,18 @@ class Begun(Generic[T]):
         self._jobs = jobs
         self._futures = [pool().submit(job) for job in jobs] if available_cores() > 1 else None
 
-    def results(self) -> list[T]:
-        """What came of the jobs, in order.
+    def results(self, rows: Sequence[int] | None = None) -> list[T]:
+        """What came of the jobs, in order; of all of them, or of these.
 
         Raises:
             Exception: that of the first job that failed, once all have ended.
         """
+        rows = range(len(self._jobs)) if rows is None else rows
         if self._futures is None:
-            return [job() for job in self._jobs]
-        wait(self._futures)
-        return [future.result() for future in self._futures]
+            return [self._jobs[row]() for row in rows]
+        futures = [self._futures[row] for row in rows]
+        wait(futures)
+        return [future.result() for future in futures]
 
 
 def pool() -> ThreadPoolExecutor:
