@@ -11,12 +11,13 @@ from world_people import Walker, looking_down, write_people
 from humantrack.geometry.rotations import axis_angle_to_matrix, unit
 from humantrack.motion.camera import ray_rotations
 from humantrack.world.doubt import LensDoubt
+from humantrack.world.edges import Edges
 from humantrack.world.evidence import FootRows, looks
 from humantrack.world.ground import Known, find_ground, ground_with_edges
 from humantrack.world.lens import ASSUMED_ERROR
 from humantrack.world.make import still_path
 from humantrack.world.options import WorldOptions
-from humantrack.world.verticals import Edges, Verticals
+from humantrack.world.verticals import Verticals
 from humantrack.world.weigh import way_in_depth
 
 SIZE = 1920, 1080

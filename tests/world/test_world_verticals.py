@@ -16,10 +16,11 @@ from humantrack.types import Frame, FrameRecord
 from humantrack.world.camera import CameraSink, EvidenceFile
 from humantrack.world.camera.lines import EVERY_S, MOST, find_lines
 from humantrack.world.camera.writer import EvidenceWriter
+from humantrack.world.edges import Edges, edges_of
 from humantrack.world.ground import Known, find_ground, ground_with_edges
 from humantrack.world.make import still_path, write_world
 from humantrack.world.options import WorldOptions
-from humantrack.world.verticals import Edges, edges_of, find_verticals
+from humantrack.world.verticals import find_verticals
 
 SIZE = 640, 360
 FOCAL = 560.0

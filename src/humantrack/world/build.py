@@ -19,6 +19,7 @@ from humantrack.types.arrays import FloatArray, IntArray
 from humantrack.world.axes import Axes, world_axes
 from humantrack.world.bodies import TrackBody
 from humantrack.world.camera.evidence import FrameTracks
+from humantrack.world.edges import edges_of
 from humantrack.world.evidence import FootRows, Looks, ShotEvidence, looks, path_rows
 from humantrack.world.file import Mark, marks_of
 from humantrack.world.ground import Ground, Known, find_ground, ground_with_edges
@@ -30,7 +31,6 @@ from humantrack.world.stance import chosen
 from humantrack.world.stretch import Stretch
 from humantrack.world.survey import Survey, rest_span
 from humantrack.world.types import CameraPath, WorldFrame, WorldPerson
-from humantrack.world.verticals import edges_of
 from humantrack.world.windows import CORE_S, Moving, Window, Windows, before_lens
 
 SolveCamera = Callable[[float, IntArray, IntArray, float], CameraPath]

@@ -22,10 +22,11 @@ import numpy as np
 from humantrack.geometry.rotations import unit
 from humantrack.types.arrays import FloatArray
 from humantrack.world.doubt import LensDoubt, ThroughLens, by_lens, by_people
+from humantrack.world.edges import Edges
 from humantrack.world.evidence import Looks
 from humantrack.world.ground_fit import LEVEL_DEG, ROUNDS, GroundProblem, GroundState
 from humantrack.world.known import Ground, Known
-from humantrack.world.verticals import Edges, find_verticals
+from humantrack.world.verticals import find_verticals
 
 __all__ = ["Ground", "Known", "find_ground", "ground_with_edges", "misfit"]
 
