@@ -1,11 +1,17 @@
 """Level edges, as of floorboards: they are no verticals, and do not speak against them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from humantrack.geometry.rotations import axis_angle_to_matrix
 from humantrack.world.edges import Edges
+from humantrack.world.lens import choose_lens
 from humantrack.world.levels import with_levels
+from humantrack.world.make import still_path
+from humantrack.world.options import WorldOptions
+from humantrack.world.right_angles import Room, lens_of
 from humantrack.world.verticals import find_verticals
 
 SIGMA = 0.003
@@ -16,6 +22,7 @@ AHEAD = np.array([0.0, np.sin(np.radians(-37)), np.cos(np.radians(37))])
 """The level direction in which it looks."""
 
 SIDE = np.array([1.0, 0.0, 0.0])
+VIEW = np.array([0.0, 0.0, 1.0])
 
 
 def edges(random, *normals, length=60.0):
@@ -94,12 +101,69 @@ def test_boards_alone_are_no_verticals():
 def test_right_angles_are_asked_only_as_far_as_the_lens_shows_them():
     random = np.random.default_rng(0)
     ups = np.stack([UP, tilted(3, SIDE) @ UP])
-    view = np.array([0.0, 0.0, 1.0])
     for way in (AHEAD, SIDE):
         seen = edges(random, walls(np.linspace(-80, 80, 9)), boards(np.linspace(-35, 35, 30), way))
-        sure = with_levels(seen, ups, 0.0, view)
+        sure = with_levels(seen, ups, 0.0, VIEW)
         assert (sure.up == UP).all() and sure.explained[9:].all()
         assert len(sure.directions) == 1 and abs(sure.directions[0] @ way) > 0.9999
     ahead = edges(random, walls(np.linspace(-80, 80, 9)), boards(np.linspace(-35, 35, 30)))
-    assert with_levels(ahead, ups, 0.5, view) is None
-    assert with_levels(seen, ups, 0.5, view).explained[9:].all(), "a level way across the view"
+    assert with_levels(ahead, ups, 0.5, VIEW) is None
+    assert with_levels(seen, ups, 0.5, VIEW).explained[9:].all(), "a level way across the view"
+
+
+def room(seen, factor):
+    """Edges as a lens so many times as long as the true one shows them, and people who lean."""
+    normal = seen.normal * [1, 1, 1 / factor]
+    normal /= np.linalg.norm(normal, axis=1)[:, None]
+
+    def people(lens):
+        up = tilted(5, SIDE) @ UP * [1, 1, factor * lens]
+        return up / np.linalg.norm(up), 6.0
+
+    return Room(edges=replace(seen, normal=normal), ahead=VIEW, people=people)
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.4])
+def test_right_angles_tell_the_lens(factor):
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        seen = edges(random, walls(np.linspace(-30, 30, 11)), boards(np.linspace(-35, 35, 40)))
+        log, error = lens_of(room(seen, factor))
+        assert log == pytest.approx(-np.log(factor), abs=0.02)
+        assert 0.01 < error < 0.05
+
+
+def test_no_lens_is_told_where_none_is_shown():
+    told = []
+    for seed in range(15):
+        wild = edges(np.random.default_rng(seed), np.random.default_rng(seed).normal(size=(60, 3)))
+        told.append(lens_of(room(wild, 1.0)))
+        some = edges(np.random.default_rng(seed), walls(np.linspace(-30, 30, 10)), wild.normal[20:])
+        told.append(lens_of(room(some, 1.0)))
+    assert told == [None] * 30
+    random = np.random.default_rng(0)
+    across = edges(random, walls(np.linspace(-30, 30, 11)), boards(np.linspace(-35, 35, 40), SIDE))
+    found = lens_of(room(across, 1.2))
+    assert found is None or found[1] > 0.5, "a level way across the view is at right angles anyhow"
+
+
+def test_a_lens_of_right_angles_is_taken_before_one_is_assumed():
+    random = np.random.default_rng(0)
+    seen = edges(random, walls(np.linspace(-30, 30, 11)), boards(np.linspace(-35, 35, 40)))
+    index = np.arange(3)
+
+    def chosen(rooms):
+        return choose_lens(
+            WorldOptions(),
+            (300, 400),
+            None,
+            lambda px: still_path(index, index * 0, px, (400, 300), is_told=True),
+            lambda path: [],
+            lambda path: rooms,
+        )
+
+    lens, path = chosen([room(seen, 1.25)])
+    assert lens.how == "right angles" and lens.error == pytest.approx(0.03, abs=0.02)
+    assert lens.focal_px == pytest.approx(500 / 1.25, rel=0.02)
+    assert (path.focal_px == lens.focal_px).all()
+    assert chosen([])[0].how == "assumed"

@@ -26,6 +26,7 @@ from humantrack.world.ground import Ground, Known, find_ground, ground_with_edge
 from humantrack.world.lens import Lens, choose_lens
 from humantrack.world.options import WorldOptions
 from humantrack.world.refine import Refined, refine
+from humantrack.world.right_angles import Room
 from humantrack.world.scenery import background_points, find_floor
 from humantrack.world.stance import chosen
 from humantrack.world.stretch import Stretch
@@ -119,6 +120,7 @@ class WorldBuilder:
             self.lens_px,
             lambda px: self.solve_camera(px, index, cuts, first_s),
             lambda path: self._still_people(survey, spans, path),
+            lambda path: self._still_rooms(survey, spans, path),
         )
         given = {
             track_id: height / body.height_m
@@ -172,15 +174,34 @@ class WorldBuilder:
     ) -> list[tuple[FootRows, dict[int, float], Known]]:
         """What people tell of the lens, in the longest shots whose camera stands still."""
         self.path = path
+        all_known = [(shot, self._known(number, {})) for number, shot in self._longest(survey)]
+        shots = [(self._standing(shot, spans, known), known) for shot, known in all_known]
+        return [(rows, spans, known) for rows, known in shots if rows is not None]
+
+    def _still_rooms(self, survey: Survey, spans: dict[int, float], path: CameraPath) -> list[Room]:
+        """What edges show of the lens, in the same shots."""
+        self.path = path
+        longest = self._longest(survey)
+        if self.evidence is None or not longest:
+            return []
+        edges, rooms = edges_of(self.evidence, path), []
+        for number, shot in longest:
+            known = self._known(number, {})
+            rows = self._standing(shot, spans, known)
+            if number in edges and rows is not None:
+                people = partial(self._up_through, rows, spans, known)
+                rooms.append(Room(edges=edges[number], ahead=known.ahead, people=people))
+        return rooms
+
+    def _longest(self, survey: Survey) -> list[tuple[int, ShotEvidence]]:
+        """Number and people of the longest shots whose camera stands still."""
+        kinds = self.path.kinds
         still = [
             (number, shot)
             for number, shot in enumerate(survey.shots)
-            if number < len(path.kinds) and path.kinds[number] == "still" and shot.count
+            if number < len(kinds) and kinds[number] == "still" and shot.count
         ]
-        longest = sorted(still, key=lambda one: -one[1].count)[:_LENS_SHOTS]
-        all_known = [(shot, self._known(number, {})) for number, shot in longest]
-        shots = [(self._standing(shot, spans, known), known) for shot, known in all_known]
-        return [(rows, spans, known) for rows, known in shots if rows is not None]
+        return sorted(still, key=lambda one: -one[1].count)[:_LENS_SHOTS]
 
     def _planes(
         self, survey: Survey, spans: dict[int, float], given: dict[int, float]
@@ -248,6 +269,13 @@ class WorldBuilder:
     def _through(self, rows: FootRows, spans: dict[int, float], factor: float) -> Looks:
         """A shot's people through a lens so many times as long."""
         return looks(rows, self.path, spans, lens=factor)
+
+    def _up_through(
+        self, rows: FootRows, spans: dict[int, float], known: Known, factor: float
+    ) -> tuple[FloatArray, float]:
+        """Up and its error, as people tell them through a lens so many times as long."""
+        ground = find_ground(self._through(rows, spans, factor), known)
+        return ground.up, ground.up_error_deg
 
     def _refined(self, shot: int, stretch: Stretch) -> Refined:
         body = self.bodies[stretch.track_id]

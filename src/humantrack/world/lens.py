@@ -11,6 +11,7 @@ from humantrack.motion.camera import usual_focal_px
 from humantrack.world.evidence import FootRows, looks
 from humantrack.world.ground import Known, misfit
 from humantrack.world.options import WorldOptions
+from humantrack.world.right_angles import Room, lens_of
 from humantrack.world.types import CameraPath
 
 ASSUMED_ERROR = 0.5
@@ -23,6 +24,9 @@ Single Image Camera and Lens Calibration", TPAMI 2023) take pictures of people's
 FILE_ERROR = 0.03
 WORST_ERROR = 0.15
 """An estimate that is less sure than this is not taken."""
+
+_LEAST = 0.03
+"""However sure edges are: lenses bend them."""
 
 _LIKELY_ERROR = 0.3
 """By which what people tell is held near the usual lens: tighter than lenses are spread, since
@@ -38,18 +42,19 @@ class Lens:
 
     focal_px: float
     how: str
-    """'given', 'camera file', 'file metadata', 'turning', 'people' or 'assumed'."""
+    """'given', 'camera file', 'file metadata', 'turning', 'people', 'right angles' or 'assumed'."""
 
     error: float
     """Relative standard deviation; 0 if it was given."""
 
 
-def choose_lens(
+def choose_lens(  # noqa: PLR0917
     options: WorldOptions,
     size: tuple[int, int],
     lens_px: float | None,
     solve: Callable[[float], CameraPath],
     people: Callable[[CameraPath], Sequence[tuple[FootRows, dict[int, float], Known]]],
+    rooms: Callable[[CameraPath], Sequence[Room]],
 ) -> tuple[Lens, CameraPath]:
     """The focal length, and the camera's path with it.
 
@@ -59,6 +64,7 @@ def choose_lens(
         lens_px: what the video's file says.
         solve: gives the camera's path for a focal length.
         people: gives what people tell in the shots whose camera stands still.
+        rooms: gives what edges show in those.
     """
     height, width = size
     given = options.given_focal_px(width, height)
@@ -70,7 +76,11 @@ def choose_lens(
         return Lens(focal_px=given, how="given", error=0.0), path
     if lens_px is not None:
         return Lens(focal_px=lens_px, how="file metadata", error=FILE_ERROR), path
-    found = _by_turning(path) or _by_people(assumed, path, people(path))
+    found = (
+        _by_turning(path)
+        or _by_people(assumed, path, people(path))
+        or _by_right_angles(assumed, rooms(path))
+    )
     if found is None:
         return Lens(focal_px=assumed, how="assumed", error=ASSUMED_ERROR), path
     return found, solve(found.focal_px)
@@ -119,3 +129,14 @@ def _by_people(
         return None
     log = _TRIED[best] - np.clip(slope / bend, -step, step)
     return Lens(focal_px=usual * float(np.exp(log)), how="people", error=error)
+
+
+def _by_right_angles(usual: float, rooms: Sequence[Room]) -> Lens | None:
+    """The surest that vertical and level edges of a shot tell."""
+    told = [found for room in rooms if (found := lens_of(room)) is not None]
+    if not told:
+        return None
+    log, error = min(told, key=lambda one: one[1])
+    if error > WORST_ERROR:
+        return None
+    return Lens(focal_px=usual * float(np.exp(log)), how="right angles", error=max(error, _LEAST))

@@ -30,7 +30,7 @@ from humantrack.world.edges import (
 _STEP_DEG = 1.0
 """Between the level directions that are tried."""
 
-_LENS_DEG = 1.5
+_LENS_DEG = 3.0
 """A right angle that the lens leaves less sure than this cannot be told from others."""
 
 _LIKELY = 0.5

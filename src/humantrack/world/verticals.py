@@ -11,7 +11,7 @@ if that is where people and floor say up is, and as far as they fix it. Else not
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from humantrack.world.edges import (
     fitted,
     how_many,
 )
-from humantrack.world.levels import with_levels
+from humantrack.world.levels import Levels, with_levels
 
 GATE_DEG = 15.0
 """Farthest that edges may point from the first estimate of up, where that is not sure at all."""
@@ -92,6 +92,9 @@ class Verticals:
     apart_deg: float = np.inf
     """From the first estimate, as far as it is fixed."""
 
+    levels: Levels | None = None
+    """The level directions whose edges were put aside; None: there are none."""
+
 
 def find_verticals(
     edges: Edges | None,
@@ -128,10 +131,10 @@ def find_verticals(
     # A lens so many times as long stretches the direction along the view by as much, so that
     # d(found) = (found . ahead) (ahead - (found . ahead) found) d(log focal).
     by_lens = lens_error * float(found @ ahead) * (ahead - float(found @ ahead) * found)
-    loose = _judged(near, found, up, up_error_deg, by_lens, _LOOSEST_DEG[0])
-    if loose.is_used:
-        return loose
-    return _judged(near, found, up, up_error_deg, by_lens, _LOOSEST_DEG[1])
+    out = _judged(near, found, up, up_error_deg, by_lens, _LOOSEST_DEG[0])
+    if not out.is_used:
+        out = _judged(near, found, up, up_error_deg, by_lens, _LOOSEST_DEG[1])
+    return replace(out, levels=levels)
 
 
 def _judged(  # noqa: PLR0917
