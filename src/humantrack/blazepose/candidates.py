@@ -243,8 +243,8 @@ class Looker:
         A box round parts of two people who cross shows the network a body, too. Among more than
         two it cannot be told whose a part is.
         """
-        there = (found.landmarks.flag > PERSON) & ~np.array(is_new, bool)
-        overlap = (iou(found.box, found.box) > 0) & there
+        overlap = (iou(found.box, found.box) > 0) & (found.landmarks.flag > PERSON)
+        np.fill_diagonal(overlap, val=False)
         out = []
         for i in np.flatnonzero(is_new).tolist():
             one, others = found[[i]], np.flatnonzero(overlap[i]).tolist()
