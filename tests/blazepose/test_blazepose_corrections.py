@@ -47,15 +47,20 @@ def test_without_asymmetry_a_mirror_image_is_corrected_alike(corrections, world)
 
 
 @BOTH
-def test_from_the_front_only_depths_of_elbows_hands_and_feet_change(corrections):
+@pytest.mark.parametrize("left_x", [0.15, -0.15], ids=["front", "behind"])
+def test_from_front_and_behind_only_depths_of_elbows_hands_and_feet_change(corrections, left_x):
+    """Elbows go to the back of the body: away from who sees its front, nearer from behind."""
     world = np.zeros((1, 33, 3))
-    world[0, [11, 23], 0], world[0, [12, 24], 0] = 0.15, -0.15
+    world[0, [11, 12], 1] = -0.5
+    world[0, [11, 23], 0], world[0, [12, 24], 0] = left_x, -left_x
     change = (corrections(world + corrections.asymmetry_m) - world)[0]
     np.testing.assert_allclose(change[:, :2], 0, atol=1e-12)
-    arms, feet = [*range(13, 23)], [*range(27, 33)]
-    np.testing.assert_allclose(change[arms, 2], corrections.upper_arm_m, atol=1e-12)
+    elbows, hands, feet = [13, 14], [*range(15, 23)], [*range(27, 33)]
+    back = np.sign(left_x) * corrections.elbow_back_m
+    np.testing.assert_allclose(change[elbows, 2], corrections.upper_arm_m + back, atol=1e-12)
+    np.testing.assert_allclose(change[hands, 2], corrections.upper_arm_m, atol=1e-12)
     np.testing.assert_allclose(change[feet, 2], -corrections.shin_m, atol=1e-12)
-    rest = [i for i in range(33) if i not in {*arms, *feet}]
+    rest = [i for i in range(33) if i not in {*elbows, *hands, *feet}]
     np.testing.assert_allclose(change[rest], 0, atol=1e-12)
 
 

@@ -53,6 +53,49 @@ def test_a_bone_that_looks_too_long_leads_less_far():
     assert 0.05 < upper < 0.13
 
 
+THIGH, SHIN = (np.linalg.norm(REST[0, b] - REST[0, a]) for a, b in ((1, 4), (4, 7)))
+
+
+def knee_off_the_line(thigh_m: float, said_m: float, *, is_from_behind: bool) -> float:
+    """Depth of the left knee off the line from hip to ankle.
+
+    Args:
+        thigh_m: how far the thigh truly leads away, and the shin back; it looks as short as it is.
+        said_m: the same in the network's words.
+        is_from_behind: or from the side.
+    """
+    points = arm((0.3, 0.0), (0.25, 0.0))
+    left = np.array([-0.15, 0, 0] if is_from_behind else [0, 0, 0.15])
+    for roots, height in (((11, 12), -0.5), ((23, 24), 0.0)):
+        points[0, roots, :] = left, -left
+        points[0, roots, 1] = height
+    points[0, 25] = points[0, 23] + [0, np.sqrt(THIGH**2 - thigh_m**2), said_m]
+    points[0, 27] = points[0, 25] + [0, np.sqrt(SHIN**2 - thigh_m**2), -said_m]
+    z = steepened(points, REST)[0, :, 2]
+    return z[25] - (z[23] + z[27]) / 2
+
+
+def test_knees_bent_along_the_view_are_known_by_how_short_legs_look():
+    """The network says 10 cm where it is 35: from behind most of it is found, not from the side."""
+    assert knee_off_the_line(0.35, 0.1, is_from_behind=True) == pytest.approx(0.29, abs=0.02)
+    assert knee_off_the_line(0.35, 0.1, is_from_behind=False) == pytest.approx(0.17, abs=0.02)
+
+
+def test_legs_that_look_straight_are_straight_from_behind_whatever_the_network_says():
+    """It says 10 cm of a leg that looks as long as it is, or as long as 10 cm would make it."""
+    assert knee_off_the_line(0.0, 0.1, is_from_behind=True) == pytest.approx(0.06, abs=0.01)
+    assert knee_off_the_line(0.0, 0.1, is_from_behind=False) == pytest.approx(0.1, abs=0.01)
+    assert knee_off_the_line(0.1, 0.1, is_from_behind=False) == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize("is_from_behind", [True, False])
+def test_a_leg_that_is_as_the_network_says_stays(is_from_behind):
+    assert knee_off_the_line(0, 0, is_from_behind=is_from_behind) == pytest.approx(0, abs=1e-9)
+    assert knee_off_the_line(0.3, 0.3, is_from_behind=is_from_behind) == pytest.approx(
+        0.3, abs=0.01
+    )
+
+
 def test_without_a_way_there_is_no_depth():
     assert depths(arm((0.1, 0.0), (0.1, 0.0))) == pytest.approx((0, 0), abs=1e-12)
 

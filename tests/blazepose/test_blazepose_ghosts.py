@@ -56,8 +56,8 @@ def test_those_who_are_known_stay(looker):
     assert not looker.ghosts(people(*TWO, (30, 90)), [False] * 3).size
 
 
-def test_two_who_are_new_themselves_make_no_ghost(looker):
-    assert not looker.ghosts(people(*TWO, (30, 90)), [True] * 3).size
+def test_of_three_who_are_new_only_the_one_between_is_nobody(looker):
+    assert looker.ghosts(people(*TWO, (30, 90)), [True] * 3).tolist() == [2]
 
 
 def test_among_more_than_two_nothing_is_told(looker):

@@ -51,6 +51,28 @@ def test_the_line_before_odd_ones_is_what_the_next_is_compared_with(fps):
 
 
 @RATES
+def test_a_turn_right_before_a_person_is_lost_is_taken_back(fps):
+    guard, other = TurnGuard(), TurnGuard()
+    for i in range(round(2 * fps)):
+        assert not guard(world(0), i / fps)
+    assert guard(world(180), 2.0)
+    other.load_state_dict(guard.state_dict())
+    for one in (guard, other):
+        one.lose()
+        assert not one(world(5), 2.4)
+
+
+@RATES
+def test_a_turn_that_lasted_is_not(fps):
+    guard = TurnGuard()
+    for i in range(round(2.5 * fps)):
+        swapped = guard(world(0 if i < 2 * fps else 180), i / fps)
+    assert swapped
+    guard.lose()
+    assert guard(world(180), 2.6)
+
+
+@RATES
 def test_a_lasting_turn_is_held_against_for_a_while_and_believed_in_the_end(fps):
     yaws = seconds(fps, (2, 0), (5, 180))
     swapped = watched(yaws, fps)[round(2 * fps) :]

@@ -32,6 +32,7 @@ _SAME, _OTHER = 0.6, 0.35
 _SAME_SPREAD = 0.05  # of the region's side
 _WIDE = 1.1  # a box so much wider than high may be of somebody who lies
 _FITS = 0.6  # IoU of a body with its box below which a new person is looked at turned, too
+_TURNS = (np.pi / 2, -np.pi / 2, np.pi)
 _MASK_MARGIN_PX = 5
 
 _SAME_BOX = 0.6
@@ -167,16 +168,15 @@ class Looker:
         rows = np.flatnonzero(bad & np.array(may, bool))
         if not len(rows):
             return found
-        tries = [found]
-        for turn in (np.pi / 2, -np.pi / 2, np.pi):
-            at = regions.from_boxes(found.box[rows])
-            at[:, 3] = turn
-            tries.append(self._again(self.at_regions(at, found.box[rows])))
-        everything = self.join(tries)
+        boxes = np.tile(found.box[rows], (len(_TURNS), 1))
+        at = regions.from_boxes(boxes)
+        at[:, 3] = np.repeat(_TURNS, len(rows))
+        everything = self.join([found, self._again(self.at_regions(at, boxes))])
         quality = self._quality(everything)
         pick = np.arange(len(found))
         for k, row in enumerate(rows):
-            options = np.array([row, *(len(found) + t * len(rows) + k for t in range(3))])
+            turned = len(found) + k + len(rows) * np.arange(len(_TURNS))
+            options = np.array([row, *turned])
             pick[row] = options[quality[options].argmax()]
         return everything[pick]
 
@@ -243,8 +243,8 @@ class Looker:
         A box round parts of two people who cross shows the network a body, too. Among more than
         two it cannot be told whose a part is.
         """
-        there = (found.landmarks.flag > PERSON) & ~np.array(is_new, bool)
-        overlap = (iou(found.box, found.box) > 0) & there
+        overlap = (iou(found.box, found.box) > 0) & (found.landmarks.flag > PERSON)
+        np.fill_diagonal(overlap, val=False)
         out = []
         for i in np.flatnonzero(is_new).tolist():
             one, others = found[[i]], np.flatnonzero(overlap[i]).tolist()

@@ -276,7 +276,9 @@ class Memory:
         """Age those who were not ``seen``, forget the old and add the new."""
         here = {id(person) for person in seen}
         for person in self.people:
-            person.missed += id(person) not in here
+            if id(person) not in here:
+                person.missed += 1
+                person.guard.lose()
         known = {id(person) for person in self.people}
         self.people = [p for p in self.people if p.missed < FRAMES]
         self.people += [p for p in seen if id(p) not in known]

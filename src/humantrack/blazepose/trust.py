@@ -35,10 +35,10 @@ from humantrack.types import BodyBatch, JointSource, JointTrust
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 
 _KINDS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-_MEDIAN_MM = np.array([48.8, 69.7, 97.6, 23.6, 57.0, 66.5])
-_WIDTH = np.array([2.58, 2.33, 2.24, 1.87, 1.98, 2.23])
+_MEDIAN_MM = np.array([48.9, 69.6, 89.3, 23.6, 54.9, 66.0])
+_WIDTH = np.array([2.57, 2.29, 2.26, 1.85, 1.93, 2.20])
 """The radius of nine tenths of the errors over that of half."""
-_HIDDEN_WRIST, _LEAN = 0.36, 1.24
+_HIDDEN_WRIST, _LEAN = 0.28, 1.24
 """The logarithm of a median grows by this for a wrist wholly hidden, and for a trunk that lies
 wholly along the view."""
 

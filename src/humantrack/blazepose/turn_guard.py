@@ -13,7 +13,8 @@ way round for long is held against the network for some two seconds, a young one
 
 A frame in which the line is much shorter than people are wide, as shoulders and hips contradict
 each other, or turned by about a right angle, tells nothing: so half-hidden people look. The line of
-the last frame that told something is what the next one is compared with.
+the last frame that told something is what the next one is compared with. What seemed an about-turn
+right before a person was lost from sight was a half-hidden look, too, and is taken back.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ _UNSURE = 0.4
 """Lines with a smaller cosine between them, either way, are neither alike nor opposite."""
 
 
+_LAST_LOOKS_S = 0.1
+"""A person who is lost from sight was half hidden for so long before."""
+
+
 class TurnGuard:
     """Watches one person for about-turns that bodies cannot do."""
 
@@ -56,6 +61,8 @@ class TurnGuard:
         self._odds = _START
         self._time_s: float | None = None
         self._gave_in = False
+        self._before: tuple[FloatArray, float | None, float, float] | None = None
+        """Line, its time and odds before the last about-turn, and when that was."""
 
     @property
     def was_wrong(self) -> bool:
@@ -96,9 +103,18 @@ class TurnGuard:
             if step < _LONGEST_STEP_S and not _tells(side, before):
                 return
             if float(side @ before) < 0:
+                self._before = before, self._side_s, self._odds, time_s
                 turn = min(0.5, (step / _TURN_S) ** 2 / 4)
                 self._odds = _either(self._odds, _MIND / (_MIND + turn))
         self._side, self._side_s = side, time_s
+
+    def lose(self) -> None:
+        """The person is not seen in this frame."""
+        if self._before is not None and self._time_s is not None:
+            side, side_s, odds, turned_s = self._before
+            if 0 <= self._time_s - turned_s < _LAST_LOOKS_S:
+                self._side, self._side_s, self._odds = side, side_s, odds
+        self._before = None
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next frame depends on."""
@@ -107,12 +123,14 @@ class TurnGuard:
             "side_s": self._side_s,
             "odds": self._odds,
             "time_s": self._time_s,
+            "before": self._before,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the state."""
         self._side, self._side_s = state["side"], state["side_s"]
         self._odds, self._time_s = state["odds"], state["time_s"]
+        self._before = None if state["before"] is None else tuple(state["before"])
 
 
 def _step(since_s: float | None, time_s: float) -> float:

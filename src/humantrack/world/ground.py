@@ -92,7 +92,9 @@ def _solved(rows: Looks, known: Known) -> tuple[GroundProblem, GroundState]:
     problem = GroundProblem(rows, known)
     state = problem.start()
     for _ in range(ROUNDS):
-        state = problem.step(state)
+        before, state = state, problem.step(state)
+        if state.is_near(before):
+            break
     return problem, state
 
 
