@@ -27,8 +27,8 @@ from humantrack.world.edges import (
     how_many,
 )
 
-_STEP_DEG = 1.0
-"""Between the level directions that are tried."""
+_STEP_DEG = 2.0
+"""Between the level directions that are tried, which edges fit within one."""
 
 _LENS_DEG = 3.0
 """A right angle that the lens leaves less sure than this cannot be told from others."""
@@ -36,8 +36,8 @@ _LENS_DEG = 3.0
 _LIKELY = 0.5
 """Of the length along the direction that explains most without level ones."""
 
-_MOST_UPS = 250
-_MOST_EDGES = 400
+_MOST_UPS = 60
+_MOST_EDGES = 200
 """Looked at when up and a level direction are searched for together."""
 
 _WITHIN_DEG = 5.0

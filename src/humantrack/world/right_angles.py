@@ -23,6 +23,9 @@ from humantrack.world.verticals import find_verticals
 _TRIED = np.log(np.geomspace(0.4, 2.0, 36))
 """Logarithms of the focal lengths that edges are seen through, over the one of the path."""
 
+_ASKED = np.log(np.geomspace(0.4, 2.0, 6))
+"""Those for which people are asked; what they say of up changes little between."""
+
 _SHARE = 0.5
 """Of the length of edges that are not vertical, so much must be level: among so many lenses there
 is one through which some of any edges share a direction."""
@@ -51,10 +54,14 @@ class Room:
 
 def lens_of(room: Room) -> tuple[float, float] | None:
     """Logarithm of the focal length over that of the path, and its error; None: it is not told."""
+    asked = [room.people(float(np.exp(log))) for log in _ASKED]
+    ups, errors = np.stack([up for up, _ in asked]), [error for _, error in asked]
     best, out = 0.0, None
     for log in _TRIED.tolist():
         edges = _through(room.edges, float(np.exp(log)), room.ahead)
-        found = find_verticals(edges, *room.people(float(np.exp(log))), ahead=room.ahead)
+        up = unit(np.array([np.interp(log, _ASKED, axis) for axis in ups.T]))
+        error_deg = float(np.interp(log, _ASKED, errors))
+        found = find_verticals(edges, up, error_deg, ahead=room.ahead)
         if not found.is_used or found.axes < 2 or found.levels is None:
             continue
         other = ~edges.agree(found.up)
