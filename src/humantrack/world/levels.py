@@ -98,12 +98,13 @@ def with_levels(
     likely = np.flatnonzero(score > _LIKELY * score.max())
     likely = likely[:: -(-len(likely) // _MOST_UPS)]
     # Each edge counts for the direction along which it lies best.
+    tries = _tried(ups[likely], lens_error, ahead)
     both = [
         float((some.length @ np.maximum(some.fit(levels), vertical[:, [i]])).max(initial=0.0))
-        for i, levels in ((i, _tried(ups[i], lens_error, ahead)) for i in likely)
+        for i, levels in zip(likely, tries, strict=True)
     ]
-    up = ups[likely[int(np.argmax(both))]]
-    tried = _tried(up, lens_error, ahead)
+    best = int(np.argmax(both))
+    up, tried = ups[likely[best]], tries[best]
     found: list[FloatArray] = []
     explained = np.zeros(len(edges), bool)
     left = edges.rows(~edges.agree(up))
@@ -123,12 +124,14 @@ def with_levels(
     return Levels(up=up, directions=directions, sigma=sigma, explained=explained)
 
 
-def _tried(up: FloatArray, lens_error: float, ahead: FloatArray) -> FloatArray:
-    """(K,3) directions at right angles to up, so far as the lens lets right angles be told."""
+def _tried(ups: FloatArray, lens_error: float, ahead: FloatArray) -> list[FloatArray]:
+    """Directions (K,3) at right angles to each up (M,3), where the lens lets those be told."""
     angle = np.radians(np.arange(0.0, 180.0, _STEP_DEG))
-    levels = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ across(up).T
-    off = _off_by_lens(up, levels, lens_error, ahead)
-    return np.asarray(levels[off < np.radians(_LENS_DEG)])
+    turns = across(ups)
+    levels = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ np.swapaxes(turns, 1, 2)
+    off = 2 * lens_error * np.abs(ups @ ahead)[:, None] * np.abs(levels @ ahead)
+    told = off < np.radians(_LENS_DEG)
+    return [some[mask] for some, mask in zip(levels, told, strict=True)]
 
 
 def _off_by_lens(

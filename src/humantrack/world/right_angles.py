@@ -20,7 +20,7 @@ from humantrack.world.edges import NEAR_DEG, Edges, fitted
 from humantrack.world.levels import Levels
 from humantrack.world.verticals import find_verticals
 
-_TRIED = np.log(np.geomspace(0.4, 2.0, 36))
+_TRIED = np.log(np.geomspace(0.4, 2.0, 24))
 """Logarithms of the focal lengths that edges are seen through, over the one of the path."""
 
 _ASKED = np.log(np.geomspace(0.4, 2.0, 6))
