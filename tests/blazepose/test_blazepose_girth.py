@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from humantrack.blazepose import regions
-from humantrack.blazepose.girth import Girth, girths_along_lines, is_due
+from humantrack.blazepose.girth import Girth, girths_along_lines
 from humantrack.body import load_mannequin
 from humantrack.body.shape import GIRTH
 from humantrack.geometry.cameras import PaddedSquare, project_to_square
@@ -130,17 +130,3 @@ def test_another_one_goes_on_from_the_state():
     one.see(np.full(7, 1.0))
     other.see(np.full(7, 1.0))
     assert one.beta == other.beta != 0
-
-
-def test_silhouettes_are_measured_often_at_first_and_then_now_and_then():
-    assert [frame for frame in range(1, 80) if is_due(frame)] == [5, 10, 15, 20, 25, 30, 45, 60, 75]
-
-
-def test_a_later_silhouette_counts_for_the_frames_that_it_stands_for():
-    often, seldom = Girth(), Girth()
-    for _ in range(6):
-        often.see(np.full(7, 2.0))
-        seldom.see(np.full(7, 2.0))
-    assert often.beta == pytest.approx(1.0)  # six of them weigh as much as the mean adult
-    seldom.see(np.full(7, 2.0))
-    assert seldom.beta == pytest.approx(2 * 9 / 15)

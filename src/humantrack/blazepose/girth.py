@@ -23,11 +23,8 @@ from humantrack.geometry.cameras import PaddedSquare, project_to_square
 from humantrack.types import BodyBatch
 from humantrack.types.arrays import FloatArray, IntArray
 
-_EVERY, _LATER = 5, 15
-"""A person's silhouette is measured in every so many of the frames that show him: of the first,
-and of those after ``_AT_FIRST``. Silhouettes of frames close together err alike."""
-
-_AT_FIRST = 30
+EVERY = 5
+"""A person's silhouette is measured in every so many of the frames that show him."""
 
 _SHOULDERS, _HIPS, _KNEES = (2, 5), (9, 12), (10, 13)
 """PHALP's 45 joints (OpenPose's order), right and left."""
@@ -61,15 +58,10 @@ _LEAST_SLOPE = 0.02
 """A line must grow by this part for each step of girth to say anything of it."""
 
 _PRIOR = 6.0
-"""Weight of the mean girth, in silhouettes of the first frames."""
+"""Weight of the mean girth, in silhouettes."""
 
 _MOST = 60.0
-"""The past counts for no more of those silhouettes than this."""
-
-
-def is_due(frames: int) -> bool:
-    """Whether a person's silhouette is measured in a frame that is so many-th to show him."""
-    return frames % (_EVERY if frames <= _AT_FIRST else _LATER) == 0
+"""The past counts for no more silhouettes than this."""
 
 
 class Girth:
@@ -93,8 +85,6 @@ class Girth:
         if not len(known):
             return
         weight = len(known) / len(_STARTS)
-        if self._weight >= _AT_FIRST / _EVERY:  # those that come seldom stand for more frames
-            weight *= _LATER / _EVERY
         keep = min(1.0, _MOST / (self._weight + weight))
         self._weight = keep * (self._weight + weight)
         self._sum = keep * (self._sum + weight * float(np.clip(np.median(known), -LIMIT, LIMIT)))

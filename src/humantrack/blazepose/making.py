@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from humantrack.blazepose.fit import Seen, fit_poses, place
-from humantrack.blazepose.girth import girths_along_lines, is_due
+from humantrack.blazepose.girth import EVERY, girths_along_lines
 from humantrack.blazepose.memory import Remembered
 from humantrack.blazepose.people import Sightings
 from humantrack.blazepose.proportions import Proportions, picture_scale
@@ -65,7 +65,9 @@ def due(found: Sightings, people: Sequence[Remembered]) -> list[bool]:
     """Whose silhouettes are measured: those of who stand by themselves, now and then."""
     overlap = (iou(found.box, found.box) - np.eye(len(people))).max(axis=1, initial=0)
     return [
-        bool(is_due(person.hits) and found.guess[i] == JointSource.SEEN and overlap[i] <= _APART)
+        bool(
+            person.hits % EVERY == 0 and found.guess[i] == JointSource.SEEN and overlap[i] <= _APART
+        )
         for i, person in enumerate(people)
     ]
 

@@ -31,7 +31,7 @@ OVERLAP = 0.5
 _OLD_SHARE = 0.3
 """Share of the old side and angle in a new region: world landmarks jump with the region's size."""
 
-_SAME_PLACE, _SAME_SIDE, _SAME_TURN = 0.05, 0.1, 0.15
+_SAME_PLACE, _SAME_SIDE, _SAME_TURN = 0.03, 0.06, 0.1
 """Regions no more apart, in sides, in logarithms of the side and in radians, show the same."""
 
 _NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
