@@ -156,11 +156,12 @@ def test_a_cut_equals_the_slice_of_the_whole(small, tmp_path, data, cut):
     )
     whole = load_results(small.results)
     assert list(part) == list(whole)[30:60]
-    for key, frame in part.items():
+    for i, (key, frame) in enumerate(part.items()):
         assert frame["time_s"] == whole[key]["time_s"]
         assert frame["time"] == whole[key]["time"] - 30
-        # Regions, filters and looks start afresh, so frames may differ a little.
-        np.testing.assert_allclose(frame["bbox"], whole[key]["bbox"], atol=8)
+        # Regions, filters and looks start afresh, so frames may differ a little: more in the first
+        # five, in each of which the detector looks, while the whole has boxes from landmarks there.
+        np.testing.assert_allclose(frame["bbox"], whole[key]["bbox"], atol=10 if i < 5 else 6)
         assert frame["tid"] == whole[key]["tid"]
     for key in list(part)[15:]:
         np.testing.assert_allclose(part[key]["2d_joints"], whole[key]["2d_joints"], atol=0.01)

@@ -32,7 +32,8 @@ _OLD_SHARE = 0.3
 """Share of the old side and angle in a new region: world landmarks jump with the region's size."""
 
 _SAME_PLACE, _SAME_SIDE, _SAME_TURN = 0.03, 0.06, 0.1
-"""Regions no more apart, in sides, in logarithms of the side and in radians, show the same."""
+"""Regions no more apart, in sides, in logarithms of the side and in radians, show the same. Few are
+farther apart, so that it seldom matters on which side of these bounds one is."""
 
 _NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
 _GATE = 1.0
