@@ -24,9 +24,12 @@ from humantrack.types.arrays import FloatArray
 from humantrack.world.doubt import LensDoubt, ThroughLens, by_lens, by_people
 from humantrack.world.edges import Edges
 from humantrack.world.evidence import Looks
-from humantrack.world.ground_fit import LEVEL_DEG, ROUNDS, GroundProblem, GroundState
+from humantrack.world.ground_fit import LEVEL_DEG, GroundProblem, GroundState
 from humantrack.world.known import Ground, Known
 from humantrack.world.verticals import find_verticals
+
+_ROUNDS, _SETTLED = 12, 1e-6
+"""At most so many steps; each is about a tenth of the one before."""
 
 __all__ = ["Ground", "Known", "find_ground", "ground_with_edges", "misfit"]
 
@@ -91,11 +94,17 @@ def misfit(rows: Looks, known: Known) -> float:
 def _solved(rows: Looks, known: Known) -> tuple[GroundProblem, GroundState]:
     problem = GroundProblem(rows, known)
     state = problem.start()
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         before, state = state, problem.step(state)
-        if state.is_near(before):
+        if _is_settled(before, state):
             break
     return problem, state
+
+
+def _is_settled(before: GroundState, after: GroundState) -> bool:
+    """Whether a step changed nothing that can be told from noise."""
+    one, other = ((*s.up, s.height, s.unit_m, *s.share) for s in (before, after))
+    return bool(np.allclose(one, other, rtol=_SETTLED, atol=_SETTLED))
 
 
 def _without_people(up: FloatArray, known: Known) -> Ground:

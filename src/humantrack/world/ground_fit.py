@@ -53,10 +53,6 @@ DEPTH_SHARE = 0.04
 PELVIS_M = 0.9
 """Above the feet; distances are off along the line of sight to there."""
 
-ROUNDS = 12
-"""At most; steps get smaller by about ten each."""
-
-_SETTLED = 1e-6
 _LEAST_UNIT = 0.35
 """A camera's unit whose relative error is larger than this is not known."""
 
@@ -76,12 +72,6 @@ class GroundState:
 
     eased: FloatArray
     """(N,4) how much of a pull at a person's share goes on to those four."""
-
-    def is_near(self, other: GroundState) -> bool:
-        """Whether a step from another state changed nothing that can be told from noise."""
-        mine = *self.up, self.height, self.unit_m, *self.share
-        theirs = *other.up, other.height, other.unit_m, *other.share
-        return bool(np.allclose(mine, theirs, rtol=_SETTLED, atol=_SETTLED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
