@@ -1,4 +1,4 @@
-"""A box round parts of two people who cross is nobody; whoever shows by himself is somebody."""
+"""Who crosses: a box round parts of two is nobody, and one silhouette is not two people."""
 
 from __future__ import annotations
 
@@ -63,3 +63,17 @@ def test_of_three_who_are_new_only_the_one_between_is_nobody(looker):
 def test_among_more_than_two_nothing_is_told(looker):
     found = people(*TWO, (40, 110), (30, 90))
     assert not looker.ghosts(found, [False, False, False, True]).size
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_mixed"),
+    [
+        ((0, 100), (10, 105), True),  # both show both
+        ((0, 100), (60, 160), False),
+        ((0, 100), (30, 60), False),  # a child before somebody
+        ((0, 60), (60, 120), False),
+    ],
+)
+def test_two_with_one_silhouette_are_mixed(looker, one, other, is_mixed):
+    assert looker.are_mixed(people((200, 250), one, other)) == is_mixed
+    assert not looker.are_mixed(people(one))

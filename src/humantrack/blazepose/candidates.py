@@ -42,6 +42,9 @@ _OF_ANOTHER, _OF_HIS_OWN = 0.2, 0.15
 """Shares of a silhouette: more than the first is outside of each of two others, and less than the
 second outside of both, where it is made of them."""
 
+_MIXED = 0.6
+"""IoU of silhouettes from which on they are taken for one."""
+
 _CLEARLY, _ALONE = 0.7, 0.6
 """Lowest flag, and share of the silhouette outside the other's, of a person beside another."""
 
@@ -255,6 +258,17 @@ class Looker:
             if min(outside[:2]) > _OF_ANOTHER and outside[2] < _OF_HIS_OWN:
                 out.append(i)
         return np.array(out, np.intp)
+
+    def are_mixed(self, found: Candidates) -> bool:
+        """Whether two of the people have nearly the same silhouette, which shows both."""
+        overlap = np.triu(iou(found.box, found.box) > 0, k=1)
+        for i, other in zip(*np.nonzero(overlap), strict=True):
+            one = found[[int(i)]]
+            mine = one.landmarks.segmentation[0] > 0
+            theirs = _silhouette(found[[int(other)]], one.landmarks.region)
+            if (mine & theirs).sum() > _MIXED * max(int((mine | theirs).sum()), 1):
+                return True
+        return False
 
     def credible(self, found: Candidates) -> BoolArray:
         """(N,) a person, in his own box."""

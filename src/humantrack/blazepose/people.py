@@ -93,7 +93,8 @@ def find_people(
         return search.given(detections, followed, afresh=afresh), detections
     if not detections.looked:
         kept, numbers = search.distinct(followed)
-        if look is None or len(numbers) == len(followed):
+        is_clear = len(numbers) == len(followed) and not search.are_mixed(kept)
+        if look is None or is_clear:
             return search.rested(kept, numbers), detections
         near = [p.expected_box() for p in search.memory.people]
         detections = look(search.frame, np.array(near).reshape(-1, 4))
@@ -166,6 +167,10 @@ class Search:
         found = self._looker.join(list(followed.values()))
         kept, lost = self._looker.distinct(found, np.ones(len(found)))
         return kept, [number for row, number in enumerate(followed) if row not in lost]
+
+    def are_mixed(self, kept: Candidates) -> bool:
+        """Whether it is not clear who of the people followed is where."""
+        return self._looker.are_mixed(kept)
 
     def rested(self, kept: Candidates, numbers: list[int]) -> Sightings:
         """Those who go on where they were, and those who were lost a moment ago."""
