@@ -7,7 +7,9 @@ puts that before a real camera, of any focal length.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,8 +31,30 @@ LAG_S = 0.12
 """Between two looks at a foot that may stand."""
 
 
+Rows = TypeVar("Rows", bound="_Rows")
+
+
+class _Rows:
+    """M looks as arrays, of which each dataclass that this is the base of names its own."""
+
+    __slots__ = ()
+    track_id: IntArray
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def rows(self: Rows, index: IntArray | BoolArray | slice) -> Rows:
+        """Some of them."""
+        return type(self)(**{name: getattr(self, name)[index] for name in _FIELDS})
+
+    @classmethod
+    def joined(cls: type[Rows], parts: Sequence[Rows]) -> Rows:
+        """All of some, one after the other."""
+        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in _FIELDS})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FootRows:
+class FootRows(_Rows):
     """M looks at the lowest point of a person: where it is now, and a moment later."""
 
     track_id: IntArray
@@ -66,20 +90,6 @@ class FootRows:
     error_m: FloatArray
     """(M,) of the lowest point, sideways; infinite if it is not seen."""
 
-    def __len__(self) -> int:
-        return len(self.track_id)
-
-    def rows(self, index: IntArray | BoolArray | slice) -> FootRows:
-        """Some of them."""
-        return FootRows(**{name: getattr(self, name)[index] for name in _FIELDS})
-
-    @staticmethod
-    def joined(parts: list[FootRows]) -> FootRows:
-        """All of some, one after the other."""
-        return FootRows(
-            **{name: np.concatenate([getattr(p, name) for p in parts]) for name in _FIELDS}
-        )
-
 
 _FIELDS = tuple(FootRows.__dataclass_fields__)
 
@@ -89,7 +99,7 @@ BOTH, LEFT, RIGHT = range(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stances:
+class Stances(_Rows):
     """M looks at people of whom it is not known yet which foot they stand on.
 
     Fields are those of :class:`FootRows`; those with an axis of three more tell what a look is if
@@ -128,20 +138,6 @@ class Stances:
 
     error_m: FloatArray
     """(M,3)"""
-
-    def __len__(self) -> int:
-        return len(self.track_id)
-
-    def rows(self, index: IntArray | BoolArray | slice) -> Stances:
-        """Some of them."""
-        return Stances(**{name: getattr(self, name)[index] for name in _FIELDS})
-
-    @staticmethod
-    def joined(parts: list[Stances]) -> Stances:
-        """All of some, one after the other."""
-        return Stances(
-            **{name: np.concatenate([getattr(p, name) for p in parts]) for name in _FIELDS}
-        )
 
     def on(self, stance: IntArray) -> FootRows:
         """The looks if people stand on these, (M,)."""
