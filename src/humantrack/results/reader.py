@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from humantrack.types import FrameKey
 
 DEFAULT_MAX_SIZE = 4 * 2**30
 """Decompressed bytes; about 200,000 people-frames with all features."""
+
+KEPT_SIZE = 2**24
+"""Bytes of frames that a file which is walked more than once keeps: some 700 people-frames."""
 
 _Frame = dict[str, Any]
 
@@ -73,8 +77,10 @@ def iter_results(
 class ResultsFile:
     """A results file that can be walked more than once: ``for key, frame in file``.
 
-    A file of humantrack is read anew by each walk, one frame in memory at a time; any other is
-    loaded whole when this is made. Arguments and errors are those of :func:`load_results`.
+    A file of humantrack is read anew by each walk, one frame in memory at a time but for the first
+    ``KEPT_SIZE`` bytes, which are taken apart once for all walks; any other is loaded whole when
+    this is made. Nobody may change the frames. Arguments and errors are those of
+    :func:`load_results`.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class ResultsFile:
         self.path = Path(path)
         self._strict, self._max_size = strict, max_size
         self._loaded: dict[FrameKey, _Frame] | None = None
+        self._kept = _Kept()
         with open_stream(path) as stream:
             self.is_walkable = _is_ours(stream)
             """True if humantrack wrote it."""
@@ -115,15 +122,37 @@ class ResultsFile:
     def __iter__(self) -> Iterator[tuple[FrameKey, _Frame]]:
         if self._loaded is not None:
             return iter(self._loaded.items())
-        return iter_results(self.path, strict=self._strict, max_size=self._max_size)
+        walk = _walk(self.path, self._strict, self._max_size, self._kept)
+        return ((key, frame) for key, frame, _ in walk)
 
 
-def _walk(path: PathLike, strict: bool, max_size: int) -> Iterator[tuple[FrameKey, _Frame, int]]:
+@dataclass
+class _Kept:
+    """The first frames of a file, as far as they were walked, up to ``KEPT_SIZE``."""
+
+    entries: list[tuple[FrameKey, _Frame]] = field(default_factory=list)
+    size: int = 0
+
+    def entry(self, number: int, body: bytes) -> tuple[FrameKey, _Frame] | None:
+        """Key and value of the frame of this number; None if it is damaged."""
+        if number < len(self.entries):
+            return self.entries[number]
+        entry = entry_of(body)
+        if entry is not None and number == len(self.entries):
+            self.size += len(body)
+            if self.size <= KEPT_SIZE:
+                self.entries.append(entry)
+        return entry
+
+
+def _walk(
+    path: PathLike, strict: bool, max_size: int, kept: _Kept | None = None
+) -> Iterator[tuple[FrameKey, _Frame, int]]:
     """Key, frame and decompressed size of each frame."""
     with open_stream(path) as stream:
         if _is_ours(stream):
             stream.read(len(HEADER))
-            yield from _framed(stream, path, strict, max_size)
+            yield from _framed(stream, path, strict, max_size, kept)
         else:
             for key, frame in _whole(stream, path, max_size).items():
                 yield key, frame, 0
@@ -158,13 +187,15 @@ def _whole(stream: ByteStream, path: PathLike, max_size: int) -> dict[FrameKey, 
 
 
 def _framed(
-    stream: ByteStream, path: PathLike, strict: bool, max_size: int
+    stream: ByteStream, path: PathLike, strict: bool, max_size: int, kept: _Kept | None
 ) -> Iterator[tuple[FrameKey, _Frame, int]]:
     """Walk a file of humantrack, up to the last frame that is whole."""
     count = 0
     while stream.peek(1) != END:
         body = next_body(stream, path, max_size)
-        entry = None if body is None else entry_of(body)
+        entry = None
+        if body is not None:
+            entry = entry_of(body) if kept is None else kept.entry(count, body)
         if body is None or entry is None:
             break
         yield *entry, len(body)

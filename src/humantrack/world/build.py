@@ -90,6 +90,8 @@ class WorldBuilder:
     tally: Tally = field(init=False, default_factory=Tally)
     frame_count: int = field(init=False, default=0)
     _marks: deque[Mark] = field(init=False, default_factory=deque)
+    _stood: dict[tuple[int, bool], FootRows | None] = field(init=False, default_factory=dict)
+    """What :meth:`_standing` told with this path, by shot and whether sizes were given."""
 
     def survey(self) -> None:
         """The first walk: bodies, lens, camera, gravity, floor and scale.
@@ -114,7 +116,7 @@ class WorldBuilder:
         index = np.array(numbers, np.int64)
         spans = {track_id: rest_span(body) for track_id, body in bodies.items()}
         cuts = np.array(shots, np.int64)
-        self.lens, self.path = choose_lens(
+        self.lens, path = choose_lens(
             self.options,
             size,
             self.lens_px,
@@ -122,6 +124,7 @@ class WorldBuilder:
             lambda path: self._still_people(survey, spans, path),
             lambda path: self._still_rooms(survey, spans, path),
         )
+        self._take(path)
         given = {
             track_id: height / body.height_m
             for track_id, body in bodies.items()
@@ -132,7 +135,7 @@ class WorldBuilder:
         edges = {} if self.evidence is None else edges_of(self.evidence, self.path)
         for number, shot in enumerate(survey.shots):
             known = self._known(number, given)
-            rows = self._standing(shot, spans, known)
+            rows = self._standing(number, shot, spans, known)
             at = None if rows is None else looks(rows, self.path, spans)
             known = replace(known, plane=planes.get(number))
             ground = ground_with_edges(
@@ -173,21 +176,25 @@ class WorldBuilder:
         self, survey: Survey, spans: dict[int, float], path: CameraPath
     ) -> list[tuple[FootRows, dict[int, float], Known]]:
         """What people tell of the lens, in the longest shots whose camera stands still."""
-        self.path = path
-        all_known = [(shot, self._known(number, {})) for number, shot in self._longest(survey)]
-        shots = [(self._standing(shot, spans, known), known) for shot, known in all_known]
-        return [(rows, spans, known) for rows, known in shots if rows is not None]
+        self._take(path)
+        out = []
+        for number, shot in self._longest(survey):
+            known = self._known(number, {})
+            rows = self._standing(number, shot, spans, known)
+            if rows is not None:
+                out.append((rows, spans, known))
+        return out
 
     def _still_rooms(self, survey: Survey, spans: dict[int, float], path: CameraPath) -> list[Room]:
         """What edges show of the lens, in the same shots."""
-        self.path = path
+        self._take(path)
         longest = self._longest(survey)
         if self.evidence is None or not longest:
             return []
         edges, rooms = edges_of(self.evidence, path), []
         for number, shot in longest:
             known = self._known(number, {})
-            rows = self._standing(shot, spans, known)
+            rows = self._standing(number, shot, spans, known)
             if number in edges and rows is not None:
                 people = partial(self._up_through, rows, spans, known)
                 rooms.append(Room(edges=edges[number], ahead=known.ahead, people=people))
@@ -213,7 +220,9 @@ class WorldBuilder:
         for number, points, cameras in background_points(self.evidence, self.path):
             known = self._known(number, given)
             shots = survey.shots
-            rows = self._standing(shots[number], spans, known) if number < len(shots) else None
+            if number >= len(shots):
+                continue
+            rows = self._standing(number, shots[number], spans, known)
             if rows is None:
                 continue
             rough = find_ground(looks(rows, self.path, spans), known)
@@ -259,12 +268,22 @@ class WorldBuilder:
             sizes=sizes,
         )
 
+    def _take(self, path: CameraPath) -> None:
+        """Go on with this path of the camera."""
+        if path is not getattr(self, "path", None):
+            self.path = path
+            self._stood.clear()
+
     def _standing(
-        self, shot: ShotEvidence, spans: dict[int, float], known: Known
+        self, number: int, shot: ShotEvidence, spans: dict[int, float], known: Known
     ) -> FootRows | None:
         """A shot's people, with the feet they stand on; None if there is nobody."""
-        stances = shot.rows()
-        return None if stances is None else chosen(stances, self.path, spans, known)
+        key = number, bool(known.sizes)
+        if key not in self._stood:
+            stances = shot.rows()
+            chose = None if stances is None else chosen(stances, self.path, spans, known)
+            self._stood[key] = chose
+        return self._stood[key]
 
     def _through(self, rows: FootRows, spans: dict[int, float], factor: float) -> Looks:
         """A shot's people through a lens so many times as long."""

@@ -79,10 +79,17 @@ class Edges:
         """(N,) which of them lie along a direction (3,), or turned from it by less than that."""
         return np.asarray(np.abs(self.normal @ direction) < np.sin(np.radians(degrees)))
 
-    def fit(self, directions: FloatArray) -> FloatArray:
-        """(N,M) how well they lie along M directions (M,3): from 1, exactly, to 0, not at all."""
-        off = (self.normal @ directions.T) / (AGREE * self.spread)[:, None]
-        return np.asarray(np.maximum(0, 1 - off**2))
+    def fit(self, directions: FloatArray, least: FloatArray | float = 0.0) -> FloatArray:
+        """(N,M) how well they lie along M directions (M,3): from 1, exactly, to 0, not at all.
+
+        Args:
+            directions: (M,3)
+            least: what is taken instead where it is more, (N,M) or less.
+        """
+        fit = (self.normal / (AGREE * self.spread)[:, None]) @ directions.T
+        np.multiply(fit, fit, out=fit)
+        np.subtract(1, fit, out=fit)
+        return np.maximum(fit, least, out=fit)
 
     def rows(self, index: BoolArray | IntArray) -> Edges:
         """Some of them."""

@@ -31,7 +31,7 @@ from humantrack.world.verticals import find_verticals
 _ROUNDS, _SETTLED = 12, 1e-6
 """At most so many steps; each is about a tenth of the one before."""
 
-__all__ = ["Ground", "Known", "find_ground", "ground_with_edges", "misfit"]
+__all__ = ["Ground", "Known", "find_ground", "find_up", "ground_with_edges", "misfit"]
 
 
 def ground_with_edges(
@@ -83,6 +83,11 @@ def find_ground(rows: Looks | None, known: Known, *, lens: LensDoubt | None = No
         longer, shorter = (_solved(*lens.moved(known, longer=way))[1] for way in (True, False))
         covariance = covariance + by_lens(state, known, longer, shorter)
     return problem.ground(state, covariance)
+
+
+def find_up(rows: Looks, known: Known) -> FloatArray:
+    """(3,) up alone, as :func:`find_ground` finds it. Somebody must have been looked at."""
+    return _solved(rows, known)[1].up
 
 
 def misfit(rows: Looks, known: Known) -> float:

@@ -100,7 +100,7 @@ def with_levels(
     # Each edge counts for the direction along which it lies best.
     tries = _tried(ups[likely], lens_error, ahead)
     both = [
-        float((some.length @ np.maximum(some.fit(levels), vertical[:, [i]])).max(initial=0.0))
+        float((some.length @ some.fit(levels, least=vertical[:, [i]])).max(initial=0.0))
         for i, levels in zip(likely, tries, strict=True)
     ]
     best = int(np.argmax(both))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 from humantrack.body.joints import SMPL_PARENTS
 from humantrack.body.kinematics import forward_kinematics
@@ -315,8 +316,9 @@ def _add_derivative(  # noqa: PLR0917
 def solved(blocks: FloatArray, right: FloatArray) -> FloatArray:
     """(T,n) the solution of normal equations in which a frame is coupled with the three after it.
 
-    Blocks are eliminated frame by frame. LAPACK's banded solver does the same, but with OpenBLAS on
-    several threads it takes twenty times the processor's time for a band this narrow.
+    Blocks are eliminated frame by frame (Cholesky), of what is left only the upper half is kept.
+    LAPACK's banded solver does the same, but with OpenBLAS on several threads it takes twenty times
+    the processor's time for a band this narrow.
 
     Args:
         blocks: (4,T,n,n), block d, t couples frame t + d with frame t; positive definite.
@@ -326,22 +328,31 @@ def solved(blocks: FloatArray, right: FloatArray) -> FloatArray:
     right = right.copy()
     inverses = np.empty((count, size, size))  # of Cholesky's factors
     across = np.empty((count, size, reach * size))
-    front = np.zeros(((reach + 1) * size,) * 2)  # what is left of frames t to t + reach
-    for d in range(min(reach, count)):
-        _enter(front, blocks, 0, d)
+    # What is left of frames t to t + reach, and of the next.
+    front, after = np.zeros((2, (reach + 1) * size, (reach + 1) * size))
+    for place in range(min(reach, count)):
+        _enter(front, blocks, 0, place)
+    own = np.arange(size)
     for t in range(count):
         if t + reach < count:
             _enter(front, blocks, t, reach)
-        own = front[:size, :size]
-        own[np.diag_indices(size)] += _LEAST
-        inverses[t] = np.linalg.inv(np.linalg.cholesky(own))
-        across[t] = inverses[t] @ front[:size, size:]
-        rest = front[size:, size:] - across[t].T @ across[t]
-        right[t] = inverses[t] @ right[t]
+        front[own, own] += _LEAST
+        root, failed = dpotrf(front[:size, :size].T, lower=1, clean=1)
+        if failed:
+            raise np.linalg.LinAlgError("normal equations that are not positive definite")
+        inverse, _ = dtrtri(root, lower=1)
+        inverses[t] = inverse
+        beside = np.matmul(inverse, front[:size, size:], out=across[t])
+        for i in range(0, reach * size, size):  # row by row, too little work for BLAS's threads
+            taken = beside[:, i : i + size].T @ beside[:, i:]
+            np.subtract(
+                front[size + i : 2 * size + i, size + i :], taken, out=after[i : i + size, i:-size]
+            )
+        right[t] = inverse @ right[t]
         later = right[t + 1 : t + 1 + reach]
-        later -= (right[t] @ across[t]).reshape(reach, size)[: len(later)]
-        front[:] = 0
-        front[:-size, :-size] = rest
+        later -= (right[t] @ beside).reshape(reach, size)[: len(later)]
+        front, after = after, front
+        front[:, -size:] = 0
     out = np.zeros((count + reach, size))
     for t in range(count - 1, -1, -1):
         coming = out[t + 1 : t + 1 + reach].ravel()
@@ -350,15 +361,18 @@ def solved(blocks: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def _enter(front: FloatArray, blocks: FloatArray, first: int, place: int) -> None:
-    """Add the rows of frame ``first + place`` to a front that begins with frame ``first``."""
+    """Enter what frame ``first + place`` shares with those before into a front that begins there.
+
+    Args:
+        front: (m,m) of which only the upper half counts; its columns of that frame are written.
+        blocks: as of :func:`solved`.
+        first: the first frame of the front.
+        place: of the frame in the front.
+    """
     size = blocks.shape[-1]
-    rows = slice(place * size, (place + 1) * size)
-    for d in range(place + 1):
-        columns = slice((place - d) * size, (place - d + 1) * size)
-        block = blocks[d, first + place - d]
-        front[rows, columns] += block
-        if d:
-            front[columns, rows] += block.T
+    columns = slice(place * size, (place + 1) * size)
+    for row in range(place + 1):
+        front[row * size : (row + 1) * size, columns] = blocks[place - row, first + row].T
 
 
 _LEAST = 0.01

@@ -15,7 +15,7 @@ from humantrack.geometry.rotations import unit
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
 from humantrack.world.bodies import SOLE_M
 from humantrack.world.evidence import BOTH, LEFT, RIGHT, FootRows, Looks, Stances, looks
-from humantrack.world.ground import find_ground, misfit
+from humantrack.world.ground import find_up, misfit
 from humantrack.world.known import Known
 from humantrack.world.types import CameraPath
 
@@ -124,17 +124,23 @@ def chosen(stances: Stances, path: CameraPath, spans: dict[int, float], known: K
     one, other = (
         looks(stances.on(np.full(len(stances), foot)), path, spans) for foot in (LEFT, RIGHT)
     )
-    level = stances.on(_carries(one, other, known.up))
+    level = _carries(one, other, known.up)
     if known.is_up_exact:
-        return level
-    found = []
-    for begin in (level, stances.on(np.full(len(stances), BOTH))):
-        rows = begin
+        return stances.on(level)
+    after: dict[bytes, IntArray] = {}  # what is chosen with up as found with others
+    found: dict[bytes, FootRows] = {}
+    for begin in (level, np.full_like(level, BOTH)):
+        feet = begin
         for _ in range(_CHOICES):
-            up = find_ground(looks(rows, path, spans), known).up
-            rows = stances.on(_carries(one, other, up))
-        found.append(rows)
-    return min(found, key=lambda rows: misfit(looks(rows, path, spans), known))
+            key = feet.tobytes()
+            if key not in after:
+                up = find_up(looks(stances.on(feet), path, spans), known)
+                after[key] = _carries(one, other, up)
+            feet = after[key]
+        found.setdefault(feet.tobytes(), stances.on(feet))
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return min(found.values(), key=lambda rows: misfit(looks(rows, path, spans), known))
 
 
 def _carries(left: Looks, right: Looks, up: FloatArray) -> IntArray:
