@@ -9,7 +9,7 @@ from humantrack.body.kinematics import forward_kinematics
 from humantrack.clips.source import ResultsSource
 from humantrack.geometry.rotations import axis_angle_to_matrix
 from humantrack.world.evidence import BOTH, LEFT, looks
-from humantrack.world.ground import Known, find_ground
+from humantrack.world.ground import Known, find_ground, find_up
 from humantrack.world.make import still_path
 from humantrack.world.options import WorldOptions
 from humantrack.world.stance import centre_of_mass, chosen, upright, ups
@@ -101,6 +101,7 @@ def test_who_walks_is_taken_to_stand_on_both_feet(tmp_path, pitch, turn):
     both = (rows.up == stances.up[:, BOTH]).all(axis=1)
     assert both.mean() > 0.9
     up = find_ground(looks(rows, camera, spans), LEVEL).up
+    assert np.abs(find_up(looks(rows, camera, spans), LEVEL) - up).max() < 1e-4
     off = np.degrees(np.arccos(np.clip(up @ view.rotation[0][:, 1], -1, 1)))
     assert off < 4, "the four seconds are of steps to one side more than to the other"
 

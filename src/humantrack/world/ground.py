@@ -31,6 +31,9 @@ from humantrack.world.verticals import find_verticals
 _ROUNDS, _SETTLED = 12, 1e-6
 """At most so many steps; each is about a tenth of the one before."""
 
+_ROUGHLY = 1e-4
+"""Settled enough where grounds are only compared, or looks chosen: what is left is less."""
+
 __all__ = ["Ground", "Known", "find_ground", "find_up", "ground_with_edges", "misfit"]
 
 
@@ -87,29 +90,31 @@ def find_ground(rows: Looks | None, known: Known, *, lens: LensDoubt | None = No
 
 def find_up(rows: Looks, known: Known) -> FloatArray:
     """(3,) up alone, as :func:`find_ground` finds it. Somebody must have been looked at."""
-    return _solved(rows, known)[1].up
+    return _solved(rows, known, settled=_ROUGHLY)[1].up
 
 
 def misfit(rows: Looks, known: Known) -> float:
     """How badly a shot's people fit onto any floor: minus a log likelihood."""
-    problem, state = _solved(rows, known)
+    problem, state = _solved(rows, known, settled=_ROUGHLY)
     return problem.misfit(state)
 
 
-def _solved(rows: Looks, known: Known) -> tuple[GroundProblem, GroundState]:
+def _solved(
+    rows: Looks, known: Known, *, settled: float = _SETTLED
+) -> tuple[GroundProblem, GroundState]:
     problem = GroundProblem(rows, known)
     state = problem.start()
     for _ in range(_ROUNDS):
         before, state = state, problem.step(state)
-        if _is_settled(before, state):
+        if _is_settled(before, state, settled):
             break
     return problem, state
 
 
-def _is_settled(before: GroundState, after: GroundState) -> bool:
+def _is_settled(before: GroundState, after: GroundState, settled: float) -> bool:
     """Whether a step changed nothing that can be told from noise."""
     one, other = ((*s.up, s.height, s.unit_m, *s.share) for s in (before, after))
-    return bool(np.allclose(one, other, rtol=_SETTLED, atol=_SETTLED))
+    return bool(np.allclose(one, other, rtol=settled, atol=settled))
 
 
 def _without_people(up: FloatArray, known: Known) -> Ground:
