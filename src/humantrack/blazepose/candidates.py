@@ -31,8 +31,15 @@ _SAME, _OTHER = 0.6, 0.35
 
 _SAME_SPREAD = 0.05  # of the region's side
 _WIDE = 1.1  # a box so much wider than high may be of somebody who lies
+_TALL = 1.8  # a box so much higher than wide has no room for a trunk that lies
 _FITS = 0.6  # IoU of a body with its box below which a new person is looked at turned, too
 _TURNS = (np.pi / 2, -np.pi / 2, np.pi)
+
+_SURER_TURNED = 0.25
+"""How much better than upright somebody must look lying or upside down. The network sees a person
+in the crop of a person however that is turned: of 370 people of real pictures, most in crowds or
+half hidden, 42 looked better turned, by less than this all but three who truly were. Of as many
+turned round as could be found, one in five is lost by it; few people are upside down."""
 _MASK_MARGIN_PX = 5
 
 _SAME_BOX = 0.6
@@ -154,34 +161,45 @@ class Looker:
         pick[rows[better]] = len(first) + better
         return self.join([first, second])[pick]
 
-    def turned(self, found: Candidates, may: Sequence[bool], is_new: Sequence[bool]) -> Candidates:
+    def turned(
+        self, found: Candidates, may: BoolArray, is_new: BoolArray
+    ) -> tuple[Candidates, BoolArray]:
         """Those in whom nobody was seen upright, looked at lying and upside down.
 
         So are new people in a wide box, or whose body hardly fills their box, since somebody who
-        lies or hangs may pass for sitting.
+        lies or hangs may pass for sitting. Nobody lies in a box that is tall.
 
         Args:
             found: N candidates.
-            may: whether to try; not for those who were tried in vain a moment ago.
-            is_new: whether they were not followed to where they are.
+            may: (N,) whether to try; not for those who were tried in vain a moment ago.
+            is_new: (N,) whether they were not followed to where they are.
+
+        Returns:
+            The N candidates, and which of them, (N,), were looked at so.
         """
-        wide = (found.box[:, 2] - found.box[:, 0]) > _WIDE * (found.box[:, 3] - found.box[:, 1])
-        doubtful = wide | (self.agreement(found) < _FITS)
-        bad = ~self.credible(found) | (doubtful & np.array(is_new, bool))
-        rows = np.flatnonzero(bad & np.array(may, bool))
-        if not len(rows):
-            return found
-        boxes = np.tile(found.box[rows], (len(_TURNS), 1))
-        at = regions.from_boxes(boxes)
-        at[:, 3] = np.repeat(_TURNS, len(rows))
-        everything = self.join([found, self._again(self.at_regions(at, boxes))])
+        width, height = found.box[:, 2] - found.box[:, 0], found.box[:, 3] - found.box[:, 1]
+        doubtful = (width > _WIDE * height) | (self.agreement(found) < _FITS)
+        tried = (~self.credible(found) | (doubtful & is_new)) & may
+        pairs = [
+            (row, turn)
+            for turn in _TURNS
+            for row in np.flatnonzero(tried).tolist()
+            if abs(turn) == np.pi or height[row] < _TALL * width[row]
+        ]
+        if not pairs:
+            return found, tried
+        rows, turns = (np.array(column) for column in zip(*pairs, strict=True))
+        at = regions.from_boxes(found.box[rows])
+        at[:, 3] = turns
+        everything = self.join([found, self._again(self.at_regions(at, found.box[rows]))])
         quality = self._quality(everything)
         pick = np.arange(len(found))
-        for k, row in enumerate(rows):
-            turned = len(found) + k + len(rows) * np.arange(len(_TURNS))
-            options = np.array([row, *turned])
-            pick[row] = options[quality[options].argmax()]
-        return everything[pick]
+        for row in np.unique(rows):
+            options = len(found) + np.flatnonzero(rows == row)
+            best = options[quality[options].argmax()]
+            if quality[best] > quality[row] + _SURER_TURNED:
+                pick[row] = best
+        return everything[pick], tried
 
     def distinct(self, found: Candidates, score: FloatArray) -> tuple[Candidates, IntArray]:
         """Those that are people in their own box, each body once.
@@ -240,7 +258,7 @@ class Looker:
         is_somebody = found.flag[0] > _CLEARLY and alone > _ALONE and self.credible(again)[0]
         return again if is_somebody else None
 
-    def ghosts(self, found: Candidates, is_new: Sequence[bool]) -> IntArray:
+    def ghosts(self, found: Candidates, is_new: BoolArray) -> IntArray:
         """Rows of new people who are made of two others: neither has all of them, both together do.
 
         A box round parts of two people who cross shows the network a body, too. Among more than

@@ -246,7 +246,6 @@ class BlazePoseEstimator:
             else:
                 person = Remembered(found.box[i], region, flag, found.signature[i])
             person.is_guess = bool(found.guess[i] != JointSource.SEEN)
-            person.tries = person.tries + 1 if person.is_guess else 0
             if is_detected[i]:
                 person.score = float(found.score[i])
                 if not person.is_guess:

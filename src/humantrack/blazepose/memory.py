@@ -10,6 +10,7 @@ import numpy as np
 
 from humantrack.blazepose import colours
 from humantrack.blazepose.girth import Girth
+from humantrack.blazepose.places import Places
 from humantrack.blazepose.proportions import Proportions
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.turn_guard import TurnGuard
@@ -39,7 +40,7 @@ _NEW_SPEED = 0.3  # share of the newest movement in the remembered speed
 _GATE = 1.0
 _REACH, _MORE_REACH = 0.5, 0.1  # heights that somebody may be off, and per frame missed
 _NEW_OFFSET, _MOST_OFFSET = 0.3, 0.3
-_TRIES, _TRY_AGAIN = 2, 6  # looks at somebody lying or upside down, and then every so many
+_TURN_AGAIN, _LOOK_AGAIN = 6, 3  # frames until somebody is looked for again where nobody was
 _MAX_DISTANCE = 0.75  # a larger colour distance is another person
 
 
@@ -78,6 +79,9 @@ class Remembered:
     foretold: FloatArray | None = None
     """(4,) what the frame before the last foretold of where to look in the next one."""
 
+    is_foreseeable: bool = True
+    """False if what was foretold last was wrong."""
+
     speed: FloatArray = field(default_factory=lambda: np.zeros(2))
     """(2,) px per frame."""
 
@@ -101,9 +105,6 @@ class Remembered:
     is_guess: bool = False
     """True if a detector sees him and the landmark network does not."""
 
-    tries: int = 0
-    """How often he was looked for in vain since he was last seen."""
-
     guard: TurnGuard = field(default_factory=TurnGuard)
     smoother: LandmarkFilter = field(default_factory=LandmarkFilter)
     proportions: Proportions | None = None
@@ -114,10 +115,6 @@ class Remembered:
     def is_followed(self, least_flag: float) -> bool:
         """True if he goes on where he was in the last frame."""
         return self.missed == 0 and not self.is_guess and self.flag > least_flag
-
-    def may_be_turned(self) -> bool:
-        """True if it is worth looking for him lying and upside down, which costs three crops."""
-        return self.tries < _TRIES or self.tries % _TRY_AGAIN == 0
 
     def as_detected(self, box: FloatArray) -> FloatArray:
         """A box (4,) round landmarks and silhouette as the detector would have drawn it."""
@@ -138,7 +135,13 @@ class Remembered:
         return np.asarray(self.region + np.array([*self._way(), 0.0, 0.0]))
 
     def region_ahead(self) -> FloatArray | None:
-        """(4,) where the region should be in the frame after the coming one; None: unknown."""
+        """(4,) where the region should be in the frame after the coming one; None: unknown.
+
+        So it is while what is foretold is wrong, as of small people before a camera that shakes.
+        """
+        return self._ahead() if self.is_foreseeable else None
+
+    def _ahead(self) -> FloatArray | None:
         if self.missed:
             return None
         return np.asarray(self.region + np.array([*(2 * self._way()), 0.0, 0.0]))
@@ -160,13 +163,14 @@ class Remembered:
 
     def see(self, box: FloatArray, region: FloatArray, flag: float, signature: FloatArray) -> None:
         """Take what the coming frame shows of this person."""
-        self.foretold = self.region_ahead()
+        ahead, self.foretold = self._ahead(), self.region_ahead()
         move = (box - self.box).reshape(2, 2).mean(axis=0) / (self.missed + 1)
         self.speed = (1 - _NEW_SPEED) * self.speed + _NEW_SPEED * move
         self.signature = colours.blend(self.signature, signature)
         self.box, self.region, self.flag = box, region, flag
         self.missed = 0
         self.hits += 1
+        self.is_foreseeable = ahead is None or _is_near(ahead, self.expected_region())
 
     def begin_again(self) -> None:
         """Forget how the person moved, and how the detector's boxes differ."""
@@ -207,29 +211,41 @@ class Remembered:
 
 
 _PLAIN = (
-    *("box", "region", "flag", "signature", "foretold", "speed", "missed", "hits", "score"),
-    *("offset", "last", "who", "is_guess", "tries", "recent"),
+    *("box", "region", "flag", "signature", "foretold", "is_foreseeable", "speed", "missed"),
+    *("hits", "score", "offset", "last", "who", "is_guess", "recent"),
 )
 """Fields of a remembered person that are stored as they are."""
 
 
 class Memory:
-    """The people seen lately, in the order in which they came."""
+    """The people seen lately, in the order in which they came, and where nobody was."""
 
     def __init__(self) -> None:
         self.people: list[Remembered] = []
+        self.turned_in_vain = Places(_TURN_AGAIN)
+        """Where somebody was looked for lying and upside down."""
+        self.in_vain = Places(_LOOK_AGAIN)
+        """Where a detector saw somebody new and the landmark network nobody."""
 
     def clear(self) -> None:
         """Forget everybody."""
         self.people = []
+        self.turned_in_vain.clear()
+        self.in_vain.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """Everybody, in order."""
-        return {"people": [p.state_dict() for p in self.people]}
+        return {
+            "people": [p.state_dict() for p in self.people],
+            "turned_in_vain": self.turned_in_vain.state_dict(),
+            "in_vain": self.in_vain.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any], mean_lengths: FloatArray) -> None:
         """Remember whom another memory did."""
         self.people = [Remembered.of(p, mean_lengths) for p in state["people"]]
+        self.turned_in_vain.load_state_dict(state["turned_in_vain"])
+        self.in_vain.load_state_dict(state["in_vain"])
 
     def expected_boxes(self) -> FloatArray:
         """(M,4) boxes in the coming frame."""
@@ -280,6 +296,8 @@ class Memory:
             if id(person) not in here:
                 person.missed += 1
                 person.guard.lose()
+        self.turned_in_vain.after_frame()
+        self.in_vain.after_frame()
         known = {id(person) for person in self.people}
         self.people = [p for p in self.people if p.missed < FRAMES]
         self.people += [p for p in seen if id(p) not in known]

@@ -209,17 +209,19 @@ class Search:
         if afresh:
             found, fresh = self._afresh(found)
         people = [self.memory.people[n] if n >= 0 else None for n in known]
-        found = self._looker.turned(
-            found,
-            may=[p is None or p.may_be_turned() for p in people],
-            is_new=[p is None for p in people],
+        is_new = known < 0
+        found, tried = self._looker.turned(
+            found, may=~self.memory.turned_in_vain.has(boxes), is_new=is_new
         )
-        ghosts = self._looker.ghosts(found, [p is None for p in people])
+        self.memory.turned_in_vain.add(boxes[tried])
+        ghosts = self._looker.ghosts(found, is_new)
         bodies = np.setdiff1d(np.arange(len(rows)), ghosts)
+        self.memory.in_vain.add(boxes[ghosts])
         rows, boxes, score, found = rows[bodies], boxes[bodies], score[bodies], found[bodies]
         fresh, strayed, people = fresh[bodies], strayed[bodies], [people[i] for i in bodies]
         kept, lost = self._looker.distinct(found, score)
         stays = np.setdiff1d(np.arange(len(rows)), lost)
+        self.memory.in_vain.add(boxes[lost[[people[i] is None for i in lost]]])
         source, score_kept = rows[stays], score[stays]
         for row in lost[np.argsort(-score[lost], kind="stable")]:
             if score[row] >= CERTAIN and not self._is_taken(boxes[row], kept.box):
@@ -239,10 +241,14 @@ class Search:
         )
 
     def _believable(self, detections: Detections, strong: float) -> IntArray:
-        """Rows of the strong boxes, and of the weak ones that continue somebody."""
+        """Rows of the strong boxes, and of the weak ones that continue somebody.
+
+        One that is not certain, and in which nobody was seen a moment ago, is let be.
+        """
         is_strong = detections.score >= np.float32(strong)
+        is_vain = self.memory.in_vain.has(detections.xyxy_px) & (detections.score < CERTAIN)
         continues = self.memory.continued_by(detections.xyxy_px) >= 0
-        return np.flatnonzero(is_strong | continues)
+        return np.flatnonzero((is_strong & ~is_vain) | continues)
 
     def _guess(self, box: FloatArray, person: Remembered | None) -> Candidates:
         """Somebody whom the network does not see: as last seen, or standing."""
