@@ -22,9 +22,17 @@ def mirrored(world: np.ndarray) -> np.ndarray:
     return world[:, MIRROR] * [-1, 1, 1]
 
 
+def standing() -> np.ndarray:
+    """(1,33,3) trunk and forearms of somebody without width, whose forearms hang."""
+    points = np.zeros((1, 33, 3))
+    points[0, [11, 12], 1] = -0.5
+    points[0, 15:23, 1] = 0.25
+    return points
+
+
 def facing_sideways(left_z: float) -> np.ndarray:
     """(1,33,3) somebody whose left side lies ``left_z`` metres further away than the middle."""
-    points = np.zeros((1, 33, 3))
+    points = standing()
     points[0, 11::2, 2], points[0, 12::2, 2] = left_z, -left_z
     return points
 
@@ -50,8 +58,7 @@ def test_without_asymmetry_a_mirror_image_is_corrected_alike(corrections, world)
 @pytest.mark.parametrize("left_x", [0.15, -0.15], ids=["front", "behind"])
 def test_from_front_and_behind_only_depths_of_elbows_hands_and_feet_change(corrections, left_x):
     """Elbows go to the back of the body: away from who sees its front, nearer from behind."""
-    world = np.zeros((1, 33, 3))
-    world[0, [11, 12], 1] = -0.5
+    world = standing()
     world[0, [11, 23], 0], world[0, [12, 24], 0] = left_x, -left_x
     change = (corrections(world + corrections.asymmetry_m) - world)[0]
     np.testing.assert_allclose(change[:, :2], 0, atol=1e-12)
@@ -74,6 +81,30 @@ def test_from_the_side_the_wrists_move_apart(corrections, left_z):
         apart = change[left] - change[right]
         assert apart == pytest.approx(2 * sign * 1.3 * corrections.forearm_m)
     assert change[13] == pytest.approx(change[14])
+
+
+@BOTH
+@pytest.mark.parametrize("left_z", [0.15, -0.15])
+@pytest.mark.parametrize("up", [0.0, 0.25], ids=["level", "raised"])
+def test_wrists_that_do_not_hang_come_nearer_instead(corrections, left_z, up):
+    hanging, world = facing_sideways(left_z), facing_sideways(left_z)
+    world[0, 15:23, :2] = 0.25 - up, -up
+    change = (corrections(world + corrections.asymmetry_m) - world)[0, :, 2]
+    of_hanging = (corrections(hanging + corrections.asymmetry_m) - hanging)[0, :, 2]
+    assert change[13] == pytest.approx(of_hanging[13])
+    for hand in range(15, 23):
+        assert change[hand] == pytest.approx(1.3 * (corrections.upper_arm_m - corrections.raised_m))
+
+
+@BOTH
+def test_a_wrist_moves_smoothly_as_its_forearm_is_raised(corrections):
+    """By no more than 1.3 (0.09 + 0.06) / 0.8 m for a radian."""
+    angles = np.linspace(0, np.pi, 181)
+    world = np.repeat(facing_sideways(0.15), len(angles), axis=0)
+    world[:, 15, 0], world[:, 15, 1] = 0.25 * np.sin(angles), 0.25 * np.cos(angles)
+    z = corrections(world + corrections.asymmetry_m)[:, 15, 2]
+    assert np.abs(np.diff(z)).max() < 0.25 * np.deg2rad(1)
+    assert z[0] - z[-1] == pytest.approx(1.3 * (corrections.forearm_m + corrections.raised_m))
 
 
 @BOTH

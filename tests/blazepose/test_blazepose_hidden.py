@@ -44,15 +44,20 @@ def test_what_is_seen_stays(points: np.ndarray) -> None:
 
 
 def test_hidden_wrist_stretches_that_arm_by_a_small_share(points: np.ndarray) -> None:
-    """The neutral forearm, 0.3 m on along the upper arm, counts 22 in 100."""
+    """The direction of the upper arm counts 22 in 100, however short the forearm is measured."""
     visibility = SEEN.copy()
     visibility[0, 15] = 0.1
     out = straighten_hidden(points, SEEN, visibility)
     upper, lower = bones(out)
     forearm = points[0, 15] - points[0, 13]
+    expected = unit(0.22 * upper[0] + 0.78 * unit(forearm))
     np.testing.assert_allclose(upper, bones(points)[0], atol=1e-9)
-    np.testing.assert_allclose(lower[0], unit(0.22 * 0.3 * upper[0] + 0.78 * forearm), atol=1e-9)
+    np.testing.assert_allclose(lower[0], expected, atol=1e-9)
     np.testing.assert_allclose(lower[1:], bones(points)[1][1:], atol=1e-9)
+    short = points.copy()
+    short[0, 15] = points[0, 13] + 0.1 * forearm
+    _, lower = bones(straighten_hidden(short, SEEN, visibility))
+    np.testing.assert_allclose(lower[0], expected, atol=1e-9)
 
 
 def test_a_wrist_outside_the_image_stretches_that_arm_only(points: np.ndarray) -> None:
