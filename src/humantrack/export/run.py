@@ -83,10 +83,12 @@ def export(
             context = any(exporter.needs_context for exporter in exporters)
             world = any(exporter.in_world for exporter in exporters)
             for batch in source.batches(advance, context=context, world=world):
-                for exporter in exporters:
-                    exporter.write(batch if exporter.needs_context else batch.selected)
-            for exporter in exporters:
-                exporter.finish()
+                for files, exporter in zip(outputs, exporters, strict=True):
+                    with files.naming():
+                        exporter.write(batch if exporter.needs_context else batch.selected)
+            for files, exporter in zip(outputs, exporters, strict=True):
+                with files.naming():
+                    exporter.finish()
     if note := misnamed(output, formats):
         notes.append(note)
     if not source.facts.fps_known:
@@ -115,5 +117,6 @@ def reading(path: Path, note: Callable[[str], None]) -> Iterator[None]:
 
 def _begun(kind: Format, source: ResultsSource, files: OutputFiles) -> Exporter:
     exporter = kind.load()(source, files, kind.suffix)
-    exporter.begin()
+    with files.naming():
+        exporter.begin()
     return exporter
