@@ -168,6 +168,9 @@ def test_what_is_a_single_picture(folder, data, tmp_path):
     assert is_single_picture(folder / "hall.jpg")
     assert is_single_picture(alone)
     assert is_single_picture(str(alone / "*.png"))
+    floats = tmp_path / "floats.tif"  # which Pillow does not know
+    assert cv2.imwrite(str(floats), np.full((40, 60, 3), 0.5, np.float32))
+    assert is_single_picture(floats)
     several = (folder, data / "demo_small.mp4", clip, folder / "none.png", folder / "*.png")
     # The last matches hall.png and empty.png.
     assert not any(is_single_picture(str(path)) for path in several)
