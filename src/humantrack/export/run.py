@@ -76,17 +76,16 @@ def export(
         source.check_selection()
         advance = None if progress is None else progress(source)
         with ExitStack() as stack:
-            exporters = [
-                _begun(kind, source, stack.enter_context(files))
-                for kind, files in zip(formats, outputs, strict=True)
-            ]
+            begun = zip(formats, outputs, strict=True)
+            exporters = [_begun(kind, source, stack.enter_context(files)) for kind, files in begun]
             context = any(exporter.needs_context for exporter in exporters)
             world = any(exporter.in_world for exporter in exporters)
+            pairs = list(zip(outputs, exporters, strict=True))
             for batch in source.batches(advance, context=context, world=world):
-                for files, exporter in zip(outputs, exporters, strict=True):
+                for files, exporter in pairs:
                     with files.naming():
                         exporter.write(batch if exporter.needs_context else batch.selected)
-            for files, exporter in zip(outputs, exporters, strict=True):
+            for files, exporter in pairs:
                 with files.naming():
                     exporter.finish()
     if note := misnamed(output, formats):
