@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -9,9 +10,15 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Any, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
-from humantrack.errors import HangupError, InterruptedRunError, TerminatedRunError
+from humantrack.errors import (
+    ConfigError,
+    HangupError,
+    InterruptedRunError,
+    TerminatedRunError,
+    printable,
+)
 from humantrack.url import redacted
 
 _STDOUT, _STDERR = 1, 2
@@ -30,6 +37,15 @@ def say(line: str, stream: TextIO | None = None, *, with_secrets: bool = False) 
         out = sys.stderr if stream is None else stream
         if out is not None:
             out.write(f"{line if with_secrets else redacted(line)}\n")
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong with a command line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        line = printable(f"{self.prog}: {message}. See {self.prog} --help")
+        self.exit(ConfigError.exit_code, f"{line}\n")
 
 
 class StandardError(io.TextIOBase):

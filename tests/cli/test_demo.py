@@ -168,10 +168,19 @@ def test_what_is_a_single_picture(folder, data, tmp_path):
     assert is_single_picture(folder / "hall.jpg")
     assert is_single_picture(alone)
     assert is_single_picture(str(alone / "*.png"))
+    floats = tmp_path / "floats.tif"  # which Pillow does not know
+    assert cv2.imwrite(str(floats), np.full((40, 60, 3), 0.5, np.float32))
+    assert is_single_picture(floats)
+    picture, moving = tmp_path / "picture.mp4", tmp_path / "several.bin"  # content decides
+    picture.write_bytes((folder / "hall.jpg").read_bytes())
+    moving.write_bytes((folder / "hall.jpg").read_bytes() * 3)
+    assert is_single_picture(picture) and not is_single_picture(moving)
+    with open_source(picture) as source, open_source(moving) as movie:
+        assert (source.info.kind, movie.info.kind) == ("images", "video")
     several = (folder, data / "demo_small.mp4", clip, folder / "none.png", folder / "*.png")
     # The last matches hall.png and empty.png.
     assert not any(is_single_picture(str(path)) for path in several)
-    picture, movie = f"video.source={folder / 'hall.png'}", f"video.source={clip}"
+    picture, movie = f"video.source={picture}", f"video.source={clip}"
     assert n_init(load_config(picture)) == 1
     assert n_init(load_config(picture, "phalp.n_init=3")) == 3
     assert n_init(load_config(movie)) == 5

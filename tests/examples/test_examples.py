@@ -112,6 +112,7 @@ def test_results_become_a_table_and_a_plot(
     example("results_to_pandas").main(str(path), str(tmp_path / "walks.png"))
     said = re.findall(r"person (\d+): ([\d.]+) m in ([\d.]+) s\n", capfd.readouterr().out)
     assert [int(line[0]) for line in said] == list(humantrack.load_results(path).track_ids)
+    assert all(float(metres) / float(seconds) < 5 for _, metres, seconds in said)  # nobody sprints
     assert (tmp_path / "walks.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -137,7 +138,9 @@ def test_the_notebooks_cells_run_in_order(
     people = list(names["results"].track_ids)
     assert list(names["moved"].index) == people and (names["moved"] > 0).all()
     (figure,) = shown
-    assert len(figure.axes[0].lines) == len(people)
+    lines = figure.axes[0].lines
+    assert len(lines) == len(people)
+    assert all(0 < away < 50 for line in lines for away in line.get_ydata())  # metres, of a world
     plt.close(figure)
 
 

@@ -57,6 +57,20 @@ class Full(io.FileIO):
         return super().write(data)
 
 
+def test_a_full_disk_names_the_file_among_several_formats(clip, attempt, monkeypatch):
+    really = Path.open
+
+    def begin(path, mode="r", *rest, **named):
+        if mode != "x+b":
+            return really(path, mode, *rest, **named)
+        return Full(path, mode)  # without a buffer: refused as soon as it is written
+
+    monkeypatch.setattr(Path, "open", begin)
+    monkeypatch.setattr(Full, "room", 9000)  # for the heads of all, and no frame of a table
+    formats = ("-f", "csv", "-f", "json", "-f", "glb")
+    attempt(clip, *formats).assert_refused(8, "no space left", f"{clip.with_suffix('.csv')}")
+
+
 @pytest.mark.parametrize("room", [0, 200])
 @pytest.mark.parametrize("name", FORMATS)
 def test_disk_full(clip, attempt, monkeypatch, name, room):

@@ -143,6 +143,20 @@ def test_usd(make_results, tmp_path, name):
 # -- Rerun ----------------------------------------------------------------------------------------
 
 
+def test_usd_resampled_has_a_time_code_for_each_of_the_new_frames(make_results, tmp_path):
+    pytest.importorskip("pxr")
+    from pxr import UsdSkel
+
+    path = tmp_path / "a.usdc"
+    assert main([str(make_results()), "-o", str(path), "--fps", "60", "--quiet"]) == 0
+    stage = stage_of(path)
+    assert (stage.GetTimeCodesPerSecond(), stage.GetFramesPerSecond()) == (60, 60)
+    animations = [UsdSkel.Animation(p) for p in stage.Traverse() if p.IsA(UsdSkel.Animation)]
+    codes = [animation.GetRotationsAttr().GetTimeSamples() for animation in animations]
+    assert codes and all(np.array_equal(c, np.arange(c[0], c[-1] + 1)) for c in codes)
+    assert stage.GetEndTimeCode() == max(c[-1] for c in codes)
+
+
 def test_recording(make_results, tmp_path):
     pytest.importorskip("rerun", minversion="0.41")
     path = make_results()

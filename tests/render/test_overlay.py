@@ -246,3 +246,8 @@ def test_ids_that_meet_have_colours_far_apart():
         assert np.linalg.norm(near - identity_colour(track_id), axis=1).min() > 60
     assert identity_colour(5) == identity_colour(5 + len(PALETTE))
     assert text_on((250, 250, 200)) == (0, 0, 0) and text_on((30, 20, 90)) == (255, 255, 255)
+
+
+def test_an_overlay_knows_whom_alone_it_draws(body):
+    assert Overlay(body, kind="TRACKID_3_MESH").only_track == 3
+    assert Overlay(body).only_track is None

@@ -65,3 +65,12 @@ def test_the_longest_stretch_without_anybody_is_told(make_frame, people, told):
 def test_short_stretches_and_other_detectors_say_nothing(make_frame):
     assert said(counted(make_frame, [1] + [0] * 6 + [1] + [0] * 6), **TRIED) is None
     assert said(counted(make_frame, [1] + [0] * 9)) is None
+
+
+@pytest.mark.parametrize(("asked", "told"), [(None, False), (1, False), (3, True)])
+def test_an_overlay_of_somebody_who_is_not_there_says_so(make_frame, asked, told):
+    counter = counted(make_frame, [1] * 3)
+    stages = types.SimpleNamespace(visualizer=types.SimpleNamespace(only_track=asked))
+    note = Run(None, stages)._nobody_drawn(counter)
+    expected = "the overlay shows nobody: there is no track 3 (render.type), but 1"
+    assert note == (expected if told else None)

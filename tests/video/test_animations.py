@@ -76,7 +76,7 @@ def test_frames_are_the_same_when_begun_in_the_middle(tmp_path, suffix, keys):
         assert np.array_equal(frame.rgb, twin.rgb)
 
 
-@pytest.mark.parametrize("suffix", [".webp", ".png", ".avif", ".tif"])
+@pytest.mark.parametrize("suffix", [".webp", ".png", ".gif", ".avif", ".tif"])
 def test_one_frame_is_a_picture(tmp_path, suffix):
     with open_source(write(tmp_path / f"a{suffix}", count=1)) as source:
         assert source.info.kind == "images"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import av
 import numpy as np
 import pytest
 from av.sidedata.sidedata import Type
-from PIL import Image
+from PIL import Image, ImageCms
 
 from humantrack.video import open_source
 from humantrack.video.orientation import Orientation
@@ -49,13 +51,18 @@ def mjpeg(path: Path, turn: int, *, rotation: int = 0) -> Path:
     exif[0x0112] = turn
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, "JPEG", exif=exif.tobytes(), quality=95)
+    return of_pictures(path, "mjpeg", "yuvj420p", data.getvalue(), rotation=rotation)
+
+
+def of_pictures(path: Path, codec: str, layout: str, picture: bytes, *, rotation: int = 0) -> Path:
+    """A MOV of five times one picture of 60 x 40 pixels, as a file holds it."""
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("mjpeg", rate=25)
-        (stream.width, stream.height), stream.pix_fmt = (60, 40), "yuvj420p"
+        stream: Any = container.add_stream(codec, rate=25)
+        (stream.width, stream.height), stream.pix_fmt = (60, 40), layout
         if rotation:
             stream.set_display_rotation(rotation)
         for number in range(5):
-            packet = av.Packet(data.getvalue())
+            packet = av.Packet(picture)
             packet.stream, packet.time_base = stream, Fraction(1, 25)
             packet.pts = packet.dts = number
             packet.is_keyframe = True
@@ -88,3 +95,20 @@ def test_the_orientation_of_jpeg_pictures_in_a_video(tmp_path, turn, expected):
 
 def test_a_frame_without_side_data_is_upright():
     assert Orientation.of(av.VideoFrame(16, 16, "rgb24")) == Orientation()
+
+
+def test_a_colour_profile_with_a_name_does_not_crash_the_process(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = io.BytesIO()
+    Image.new("RGB", (60, 40), (250, 0, 0)).save(data, "PNG", icc_profile=profile)
+    path = of_pictures(tmp_path / "a.mov", "png", "rgb24", data.getvalue())
+    program = (
+        "import gc, sys, humantrack\n"
+        "for _ in range(3):\n"
+        "    with humantrack.open_source(sys.argv[1]) as source:\n"
+        "        print(len([frame.rgb[20, 30] for frame in source]))\n"
+        "    gc.collect()\n"
+    )
+    command = [sys.executable, "-c", program, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "5\n" * 3, "")

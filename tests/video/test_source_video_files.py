@@ -199,11 +199,22 @@ def test_what_is_no_video_is_refused(tmp_path):
     for path in (text, empty, notes):
         with pytest.raises(UnreadableSourceError, match=path.name):
             open_source(path)
+    with pytest.raises(UnreadableSourceError, match="the file is empty: "):
+        open_source(empty)
     with pytest.raises(UnreadableSourceError, match="sound but no video"):
         open_source(sound_only(tmp_path / "sound.m4a"))
     for url in ("http://127.0.0.1:9/a.mp4", "rtsp://127.0.0.1:9/1"):  # where nobody answers
         with pytest.raises(UnreadableSourceError, match=re.escape(url)):
             open_source(url)
+
+
+def test_a_link_to_nothing_names_what_it_points_to(tmp_path):
+    link, circle = tmp_path / "link.mp4", tmp_path / "circle.mp4"
+    link.symlink_to("gone.mp4")
+    circle.symlink_to("circle.mp4")
+    for path, goal in ((link, "gone"), (circle, "circle")):
+        with pytest.raises(SourceNotFoundError, match=rf"leads to nothing: .*points to {goal}"):
+            open_source(path)
 
 
 def test_a_missing_file_names_its_nearest_neighbour(make_clip, tmp_path):

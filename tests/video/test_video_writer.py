@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import numpy as np
@@ -264,6 +267,34 @@ def test_a_full_disk_is_an_output_error(tmp_path, picture, monkeypatch):
         monkeypatch.setattr(writer, "_mux", full)
         writer.write(picture(1))
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_a_disk_that_is_full_from_the_start_is_an_output_error_and_no_crash(tmp_path):
+    """In a process of its own, which FFmpeg ended where more was written without a head."""
+    program = (
+        "import sys, numpy as np\n"
+        "from fractions import Fraction\n"
+        "from pathlib import Path\n"
+        "from humantrack.errors import OutputError\n"
+        "from humantrack.video import VideoWriter\n"
+        "path = Path(sys.argv[1])\n"
+        "writer = VideoWriter(path, fps=Fraction(25), width=96, height=64)\n"
+        "writer._part.unlink(missing_ok=True)\n"
+        "writer._part.symlink_to('/dev/full')\n"
+        "try:\n"
+        "    with writer:\n"
+        "        for _ in range(60):\n"
+        "            writer.write(np.zeros((64, 96, 3), np.uint8))\n"
+        "except OutputError as error:\n"
+        "    print(error)\n"
+    )
+    path = tmp_path / "full.mp4"
+    command = [sys.executable, "-c", program, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"cannot write the video: {path}. No space left on device\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_libx264_another_encoder_is_named(tmp_path, picture, number, monkeypatch, caplog):

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 from humantrack._version import __version__
-from humantrack.terminal import forgive_streams, say
+from humantrack.terminal import OneLineParser, forgive_streams, say
 
 EPILOG = """\
 For each person of each picture OUT/<picture>_<n>.png is written: the crop, the body over it and,
@@ -24,7 +24,7 @@ _FLAGS = {
 
 def parser_of() -> argparse.ArgumentParser:
     """What reads the command line; it leaves with 2 for an option that is none."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="humantrack-demo", description="people of single pictures in 3D", epilog=EPILOG
     )
     add = parser.add_argument

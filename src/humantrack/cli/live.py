@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from humantrack.terminal import forgive_streams, say
+from humantrack.terminal import OneLineParser, forgive_streams, say
 from humantrack.url import concealed
 
 if TYPE_CHECKING:  # --help must not wait for Hydra and numpy
@@ -26,7 +26,7 @@ one that is made and shown. humantrack video.source=SOURCE writes results. docs/
 
 def parser_of() -> argparse.ArgumentParser:
     """Of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="humantrack-live",
         description="Track people in a camera, a stream or a video, and tell of each frame.",
         epilog=ABOUT,

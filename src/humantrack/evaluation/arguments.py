@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from humantrack._version import __version__
+from humantrack.terminal import OneLineParser
 
 _EXAMPLES = """
 examples:
@@ -25,7 +26,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser_of().parse_args(list(argv))
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(OneLineParser):
     """Looks for the benchmarks only when help is asked for."""
 
     def format_help(self) -> str:

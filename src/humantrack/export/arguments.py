@@ -6,7 +6,6 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from humantrack._version import __version__
 from humantrack.clips.options import (
@@ -29,6 +28,7 @@ from humantrack.export.formats.registry import announced, find_format
 from humantrack.export.names import format_named, format_of_file, is_folder
 from humantrack.export.presets import PRESETS, deaf
 from humantrack.export.streams import is_stream
+from humantrack.terminal import OneLineParser
 
 _MOTION_ONLY = ("gaps", "fps", "smooth")
 _HEED_MADE_UP = ("coco", "trc", "c3d")
@@ -206,7 +206,7 @@ def _tracks(text: str | None) -> tuple[frozenset[int] | None, tuple[tuple[int, i
     return frozenset(ids), tuple(dict.fromkeys(ranges))
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(OneLineParser):
     """Looks for the formats of other packages only when help is asked for."""
 
     def format_help(self) -> str:
@@ -219,10 +219,6 @@ class _Parser(argparse.ArgumentParser):
             f"formats:\n{listing}\n\n--for:\n{presets}\n\nMore, with examples: docs/export.md"
         )
         return super().format_help()
-
-    def error(self, message: str) -> NoReturn:
-        """What is wrong with the command line, in one line; exit code 2."""
-        self.exit(ConfigError.exit_code, f"{self.prog}: {message}. See {self.prog} --help\n")
 
 
 def parser_of() -> argparse.ArgumentParser:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -137,8 +137,24 @@ class OutputFiles:
                 with suppress(OSError):
                     Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            path = Path(next(reversed(self._pending), self._stem))
-            raise cannot_write(path, error) from error
+            raise self._refused(error) from error
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Name the newest of these files, among several formats', if the block cannot write it.
+
+        Raises:
+            OutputError: if the system refuses.
+        """
+        try:
+            yield
+        except OSError as error:
+            if self.is_stream:  # which tells a reader that left from a fault, at the end
+                raise
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> OutputError:
+        return cannot_write(Path(next(reversed(self._pending), self._stem)), error)
 
     def _commit(self) -> None:
         """See all files onto the disk, then give them their names."""

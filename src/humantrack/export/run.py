@@ -76,17 +76,18 @@ def export(
         source.check_selection()
         advance = None if progress is None else progress(source)
         with ExitStack() as stack:
-            exporters = [
-                _begun(kind, source, stack.enter_context(files))
-                for kind, files in zip(formats, outputs, strict=True)
-            ]
+            begun = zip(formats, outputs, strict=True)
+            exporters = [_begun(kind, source, stack.enter_context(files)) for kind, files in begun]
             context = any(exporter.needs_context for exporter in exporters)
             world = any(exporter.in_world for exporter in exporters)
+            pairs = list(zip(outputs, exporters, strict=True))
             for batch in source.batches(advance, context=context, world=world):
-                for exporter in exporters:
-                    exporter.write(batch if exporter.needs_context else batch.selected)
-            for exporter in exporters:
-                exporter.finish()
+                for files, exporter in pairs:
+                    with files.naming():
+                        exporter.write(batch if exporter.needs_context else batch.selected)
+            for files, exporter in pairs:
+                with files.naming():
+                    exporter.finish()
     if note := misnamed(output, formats):
         notes.append(note)
     if not source.facts.fps_known:
@@ -115,5 +116,6 @@ def reading(path: Path, note: Callable[[str], None]) -> Iterator[None]:
 
 def _begun(kind: Format, source: ResultsSource, files: OutputFiles) -> Exporter:
     exporter = kind.load()(source, files, kind.suffix)
-    exporter.begin()
+    with files.naming():
+        exporter.begin()
     return exporter

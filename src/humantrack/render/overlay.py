@@ -69,6 +69,11 @@ class Overlay:
             self._mesh = MeshPainter(body, head_mask=head_mask, device=device)
         self._aside = MeshPainter(body, device=device) if side_view_each else None
 
+    @property
+    def only_track(self) -> int | None:
+        """The id of the one person who is drawn; None draws all."""
+        return self._kind.track_id
+
     def size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) of what is drawn for frames of a size; even where it is reduced."""
         height, width = self._reduced(height, width)

@@ -38,6 +38,9 @@ from humantrack.types.stages import Sink
 LONG_EMPTY_S = 3.0
 """From this length on, a stretch in which nobody is found is told."""
 
+_MOST_TOLD = 10
+"""Tracks named in a note."""
+
 
 class Run:
     """Owns the source, the paths, resuming and the sinks of one run.
@@ -154,8 +157,20 @@ class Run:
                 run.break_off(error)
             raise
         done = run.finish(stop if source.live is None else None)
-        note = _why_nobody(done, self._options.n_init) or self._nobody_found(run.counter)
+        note = (
+            _why_nobody(done, self._options.n_init)
+            or self._nobody_found(run.counter)
+            or self._nobody_drawn(run.counter)
+        )
         return dataclasses.replace(done, note=note)
+
+    def _nobody_drawn(self, counter: TrackCounter) -> str | None:
+        """Says that the one person whom the overlay is to show is not there."""
+        asked = getattr(self._stages.visualizer, "only_track", None)
+        if asked is None or asked in counter.track_ids:
+            return None
+        some = ", ".join(map(str, sorted(counter.track_ids)[:_MOST_TOLD]))
+        return f"the overlay shows nobody: there is no track {asked} (render.type), but {some}"
 
     def _nobody_found(self, counter: TrackCounter) -> str | None:
         """Says where nobody was found for long, and what was tried."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from humantrack._version import __version__
 from humantrack.errors import ConfigError, DependencyError, HumantrackError, InterruptedRunError
-from humantrack.terminal import forgive_streams, say
+from humantrack.terminal import OneLineParser, forgive_streams, say
 
 _DATA, _TOKEN_FILE = "HUMANTRACK_DATA", "HUMANTRACK_TOKEN_FILE"
 _LIVE = "HUMANTRACK_LIVE_SOURCES"
@@ -66,7 +66,7 @@ def _need(names: Sequence[str], extra: str) -> None:
 def _token(words: list[str]) -> int:
     from humantrack.service.web.auth import new_token
 
-    parser = argparse.ArgumentParser("humantrack-serve token", description="Make a token.")
+    parser = OneLineParser("humantrack-serve token", description="Make a token.")
     parser.add_argument("name", help="of who gets it; jobs belong to it")
     file = _token_file()
     about = f"its hash is added here (or {_TOKEN_FILE})"
@@ -146,7 +146,7 @@ def _say_of_queue(url: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         "humantrack-serve",
         description=_ABOUT,
         epilog=_MORE,

@@ -32,6 +32,7 @@ from humantrack.errors import (
     SourceNotFoundError,
     UnreadableSourceError,
 )
+from humantrack.terminal import OneLineParser
 
 T = TypeVar("T")
 
@@ -337,7 +338,7 @@ def token_of(path: Path | None) -> str | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         "humantrack-serve submit",
         description="Send a clip to a service. The token comes from HUMANTRACK_TOKEN or a file.",
     )

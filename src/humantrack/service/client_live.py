@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from humantrack.service.client import Client, add_options, finish, overrides_of, token_of, wait
-from humantrack.terminal import say
+from humantrack.terminal import OneLineParser, say
 
 
 def record(words: Sequence[str]) -> int:
@@ -51,7 +51,7 @@ def _ended(client: Client, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         "humantrack-serve record",
         description="Record a live source of a service, which knows it by name. Ctrl-C ends it.",
     )

@@ -239,6 +239,9 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
         return SourceNotFoundError("the video is gone", where=path)
     if isinstance(error, PermissionError):
         return UnreadableSourceError("no permission to read the video", where=path)
+    if _is_empty(path):
+        hint = "copy or download it again"
+        return UnreadableSourceError("the file is empty", where=path, hint=hint)
     if isinstance(error, av.error.ArgumentError):
         return UnreadableSourceError("not a video, or a list of other files", where=path)
     return UnreadableSourceError(
@@ -248,3 +251,10 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
         if isinstance(error, av.error.InvalidDataError)
         else str(error),
     )
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False

@@ -29,6 +29,9 @@ def find_path(source: str | Path) -> tuple[Path, Literal["file", "folder", "glob
         raise UnreadableSourceError("neither a file nor a folder", where=source)
     if glob.has_magic(str(path)):
         return path, "glob"
+    if path.is_symlink():
+        hint = f"it points to {path.readlink()}"
+        raise SourceNotFoundError("the link leads to nothing", where=source, hint=hint)
     raise SourceNotFoundError("no such video or folder", where=source, hint=_near(path))
 
 

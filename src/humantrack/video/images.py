@@ -55,7 +55,9 @@ def begins_a_picture(path: Path) -> bool:
         with Image.open(path):
             return True
     except Exception:  # noqa: BLE001 - whatever a decoder raises: it is none that Pillow knows
-        return False
+        import cv2  # not at import time of the package; reads more, as TIFF of floats
+
+        return bool(cv2.haveImageReader(str(path)))
 
 
 def natural_key(text: str) -> NaturalKey:

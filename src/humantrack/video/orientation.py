@@ -9,7 +9,8 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
-from av.sidedata import sidedata
+
+from humantrack.video.side_data import side_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Orientation:
         as in the track header of ISO/IEC 14496-12.
         """
         try:
-            matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-        except ValueError:  # side data PyAV does not know, in spite of _know_all
+            matrix: Any = side_data(frame).get("DISPLAYMATRIX")
+        except ValueError:  # side data PyAV does not know, in spite of our names
             return Orientation(round(-frame.rotation / 90) % 4)
         if matrix is None:
             return Orientation()
@@ -50,22 +51,3 @@ class Orientation:
         if self.is_mirrored:
             rgb = rgb[:, ::-1]
         return np.ascontiguousarray(np.rot90(rgb, -self.quarter_turns))
-
-
-def _know_all() -> None:
-    """Let PyAV read the side data of frames that carry kinds it has no name for, as EXIF.
-
-    It raises for all of a frame's side data else, and FFmpeg gains new kinds every year.
-    """
-
-    def unnamed(kinds: Any, value: Any) -> Any:
-        if not isinstance(value, int):
-            return None
-        kind = object.__new__(kinds)
-        kind._name_, kind._value_ = f"UNKNOWN_{value}", value
-        return kinds._value2member_map_.setdefault(value, kind)
-
-    sidedata.Type._missing_ = classmethod(unnamed)  # type: ignore[assignment,method-assign]
-
-
-_know_all()

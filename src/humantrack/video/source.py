@@ -221,7 +221,7 @@ def is_single_picture(source: str | Path) -> bool:
             if len(matches) != 1:
                 return False
             path = Path(matches[0])
-        return is_image(path) and not _holds_several(path) and begins_a_picture(path)
+        return begins_a_picture(path) and not _holds_several(path) and _is_picture(path)
     except (SourceError, OSError):
         return False  # said by whoever opens it
 
@@ -261,7 +261,7 @@ def _reader(
     pages = _pages(path, rate)
     if pages is not None:
         return AnimationReader(path, pages, name=name or clip_name(path), phalp_keys=phalp_keys)
-    if is_image(path) and not _is_animation(path):
+    if _is_picture(path):
         try:
             return images([str(path)], path, clip_name(path))
         except EmptySourceError as error:
@@ -285,7 +285,16 @@ def _pages(path: Path, rate: Fraction) -> Pages | None:
 def _holds_several(path: Path) -> bool:
     """True for an animation, or a document of several pages."""
     with suppress(OSError):
-        return several(path) is not None
+        return several(path) in ("webp", "tiff") or _is_animation(path)
+    return False
+
+
+def _is_picture(path: Path) -> bool:
+    """True for a picture by its ending, or by its content where the ending is another's."""
+    if is_image(path):
+        return not _is_animation(path)
+    with suppress(OSError, SourceError):
+        return begins_a_picture(path) and not has_several_packets(path)
     return False
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from humantrack.types.arrays import ByteArray
+from humantrack.video.side_data import side_data
 
 Floats = npt.NDArray[np.float64]
 
@@ -107,8 +108,9 @@ def peak_nits(frame: av.VideoFrame) -> float:
     The layouts are FFmpeg's AVContentLightMetadata and AVMasteringDisplayMetadata.
     """
     try:
-        level: Any = frame.side_data.get("CONTENT_LIGHT_LEVEL")
-        mastering: Any = frame.side_data.get("MASTERING_DISPLAY_METADATA")
+        found = side_data(frame)
+        level: Any = found.get("CONTENT_LIGHT_LEVEL")
+        mastering: Any = found.get("MASTERING_DISPLAY_METADATA")
     except ValueError:  # side data that PyAV does not know
         return _DEFAULT_PEAK
     told = []

@@ -116,7 +116,7 @@ class VideoWriter:
         self._size = (width + width % 2, height + height % 2)
         self._picture = (width, height)
         self._times, self._end_s = Timeline(fps, start_s), end_s
-        self._is_started = self._is_closed = False
+        self._is_started = self._has_head = self._is_closed = False
         self._reformatter = VideoReformatter()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,13 +168,13 @@ class VideoWriter:
         self._is_closed = True
         try:
             try:
-                if self._is_started:
+                if self._has_head:
                     self._finish()
             finally:
                 if self._audio:
                     self._audio.close()
                 self._container.close()
-            if not self._is_started:
+            if not self._has_head:
                 self._part.unlink(missing_ok=True)
             else:
                 self._take_name()
@@ -219,7 +219,10 @@ class VideoWriter:
         return min(time_s, self._end_s - self._times.origin_s)
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
-        for packet in self._stream.encode(frame):
+        packets = self._stream.encode(frame)
+        self._container.start_encoding()  # writes the head, the first time
+        self._has_head = True  # else FFmpeg crashes when more is written, as after a full disk
+        for packet in packets:
             if not packet.duration:  # the last one's gives the file its length
                 packet.duration = self._times.period
             self._container.mux(packet)

@@ -17,6 +17,7 @@ from humantrack.errors import (
     SourceNotFoundError,
     WeightsError,
 )
+from humantrack.terminal import OneLineParser
 from humantrack.weights import archives, hashes
 from humantrack.weights.catalog import (
     FILES,
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="humantrack-weights",
         description="Model files of HMR2, PHALP and detectors. The embedded default needs none.",
         epilog="The cache is $HUMANTRACK_CACHE, or else ~/.cache.",

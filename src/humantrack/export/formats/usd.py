@@ -65,7 +65,7 @@ class Usd(MotionExporter):
         """Begin the stage, in a file of its own: USD writes no streams."""
         options = self.options
         self._rig = Rig(up=options.up or "y", unit=options.unit or "m")
-        self._stage = _Stage(self.facts.fps, self._rig)
+        self._stage = _Stage(options.fps or self.facts.fps, self._rig)
         super().begin()
         self._file = self.outputs.open(self.suffix)
         self._shown = numbers_of("d")
