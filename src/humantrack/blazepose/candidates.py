@@ -10,11 +10,11 @@ import numpy as np
 
 from humantrack.blazepose import regions
 from humantrack.blazepose.boxes import round_landmarks
-from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
+from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS, halfway
 from humantrack.blazepose.lift import LIMBS
 from humantrack.blazepose.network import LandmarkNetwork, Landmarks, Looking, nobody
 from humantrack.blazepose.regions import CROP_PX, Cropper
-from humantrack.geometry.boxes import iou
+from humantrack.geometry.boxes import iou, iou_of_pairs
 from humantrack.geometry.rotations import unit
 from humantrack.types import JointSource
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
@@ -193,8 +193,9 @@ class Looker:
             Those kept, in order, and the rows of those lost.
         """
         agreement = self.agreement(found)
-        credible = self.credible(found)
+        credible = (found.landmarks.flag > PERSON) & (agreement > AGREES)
         kept: dict[int, Candidates] = {}
+        as_it_was = True
         for i in np.argsort(-score * found.landmarks.flag * agreement, kind="stable"):
             one = found[[int(i)]]
             if credible[i]:
@@ -203,8 +204,10 @@ class Looker:
                     again = self._beside(one, rival)
                     if again is None or self._rival(again, kept, _OTHER) is not None:
                         continue
-                    one = again
+                    one, as_it_was = again, False
                 kept[int(i)] = one
+        if as_it_was and len(kept) == len(found):  # spares copies of silhouettes
+            return found, np.zeros(0, np.intp)
         rows = sorted(kept)
         lost = np.setdiff1d(np.arange(len(found)), rows)
         return self.join([kept[i] for i in rows]), lost
@@ -277,18 +280,18 @@ class Looker:
 
     def agreement(self, found: Candidates) -> FloatArray:
         """(N,) IoU of each body with its box."""
-        return np.diagonal(iou(self._round(found.landmarks), found.box))
+        return iou_of_pairs(self._round(found.landmarks), found.box)
 
     def _agrees(self, one: Candidates | None, box: FloatArray) -> bool:
         if one is None or one.landmarks.flag[0] <= PERSON:
             return False
-        return bool(iou(self._round(one.landmarks), box[None])[0, 0] > AGREES)
+        return bool(iou_of_pairs(self._round(one.landmarks), box[None])[0] > AGREES)
 
     def _quality(self, found: Candidates) -> FloatArray:
         """(N,) how much each looks like a person in his box, upright in his region."""
         marks = found.landmarks
         seen = marks.visibility.mean(axis=1)
-        trunk = unit(marks.xy_px[:, SHOULDERS].mean(axis=1) - marks.xy_px[:, HIPS].mean(axis=1))
+        trunk = unit(halfway(marks.xy_px, SHOULDERS) - halfway(marks.xy_px, HIPS))
         angle = marks.region[:, 3]
         upright = (trunk * np.stack([np.sin(angle), -np.cos(angle)], axis=1)).sum(axis=1)
         return np.asarray(marks.flag * self.agreement(found) * seen * (1 + upright) / 2)
