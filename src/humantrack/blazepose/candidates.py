@@ -66,6 +66,8 @@ class Candidates:
     def __getitem__(self, index: Sequence[int] | IntArray) -> Candidates:
         """Those picked by an index array."""
         keep = np.asarray(index, np.intp)
+        if keep.tolist() == list(range(len(self))):
+            return self
         return Candidates(
             landmarks=self.landmarks[keep], box=self.box[keep], guess=self.guess[keep]
         )
@@ -94,7 +96,9 @@ class Looker:
 
     def join(self, parts: Sequence[Candidates]) -> Candidates:
         """All of all parts, in order."""
-        parts = [*parts, self.nobody()]
+        parts = [part for part in parts if len(part)]
+        if len(parts) < 2:
+            return parts[0] if parts else self.nobody()
         return Candidates(
             landmarks=Landmarks.concatenate([p.landmarks for p in parts]),
             box=np.concatenate([p.box for p in parts]),
@@ -119,12 +123,12 @@ class Looker:
                 those whose known body is elsewhere, are looked at twice: in the box, and then,
                 better, where that points.
         """
-        rows = np.array([i for i in range(len(boxes)) if not self._agrees(known.get(i), boxes[i])])
-        rows = rows.astype(np.intp)
-        first = self.at_regions(regions.from_boxes(boxes[rows]), boxes[rows])
-        second = self._again(first)
+        rows = [i for i in range(len(boxes)) if not self._agrees(known.get(i), boxes[i])]
         out = []
-        fresh = iter(second.each())
+        fresh: Iterator[Candidates] = iter(())
+        if rows:
+            first = self.at_regions(regions.from_boxes(boxes[rows]), boxes[rows])
+            fresh = self._again(first).each()
         for i in range(len(boxes)):
             one = next(fresh) if i in rows else known[i]
             old = known.get(i)
@@ -166,8 +170,9 @@ class Looker:
             is_new: whether they were not followed to where they are.
         """
         wide = (found.box[:, 2] - found.box[:, 0]) > _WIDE * (found.box[:, 3] - found.box[:, 1])
-        doubtful = wide | (self.agreement(found) < _FITS)
-        bad = ~self.credible(found) | (doubtful & np.array(is_new, bool))
+        agreement = self.agreement(found)
+        credible = (found.landmarks.flag > PERSON) & (agreement > AGREES)
+        bad = ~credible | ((wide | (agreement < _FITS)) & np.array(is_new, bool))
         rows = np.flatnonzero(bad & np.array(may, bool))
         if not len(rows):
             return found

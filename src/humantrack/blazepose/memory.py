@@ -121,27 +121,33 @@ class Remembered:
 
     def as_detected(self, box: FloatArray) -> FloatArray:
         """A box (4,) round landmarks and silhouette as the detector would have drawn it."""
-        return np.asarray(box + self.offset * np.tile(box[2:] - box[:2], 2))
+        return np.asarray(box + self.offset * _twice(box[2:] - box[:2]))
 
     def compare(self, detected: FloatArray, seen: FloatArray) -> None:
         """Learn how the detector's box differs from that round landmarks and silhouette."""
-        size = np.maximum(np.tile(seen[2:] - seen[:2], 2), 1.0)
+        size = np.maximum(_twice(seen[2:] - seen[:2]), 1.0)
         off = np.clip((detected - seen) / size, -_MOST_OFFSET, _MOST_OFFSET)
         self.offset = self.offset + _NEW_OFFSET * (off - self.offset)
 
     def expected_box(self) -> FloatArray:
         """(4,) where the box should be in the coming frame."""
-        return self.box + np.tile(self._way(), 2)
+        return np.asarray(self.box + _twice(self._way()))
 
     def expected_region(self) -> FloatArray:
         """(4,) where the region should be in the coming frame."""
-        return np.asarray(self.region + np.array([*self._way(), 0.0, 0.0]))
+        return self._moved(1)
 
     def region_ahead(self) -> FloatArray | None:
         """(4,) where the region should be in the frame after the coming one; None: unknown."""
         if self.missed:
             return None
-        return np.asarray(self.region + np.array([*(2 * self._way()), 0.0, 0.0]))
+        return self._moved(2)
+
+    def _moved(self, times: int) -> FloatArray:
+        """(4,) the region, so many frames on."""
+        out = self.region.astype(np.float64)
+        out[:2] += times * self._way()
+        return np.asarray(out)
 
     def coming_region(self) -> FloatArray:
         """(4,) where to look in the coming frame.
@@ -283,6 +289,11 @@ class Memory:
         known = {id(person) for person in self.people}
         self.people = [p for p in self.people if p.missed < FRAMES]
         self.people += [p for p in seen if id(p) not in known]
+
+
+def _twice(xy: FloatArray) -> FloatArray:
+    """(2,) -> (4,) for both corners of a box."""
+    return np.concatenate([xy, xy])
 
 
 def _is_near(region: FloatArray, other: FloatArray) -> bool:

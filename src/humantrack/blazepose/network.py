@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -61,10 +61,11 @@ class Landmarks:
     def __getitem__(self, index: Sequence[int] | IntArray) -> Landmarks:
         """The people picked by an index array."""
         keep: Any = np.asarray(index, np.intp)
-        if np.array_equal(keep, np.arange(len(self))):
+        rows = keep.tolist()
+        if rows == list(range(len(self))):
             return self
-        if len(keep) == 1 and keep[0] >= 0:  # a view: silhouettes are large
-            keep = slice(keep[0], keep[0] + 1)
+        if len(rows) == 1 and rows[0] >= 0:  # a view: silhouettes are large
+            keep = slice(rows[0], rows[0] + 1)
         return Landmarks(**{name: getattr(self, name)[keep] for name in _FIELDS})
 
     @staticmethod
@@ -110,8 +111,8 @@ class LandmarkNetwork:
     def begin(self, crops: ByteArray, at: FloatArray) -> Looking:
         """Begin with crops (N,256,256,3) that were cut from (N,4) regions."""
         threads = self._threads if len(at) == 1 else 1
-        jobs = [partial(self._run, crop, threads) for crop in np.split(crops, len(at) or 1)]
-        return Looking(models.Begun(jobs[: len(at)]), np.asarray(at, np.float64))
+        jobs = [partial(self._run, crops[i : i + 1], threads) for i in range(len(at))]
+        return Looking(models.Begun(jobs), np.asarray(at, np.float64))
 
     def _run(self, crop: ByteArray, threads: int) -> list[FloatArray]:
         outputs: list[FloatArray] = models.session(self.model, threads).run(
@@ -221,6 +222,7 @@ def _sigmoid(x: FloatArray) -> FloatArray:
     return np.asarray(np.reciprocal(out, out=out))
 
 
+@cache
 def nobody() -> Landmarks:
     """N = 0."""
     empty = np.zeros

@@ -222,7 +222,7 @@ class Mannequin:
             (N,45,3) float32: OpenPose's 25, the 19 (approximated by a few joints and vertices,
             as this surface is not SMPL's) and a zero row.
         """
-        picked = self._picked.posed(self._transforms(turned, joints, betas), betas)
+        picked = self._picked.posed_one_by_one(self._transforms(turned, joints, betas), betas)
         points = np.concatenate([joints.astype(np.float32), picked], axis=1)
         return np.asarray(self._regressor @ points)
 
@@ -297,6 +297,14 @@ class _Skin:
         for shape_bytes, people in alike.items():
             posed[people] = self._product(self._of_shape(shape_bytes), transforms[people])
         return posed
+
+    def posed_one_by_one(self, transforms: Array, betas: Array) -> Array:
+        """The same as :meth:`posed`; faster for few vertices of people of many shapes."""
+        moved = transforms[:, self._column[::4] // 4]
+        bind = self.bind(betas)[:, self._vertex, :, None]
+        moved = self._weight * ((moved[..., :3] @ bind)[..., 0] + moved[..., 3])
+        first = self._start[:-1] // 4
+        return np.asarray(np.add.reduceat(moved, first, axis=1))
 
     def blended(self, transforms: Array) -> Array:
         """What the joints' transforms (24,3,4) together do to each vertex: (V,3,4) float32."""
