@@ -14,6 +14,7 @@ from humantrack.blazepose.proportions import Proportions
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.turn_guard import TurnGuard
 from humantrack.geometry.boxes import iou
+from humantrack.geometry.pairing import cheapest_pairs
 from humantrack.types.arrays import FloatArray, IntArray
 
 FRAMES = 15
@@ -243,11 +244,9 @@ class Memory:
 
     def continued_by(self, boxes: FloatArray) -> IntArray:
         """(N,) number of the remembered person whom each box continues, or -1; one to one."""
-        from scipy.optimize import linear_sum_assignment  # slow to import
-
         overlap = iou(boxes, self.expected_boxes())
         out = np.full(len(boxes), -1)
-        for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
+        for row, column in cheapest_pairs(-overlap):
             if overlap[row, column] > OVERLAP:
                 out[row] = column
         return out
@@ -260,8 +259,6 @@ class Memory:
         out = np.full(len(boxes), -1)
         if not self.people or not len(boxes):
             return out
-        from scipy.optimize import linear_sum_assignment
-
         expected = self.expected_boxes()
         distance = colours.distance(
             signatures[:, None], np.array([p.signature for p in self.people])[None]
@@ -274,7 +271,7 @@ class Memory:
         reach = [_REACH + _MORE_REACH * p.missed for p in self.people] * known
         impossible = (distance > _MAX_DISTANCE) | (np.linalg.norm(way, axis=-1) > reach)
         cost[impossible] = 10 * _GATE
-        for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        for row, column in cheapest_pairs(cost):
             if cost[row, column] < _GATE:
                 out[row] = column
         return out
