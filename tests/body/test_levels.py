@@ -7,6 +7,7 @@ import pytest
 
 from humantrack.body import Mannequin, load_mannequin
 from humantrack.body.levels import read_levels
+from humantrack.body.shape import GIRTH
 from humantrack.errors import WeightsError
 from humantrack.geometry.rotations import axis_angle_to_matrix
 from humantrack.types import BodyBatch
@@ -52,6 +53,16 @@ def test_the_first_is_the_whole_surface_and_each_is_coarser(body, bodies):
     assert [len(level.faces) for level in body.levels] == [27420, 15456, 12062, 9330, 7156]
     sizes = [level.size_m for level in body.levels]
     assert sizes == pytest.approx([0, 0.008, 0.012, 0.016, 0.020])
+
+
+@pytest.mark.parametrize("girth", [-2.0, 0.0, 3.5])
+def test_the_coarsest_surface_is_linear_in_girth(girth, body, bodies):
+    for i in range(len(bodies)):
+        one = bodies[[i]]
+        points, thicker = body.coarse_by_girth(one)
+        one.betas[:, GIRTH] = girth
+        there = body.levels[-1].vertices(one)[0]
+        np.testing.assert_allclose(points + girth * thicker, there, atol=1e-6)
 
 
 @pytest.mark.parametrize("number", LEVELS)

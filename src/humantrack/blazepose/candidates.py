@@ -10,11 +10,11 @@ import numpy as np
 
 from humantrack.blazepose import regions
 from humantrack.blazepose.boxes import round_landmarks
-from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
+from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS, halfway
 from humantrack.blazepose.lift import LIMBS
 from humantrack.blazepose.network import LandmarkNetwork, Landmarks, Looking, nobody
 from humantrack.blazepose.regions import CROP_PX, Cropper
-from humantrack.geometry.boxes import iou
+from humantrack.geometry.boxes import iou, iou_of_pairs
 from humantrack.geometry.rotations import unit
 from humantrack.types import JointSource
 from humantrack.types.arrays import BoolArray, FloatArray, IntArray
@@ -73,6 +73,8 @@ class Candidates:
     def __getitem__(self, index: Sequence[int] | IntArray) -> Candidates:
         """Those picked by an index array."""
         keep = np.asarray(index, np.intp)
+        if keep.tolist() == list(range(len(self))):
+            return self
         return Candidates(
             landmarks=self.landmarks[keep], box=self.box[keep], guess=self.guess[keep]
         )
@@ -101,7 +103,9 @@ class Looker:
 
     def join(self, parts: Sequence[Candidates]) -> Candidates:
         """All of all parts, in order."""
-        parts = [*parts, self.nobody()]
+        parts = [part for part in parts if len(part)]
+        if len(parts) < 2:
+            return parts[0] if parts else self.nobody()
         return Candidates(
             landmarks=Landmarks.concatenate([p.landmarks for p in parts]),
             box=np.concatenate([p.box for p in parts]),
@@ -126,12 +130,12 @@ class Looker:
                 those whose known body is elsewhere, are looked at twice: in the box, and then,
                 better, where that points.
         """
-        rows = np.array([i for i in range(len(boxes)) if not self._agrees(known.get(i), boxes[i])])
-        rows = rows.astype(np.intp)
-        first = self.at_regions(regions.from_boxes(boxes[rows]), boxes[rows])
-        second = self._again(first)
+        rows = [i for i in range(len(boxes)) if not self._agrees(known.get(i), boxes[i])]
         out = []
-        fresh = iter(second.each())
+        fresh: Iterator[Candidates] = iter(())
+        if rows:
+            first = self.at_regions(regions.from_boxes(boxes[rows]), boxes[rows])
+            fresh = self._again(first).each()
         for i in range(len(boxes)):
             one = next(fresh) if i in rows else known[i]
             old = known.get(i)
@@ -178,8 +182,10 @@ class Looker:
             The N candidates, and which of them, (N,), were looked at so.
         """
         width, height = found.box[:, 2] - found.box[:, 0], found.box[:, 3] - found.box[:, 1]
-        doubtful = (width > _WIDE * height) | (self.agreement(found) < _FITS)
-        tried = (~self.credible(found) | (doubtful & is_new)) & may
+        agreement = self.agreement(found)
+        credible = (found.landmarks.flag > PERSON) & (agreement > AGREES)
+        doubtful = (width > _WIDE * height) | (agreement < _FITS)
+        tried = (~credible | (doubtful & is_new)) & may
         pairs = [
             (row, turn)
             for turn in _TURNS
@@ -211,8 +217,9 @@ class Looker:
             Those kept, in order, and the rows of those lost.
         """
         agreement = self.agreement(found)
-        credible = self.credible(found)
+        credible = (found.landmarks.flag > PERSON) & (agreement > AGREES)
         kept: dict[int, Candidates] = {}
+        as_it_was = True
         for i in np.argsort(-score * found.landmarks.flag * agreement, kind="stable"):
             one = found[[int(i)]]
             if credible[i]:
@@ -221,8 +228,10 @@ class Looker:
                     again = self._beside(one, rival)
                     if again is None or self._rival(again, kept, _OTHER) is not None:
                         continue
-                    one = again
+                    one, as_it_was = again, False
                 kept[int(i)] = one
+        if as_it_was and len(kept) == len(found):  # spares copies of silhouettes
+            return found, np.zeros(0, np.intp)
         rows = sorted(kept)
         lost = np.setdiff1d(np.arange(len(found)), rows)
         return self.join([kept[i] for i in rows]), lost
@@ -295,18 +304,18 @@ class Looker:
 
     def agreement(self, found: Candidates) -> FloatArray:
         """(N,) IoU of each body with its box."""
-        return np.diagonal(iou(self._round(found.landmarks), found.box))
+        return iou_of_pairs(self._round(found.landmarks), found.box)
 
     def _agrees(self, one: Candidates | None, box: FloatArray) -> bool:
         if one is None or one.landmarks.flag[0] <= PERSON:
             return False
-        return bool(iou(self._round(one.landmarks), box[None])[0, 0] > AGREES)
+        return bool(iou_of_pairs(self._round(one.landmarks), box[None])[0] > AGREES)
 
     def _quality(self, found: Candidates) -> FloatArray:
         """(N,) how much each looks like a person in his box, upright in his region."""
         marks = found.landmarks
         seen = marks.visibility.mean(axis=1)
-        trunk = unit(marks.xy_px[:, SHOULDERS].mean(axis=1) - marks.xy_px[:, HIPS].mean(axis=1))
+        trunk = unit(halfway(marks.xy_px, SHOULDERS) - halfway(marks.xy_px, HIPS))
         angle = marks.region[:, 3]
         upright = (trunk * np.stack([np.sin(angle), -np.cos(angle)], axis=1)).sum(axis=1)
         return np.asarray(marks.flag * self.agreement(found) * seen * (1 + upright) / 2)

@@ -5,6 +5,8 @@ HSV histograms of the trunk and of the thighs, compared by Hellinger distance.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -43,16 +45,21 @@ def blend(old: FloatArray, new: FloatArray, share: float = 0.1) -> FloatArray:
 def _histogram(rgb: ByteArray, quad: FloatArray) -> FloatArray:
     """(96,) square roots of the shares of each colour inside a quad (4,2)."""
     height, width = rgb.shape[:2]
-    low = np.floor(quad.min(axis=0)).astype(int) - (_MARGIN_PX - 1)
-    high = np.ceil(quad.max(axis=0)).astype(int) + _MARGIN_PX
-    x0, y0 = np.clip(low, 0, [width, height])
-    x1, y1 = np.clip(high, 0, [width, height])
+    x, y = quad.T.tolist()
+    (x0, x1), (y0, y1) = _span(x, width), _span(y, height)
     if x1 <= x0 or y1 <= y0:
         return np.zeros(int(np.prod(_BINS)), np.float32)
-    corners = (quad - [x0, y0]).astype(np.int32)
+    corners = (quad - (x0, y0)).astype(np.int32)
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillConvexPoly(mask, corners, 255)
     cv2.polylines(mask, [corners], True, 255, _OUTLINE_PX)
     hsv = cv2.cvtColor(np.ascontiguousarray(rgb[y0:y1, x0:x1]), cv2.COLOR_RGB2HSV)
     counts = cv2.calcHist([hsv], [0, 1, 2], mask, _BINS, _RANGES).ravel()
     return np.asarray(np.sqrt(counts / max(float(counts.sum()), 1)))
+
+
+def _span(places: list[float], size: int) -> tuple[int, int]:
+    """From the first to behind the last of a picture's pixels that an outline may touch."""
+    first = math.floor(min(places)) - (_MARGIN_PX - 1)
+    behind = math.ceil(max(places)) + _MARGIN_PX
+    return min(max(first, 0), size), min(max(behind, 0), size)

@@ -227,9 +227,10 @@ class BlazePoseEstimator:
         numbers = self._memory.recognise(found.box, found.signature)
         is_detected = found.source >= 0
         round_them = np.zeros((len(is_detected), 4))
-        round_them[is_detected] = round_bodies(
-            found.landmarks[np.flatnonzero(is_detected)], frame.height, frame.width
-        )
+        if is_detected.any():
+            round_them[is_detected] = round_bodies(
+                found.landmarks[np.flatnonzero(is_detected)], frame.height, frame.width
+            )
         people = []
         for i, number in enumerate(numbers):
             flag, region = float(found.landmarks.flag[i]), found.landmarks.next_region[i]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS
+from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS, halfway
 from humantrack.geometry.rotations import cross, unit
 from humantrack.types.arrays import FloatArray
 
@@ -15,7 +15,7 @@ def facing(points: FloatArray) -> FloatArray:
     Args:
         points: (N,33,3) landmarks in any unit, camera axes.
     """
-    hips, shoulders = (points[:, pair] for pair in (HIPS, SHOULDERS))
-    up = shoulders.mean(axis=1) - hips.mean(axis=1)
-    to_left = unit(shoulders[:, 0] - shoulders[:, 1]) + unit(hips[:, 0] - hips[:, 1])
+    up = halfway(points, SHOULDERS) - halfway(points, HIPS)
+    shoulders, hips = (points[:, left] - points[:, right] for left, right in (SHOULDERS, HIPS))
+    to_left = unit(shoulders) + unit(hips)
     return np.asarray(unit(cross(to_left, up)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from humantrack.blazepose.inverse_kinematics import HEELS, HIPS, SHOULDERS, TOES
+from humantrack.blazepose.inverse_kinematics import HEELS, HIPS, SHOULDERS, TOES, halfway
 from humantrack.geometry.rotations import cross, unit
 from humantrack.types.arrays import FloatArray
 
@@ -39,7 +39,7 @@ def lengthened(points: FloatArray) -> FloatArray:
         return points
     foot = points[:, TOES] - points[:, HEELS]
     flat = np.linalg.norm(foot[..., :2], axis=-1, keepdims=True)
-    up = points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1)
+    up = halfway(points, SHOULDERS) - halfway(points, HIPS)
     facing = unit(cross(points[:, HIPS[0]] - points[:, HIPS[1]], up))[:, None, 2:]
     length = np.hypot(flat, _DEPTHS)
     odds = (

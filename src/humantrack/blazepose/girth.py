@@ -7,10 +7,10 @@ each other count on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from itertools import groupby
-from operator import itemgetter
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import cv2
@@ -18,8 +18,8 @@ import numpy as np
 
 from humantrack.blazepose import regions
 from humantrack.body import Mannequin
-from humantrack.body.shape import GIRTH, LIMIT
-from humantrack.geometry.cameras import PaddedSquare, project_to_square
+from humantrack.body.shape import LIMIT
+from humantrack.geometry.cameras import PaddedSquare
 from humantrack.types import BodyBatch
 from humantrack.types.arrays import FloatArray, IntArray
 
@@ -122,37 +122,39 @@ def girths_along_lines(  # noqa: PLR0917
         (7,) shape numbers; NaN where a line leaves the image or crop, is foreshortened, not seen,
         or hardly longer for a heavier body.
     """
-    betas = np.repeat(bodies.betas[[row]], len(_TRIED), axis=0)
-    betas[:, GIRTH] = _TRIED
-    tried = replace(bodies[[row] * len(_TRIED)], betas=betas)
-    square = PaddedSquare(height, width)
-    level = body.levels[-1]
-    points, faces = project_to_square(level.vertices(tried), tried.cam_t), level.faces
-    points = np.stack([square.to_image(some) for some in points])
-    metre = float(square.focal_px / tried.cam_t[0, 2])
-    to_crop = cv2.invertAffineTransform(regions.matrices(region[None])[0])
-    usable, at, along = _lines(tried.joints_3d[0], square, tried.joints_2d[0], metre)
+    one, square = bodies[[row]], PaddedSquare(height, width)
+    metre = float(square.focal_px / one.cam_t[0, 2])
+    usable, at, along = _lines(one.joints_3d[0], square, one.joints_2d[0], metre)
     out = np.full(len(_STARTS), np.nan)
     if not len(usable):
         return out
+    to_crop = cv2.invertAffineTransform(regions.matrices(region[None])[0])
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
     seen = _widths_of_silhouette(segmentation, to_crop, at, across, metre, height, width)
-    mine = _widths_of_surfaces(points, faces, at, along, across)
-    for k, i in enumerate(usable):
-        if not (seen[k] > 0 and (mine[k] > 0).all()):
-            continue
-        wider = np.log(mine[k] / mine[k, 0])
-        if wider[-1] - wider[0] > _LEAST_SLOPE * (_TRIED[-1] - _TRIED[0]):
-            out[i] = _interpolated(float(np.log(seen[k] / mine[k, 0])) - _WIDER, wider)
+    points, thicker = body.coarse_by_girth(one)
+    faces = body.levels[-1].faces
+    mine = _widths_of_surfaces(points + one.cam_t, thicker, faces, at, along, across, square)
+    told = np.flatnonzero((seen > 0) & (mine > 0).all(axis=1))
+    wider = np.log(mine[told] / mine[told, :1])
+    value = np.log(seen[told] / mine[told, 0]) - _WIDER
+    for i, one_seen, widths in zip(usable[told], value.tolist(), wider.tolist(), strict=True):
+        if widths[-1] - widths[0] > _LEAST_SLOPE * (_TRIED[-1] - _TRIED[0]):
+            out[i] = _interpolated(one_seen, widths)
     return out
 
 
-def _interpolated(value: float, wider: FloatArray) -> float:
-    """The girth at which bodies are so much wider, also beyond those tried."""
-    wider = np.maximum.accumulate(wider) + 1e-6 * np.arange(len(wider))
-    k = int(np.clip(np.searchsorted(wider, value) - 1, 0, len(wider) - 2))
-    share = (value - wider[k]) / (wider[k + 1] - wider[k])
-    return float(np.clip(_TRIED[k] + share * (_TRIED[k + 1] - _TRIED[k]), -LIMIT, LIMIT))
+def _interpolated(value: float, wider: Sequence[float]) -> float:
+    """The girth at which bodies are so much wider, also beyond those tried.
+
+    Args:
+        value: logarithm of a width.
+        wider: those of the bodies tried.
+    """
+    rising = [width + 1e-6 * k for k, width in enumerate(accumulate(wider, max))]
+    k = min(max(bisect_left(rising, value) - 1, 0), len(rising) - 2)
+    share = (value - rising[k]) / (rising[k + 1] - rising[k])
+    girth = _TRIED[k] + share * (_TRIED[k + 1] - _TRIED[k])
+    return min(max(girth, -LIMIT), LIMIT)
 
 
 def _lines(
@@ -168,64 +170,121 @@ def _lines(
     return usable, a + _SHARES[usable] * (b - a), (b - a) / length[usable, None]
 
 
-def _widths_of_surfaces(
-    points: FloatArray, faces: IntArray, at: FloatArray, along: FloatArray, across: FloatArray
+def _widths_of_surfaces(  # noqa: PLR0917
+    points: FloatArray,
+    thicker: FloatArray,
+    faces: IntArray,
+    at: FloatArray,
+    along: FloatArray,
+    across: FloatArray,
+    square: PaddedSquare,
 ) -> FloatArray:
-    """How wide surfaces are across lines, from a line's middle to the edges on both sides.
+    """How wide surfaces of the girths tried are across lines, from a line's middle to both edges.
 
     Args:
-        points: (N,V,2) of the image.
-        faces: (F,3) of each of the N surfaces.
-        at: (L,2) the lines' middles, at most eight.
+        points: (V,3) metres from the camera, of girth 0.
+        thicker: (V,3) metres that one of girth adds.
+        faces: (F,3) of the surface.
+        at: (L,2) the lines' middles in the image, at most eight.
         along: (L,2) unit vectors of the lines.
         across: (L,2) unit vectors across them.
+        square: of the image.
 
     Returns:
-        (L,N); NaN where the line's middle is beside the surface.
+        (L,4) pixels; NaN where the line's middle is beside the surface.
     """
-    x, y = points[..., 0], points[..., 1]
-    ahead = [(x - a[0]) * w[0] + (y - a[1]) * w[1] > 0 for a, w in zip(at, along, strict=True)]
-    code = np.packbits(ahead, axis=0)[0]  # a bit for each line
-    a, b, c = (code[:, faces[:, k]] for k in range(3))
-    cut = (a ^ b) | (b ^ c)
-    body, face = np.nonzero(cut)
-    pair, line = np.nonzero(np.unpackbits(cut[body, face, None], axis=1, count=len(at)))
-    body, corners = body[pair], faces[face[pair]]
-    offset = points[body[:, None], corners] - at[line, None]
-    way = (offset * along[line, None]).sum(axis=-1)
-    place = (offset * across[line, None]).sum(axis=-1)
-    # Of a face that the middle of the line cuts, one corner is alone on its side.
-    side = way > 0
-    alone = np.where(side.sum(axis=1, keepdims=True) == 1, side, ~side).argmax(axis=1)
-    rows = np.arange(len(pair))
-    turned = [(alone + k) % 3 for k in range(3)]
-    tip, *others = (way[rows, k] for k in turned)
-    start, *ends = (place[rows, k] for k in turned)
-    ends = [
-        start + (end - start) * (tip / (tip - other))
-        for end, other in zip(ends, others, strict=True)
-    ]
-    low, high = np.minimum(*ends), np.maximum(*ends)
-    surface = line * len(points) + body
-    order = np.lexsort((low, surface))
-    spans = zip(*(some[order].tolist() for some in (surface, low, high)), strict=True)
-    out = np.full(len(at) * len(points), np.nan)
-    for one, pieces in groupby(spans, key=itemgetter(0)):
-        out[one] = _width_of_piece(pieces)
-    return out.reshape(len(at), len(points))
+    face, line = _cut_faces(points, thicker, faces, at, along, square)
+    corner = faces[face].T
+    girths = np.array(_TRIED, points.dtype)[:, None, None]
+    x, y, z = (points[corner, k] + girths * thicker[corner, k] for k in range(3))
+    # Planes through the camera: (way, place) / z are pixels from the line's middle.
+    way, place = (
+        (n[0][line] * x + n[1][line] * y + n[2][line] * z) / z
+        for n in (_planes(at, ways, square).astype(points.dtype) for ways in (along, across))
+    )
+    low, high = np.full((2, way.shape[0], way.shape[2]), [[[np.inf]], [[-np.inf]]], way.dtype)
+    for k in range(3):  # a line enters and leaves a face through two of its edges
+        here, there = way[:, k], way[:, k - 1]
+        is_cut = (here > 0) != (there > 0)
+        share = here / np.where(is_cut, here - there, 1)
+        cut = place[:, k] + (place[:, k - 1] - place[:, k]) * share
+        np.minimum(low, cut, out=low, where=is_cut)
+        np.maximum(high, cut, out=high, where=is_cut)
+    surface, pair = np.nonzero(low <= high)
+    widths = _widths_of_pieces(
+        surface * len(at) + line[pair],
+        low[surface, pair],
+        high[surface, pair],
+        len(_TRIED) * len(at),
+    )
+    return widths.reshape(len(_TRIED), len(at)).T
 
 
-def _width_of_piece(spans: Iterable[tuple[int, float, float]]) -> float:
-    """How long the piece round 0 is that spans, by their lower ends, make together; NaN: none."""
-    start, end = np.nan, -np.inf
-    for _, low, high in spans:
-        if low > end:
-            if start <= 0 <= end:
-                break
-            start = low
-        if high > end:  # noqa: PLR1730 - max() takes longer
-            end = high
-    return end - start if start <= 0 <= end else np.nan
+def _cut_faces(  # noqa: PLR0917
+    points: FloatArray,
+    thicker: FloatArray,
+    faces: IntArray,
+    at: FloatArray,
+    along: FloatArray,
+    square: PaddedSquare,
+) -> tuple[IntArray, IntArray]:
+    """Which faces lines may cut at any of the girths tried: rows of faces, and of lines.
+
+    A line of the image is a plane through the camera, and on which side of it a vertex is goes
+    linearly with girth. So those of the least and the largest tell of all between.
+    """
+    normal = _planes(at, along, square).astype(points.dtype)[..., None]
+    middle, slope = (sum(normal[k] * some[:, k] for k in range(3)) for some in (points, thicker))
+    ends = [np.packbits(middle + girth * slope > 0, axis=0)[0] for girth in (_TRIED[0], _TRIED[-1])]
+    # Of each vertex a bit for each line it is ahead of, and one for each it is not ahead of.
+    either = (ends[0] | ends[1]) | (~(ends[0] & ends[1])).astype(np.uint16) << 8
+    a, b, c = (either.take(faces[:, k]) for k in range(3))
+    codes = a | b | c
+    cut = (codes >> 8 & codes).astype(np.uint8)
+    face = np.flatnonzero(cut)
+    pair, line = np.nonzero(np.unpackbits(cut[face, None], axis=1, count=len(at)))
+    return face[pair], line
+
+
+def _planes(at: FloatArray, ways: FloatArray, square: PaddedSquare) -> FloatArray:
+    """(3,L): times a point from the camera, over its depth, how many pixels it is off ``at``.
+
+    Args:
+        at: (L,2) pixels.
+        ways: (L,2) unit vectors in which it is counted.
+        square: of the image.
+    """
+    depth = ((square.centre_px - at) * ways).sum(axis=1)
+    return np.stack([*(square.focal_px * ways.T), depth])
+
+
+def _widths_of_pieces(line: IntArray, low: FloatArray, high: FloatArray, count: int) -> FloatArray:
+    """How long the pieces round 0 are that spans make together, line by line; NaN: none.
+
+    Args:
+        line: (P,) the line that each span is on.
+        low: (P,) lower ends.
+        high: (P,) upper ends.
+        count: L.
+
+    Returns:
+        (L,)
+    """
+    out = np.full(count, np.nan)
+    if not len(line):
+        return out
+    # Lines are put one behind the other, so far apart that no piece reaches the next.
+    apart = 4 * max(float(np.abs(low).max()), float(np.abs(high).max())) + 1
+    order = np.argsort(low + apart * line)
+    low, high = (low + apart * line)[order], (high + apart * line)[order]
+    reach = np.maximum.accumulate(high)
+    first = np.flatnonzero(np.concatenate([[True], low[1:] > reach[:-1]]))
+    start, end = low[first], reach[np.append(first[1:], len(low)) - 1]
+    middle = apart * np.arange(count)
+    piece = np.searchsorted(start, middle, side="right") - 1
+    known = (piece >= 0) & (end[piece] >= middle)
+    out[known] = (end - start)[piece[known]]
+    return out
 
 
 def _widths_of_silhouette(  # noqa: PLR0917
@@ -241,29 +300,38 @@ def _widths_of_silhouette(  # noqa: PLR0917
 
     NaN where an edge is not seen.
     """
-    per_px = float(np.sqrt(abs(np.linalg.det(to_crop[:, :2]))))
+    per_px = math.sqrt(abs(to_crop[0, 0] * to_crop[1, 1] - to_crop[0, 1] * to_crop[1, 0]))
     step = _STEP * len(segmentation) / per_px
     steps = np.arange(0, _REACH_M * metre, step)
-    ways = np.array([1.0, -1.0])[:, None, None] * steps[:, None]
-    image = at[:, None, None] + ways * across[:, None, None]
-    crop = (image @ to_crop[:, :2].T + to_crop[:, 2]).astype(np.float32)
+    ways = np.stack([across, -across], axis=1).reshape(-1, 2)
+    x, y = (np.repeat(at, 2, axis=0)[:, k, None] + ways[:, k, None] * steps for k in (0, 1))
+    column, row = ((a * x + b * y + c).astype(np.float32) for a, b, c in to_crop.tolist())
     logits = cv2.remap(
         np.asarray(segmentation, np.float32),
-        crop[..., 0].reshape(-1, len(steps)),
-        crop[..., 1].reshape(-1, len(steps)),
+        column,
+        row,
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=np.nan,
-    ).reshape(image.shape[:3])
-    logits[((image < 0) | (image > [width - 1, height - 1])).any(axis=-1)] = np.nan
-    return np.array([sum(_way_out(side, steps, step) for side in sides) for sides in logits])
+    )
+    logits[(x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)] = np.nan
+    return np.asarray(_ways_out(np.asarray(logits), steps, step).reshape(-1, 2).sum(axis=1))
 
 
-def _way_out(logits: FloatArray, steps: FloatArray, step: float) -> float:
-    """How far it is to the first place outside a silhouette; NaN: not seen."""
-    outside = ~(logits > 0)
-    first = int(outside.argmax()) if len(logits) else 0
-    if not first or np.isnan(logits[first]):
-        return np.nan
-    low, high = logits[first], logits[first - 1]
-    return float(steps[first - 1] + step * high / (high - low))
+def _ways_out(logits: FloatArray, steps: FloatArray, step: float) -> FloatArray:
+    """(R,) how far it is along rays (R,S) to the first place outside a silhouette; NaN: not seen.
+
+    Args:
+        logits: (R,S) along the rays; NaN: not seen.
+        steps: (S,) how far from the start.
+        step: between two of them.
+    """
+    out = np.full(len(logits), np.nan)
+    if not len(steps):
+        return out
+    first = (~(logits > 0)).argmax(axis=1)
+    rays = np.flatnonzero(first > 0)
+    first = first[rays]
+    low, high = logits[rays, first], logits[rays, first - 1]
+    out[rays] = steps[first - 1] + step * high / (high - low)
+    return out

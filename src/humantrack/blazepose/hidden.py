@@ -27,6 +27,7 @@ from humantrack.blazepose.inverse_kinematics import (
     PINKIES,
     SHOULDERS,
     TOES,
+    halfway,
 )
 from humantrack.geometry.rotations import frame, norm, unit
 from humantrack.types.arrays import FloatArray
@@ -79,9 +80,9 @@ def straighten_hidden(points: FloatArray, trust: FloatArray, visibility: FloatAr
         return points
     tip_trust = lower_trust * trust[:, INDEXES + TOES, None]
 
-    left = points[:, (HIPS[0], SHOULDERS[0])].mean(axis=1)
-    right = points[:, (HIPS[1], SHOULDERS[1])].mean(axis=1)
-    up = points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1)
+    left = halfway(points, (HIPS[0], SHOULDERS[0]))
+    right = halfway(points, (HIPS[1], SHOULDERS[1]))
+    up = halfway(points, SHOULDERS) - halfway(points, HIPS)
     trunk = frame(up, left - right)
     down, forward = -trunk[:, None, :, 0], -trunk[:, None, :, 2]
     root, middle, end = points[:, LIMB_ROOT], points[:, LIMB_MIDDLE], points[:, LIMB_END]

@@ -46,6 +46,7 @@ SPINE_JOINT = (3, 6, 9)
 HEAD_JOINT = (12, 15)
 
 _X, _Z = np.eye(3)[[0, 2]]
+_EYE24 = np.tile(np.eye(3), (24, 1, 1))
 _HINGE = np.array([[0.0, -1, 0], [0, 1, 0], [1, 0, 0], [1, 0, 0]])
 """Axes about which elbows and knees bend, in the T pose."""
 _STRAIGHT = np.array([[0.1], [0.1], [0.15], [0.15]])
@@ -62,6 +63,11 @@ _NOSE_LOW = np.deg2rad(15)
 _MAX_TURN = np.deg2rad([[180], [80], [70], [70], [60], [60]])
 """Largest turn of chest against pelvis, head against chest, hands and feet against their bones."""
 _SHORTEST = 1e-4
+
+
+def halfway(points: FloatArray, pair: tuple[int, int]) -> FloatArray:
+    """(N,...) halfway between two of the landmarks (N,33,...)."""
+    return np.asarray((points[:, pair[0]] + points[:, pair[1]]) / 2)
 
 
 class InverseKinematics:
@@ -99,7 +105,7 @@ class InverseKinematics:
         """
         p = np.asarray(points, np.float64)
         pelvis, chest = self._trunk(p)
-        head = frame(p[:, EARS[0]] - p[:, EARS[1]], p[:, NOSE] - p[:, EARS].mean(axis=1))
+        head = frame(p[:, EARS[0]] - p[:, EARS[1]], p[:, NOSE] - halfway(p, EARS))
         upper, lower = self._limbs(p, pelvis, chest)
         tip = self._tips(p, lower)
 
@@ -110,7 +116,7 @@ class InverseKinematics:
         turn[:, 1] /= len(HEAD_JOINT)
         turned = axis_angle_to_matrix(turn)
 
-        out = np.tile(np.eye(3), (len(p), 24, 1, 1))  # collars, toes and fingers stay so
+        out = np.repeat(_EYE24[None], len(p), axis=0)  # collars, toes and fingers stay so
         out[:, 0] = pelvis
         out[:, SPINE_JOINT] = turned[:, :1]
         out[:, HEAD_JOINT] = turned[:, 1:2]
@@ -121,7 +127,7 @@ class InverseKinematics:
 
     def _trunk(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Pelvis and chest (N,3,3): the one keeps the line of the hips, the other the spine."""
-        up = p[:, SHOULDERS].mean(axis=1) - p[:, HIPS].mean(axis=1)
+        up = halfway(p, SHOULDERS) - halfway(p, HIPS)
         hips = p[:, HIPS[0]] - p[:, HIPS[1]]
         shoulders = p[:, SHOULDERS[0]] - p[:, SHOULDERS[1]]
         return frame(hips, up) @ self._pelvis, frame(up, shoulders) @ self._chest

@@ -22,6 +22,7 @@ from humantrack.blazepose.trust import joint_trust
 from humantrack.body import Mannequin
 from humantrack.body.shape import betas_from_lengths, bone_lengths
 from humantrack.geometry.boxes import iou
+from humantrack.geometry.pairing import cheapest_pairs
 from humantrack.types import JointSource, Observation, Revision, Settled
 from humantrack.types.arrays import FloatArray, IntArray
 
@@ -232,16 +233,10 @@ def _pairs(
     before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Those of whom both parts speak; each one once."""
-    from scipy.optimize import linear_sum_assignment  # slow to import
-
     boxes = [np.array([one["box"] for one in some]).reshape(-1, 4) for some in (before, now)]
     missed = [np.array([one["missed"] for one in some]) for some in (before, now)]
     overlap = np.where(missed[0][:, None] == missed[1][None], iou(*boxes), 0)
-    return [
-        (before[int(i)], now[int(j)])
-        for i, j in zip(*linear_sum_assignment(-overlap), strict=True)
-        if overlap[i, j] > _SAME
-    ]
+    return [(before[i], now[j]) for i, j in cheapest_pairs(-overlap) if overlap[i, j] > _SAME]
 
 
 def _is_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

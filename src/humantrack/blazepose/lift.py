@@ -9,6 +9,7 @@ from humantrack.blazepose.inverse_kinematics import (
     LIMB_END,
     LIMB_MIDDLE,
     SHOULDERS,
+    halfway,
 )
 from humantrack.types.arrays import FloatArray
 
@@ -52,14 +53,15 @@ def lift(xy_px: FloatArray, depth: FloatArray, scale: FloatArray) -> FloatArray:
     Returns:
         (N,33,3) metres from the middle of the hips, camera axes.
     """
-    middle = xy_px[:, HIPS].mean(axis=1, keepdims=True)
-    z = depth - depth[:, HIPS].mean(axis=1, keepdims=True)
-    return np.concatenate([(xy_px - middle) / scale[:, None, None], z[..., None]], -1)
+    out = np.empty((*depth.shape, 3))
+    out[..., :2] = (xy_px - halfway(xy_px, HIPS)[:, None]) / scale[:, None, None]
+    out[..., 2] = depth - halfway(depth, HIPS)[:, None]
+    return out
 
 
 def at_joints(points: FloatArray) -> FloatArray:
     """Landmarks (N,33,k), in space or the image, with the limbs' where the body's joints are."""
-    trunk = points[:, SHOULDERS].mean(axis=1) - points[:, HIPS].mean(axis=1)
+    trunk = halfway(points, SHOULDERS) - halfway(points, HIPS)
     shins = points[:, LIMB_END[2:]] - points[:, LIMB_MIDDLE[2:]]
     out = points.copy()
     out[:, HIPS] += _HIPS_LOW * trunk[:, None]

@@ -15,6 +15,7 @@ from humantrack.blazepose.proportions import Proportions
 from humantrack.blazepose.smoothing import LandmarkFilter
 from humantrack.blazepose.turn_guard import TurnGuard
 from humantrack.geometry.boxes import iou
+from humantrack.geometry.pairing import cheapest_pairs
 from humantrack.types.arrays import FloatArray, IntArray
 
 FRAMES = 15
@@ -118,21 +119,21 @@ class Remembered:
 
     def as_detected(self, box: FloatArray) -> FloatArray:
         """A box (4,) round landmarks and silhouette as the detector would have drawn it."""
-        return np.asarray(box + self.offset * np.tile(box[2:] - box[:2], 2))
+        return np.asarray(box + self.offset * _twice(box[2:] - box[:2]))
 
     def compare(self, detected: FloatArray, seen: FloatArray) -> None:
         """Learn how the detector's box differs from that round landmarks and silhouette."""
-        size = np.maximum(np.tile(seen[2:] - seen[:2], 2), 1.0)
+        size = np.maximum(_twice(seen[2:] - seen[:2]), 1.0)
         off = np.clip((detected - seen) / size, -_MOST_OFFSET, _MOST_OFFSET)
         self.offset = self.offset + _NEW_OFFSET * (off - self.offset)
 
     def expected_box(self) -> FloatArray:
         """(4,) where the box should be in the coming frame."""
-        return self.box + np.tile(self._way(), 2)
+        return np.asarray(self.box + _twice(self._way()))
 
     def expected_region(self) -> FloatArray:
         """(4,) where the region should be in the coming frame."""
-        return np.asarray(self.region + np.array([*self._way(), 0.0, 0.0]))
+        return self._moved(1)
 
     def region_ahead(self) -> FloatArray | None:
         """(4,) where the region should be in the frame after the coming one; None: unknown.
@@ -144,7 +145,13 @@ class Remembered:
     def _ahead(self) -> FloatArray | None:
         if self.missed:
             return None
-        return np.asarray(self.region + np.array([*(2 * self._way()), 0.0, 0.0]))
+        return self._moved(2)
+
+    def _moved(self, times: int) -> FloatArray:
+        """(4,) the region, so many frames on."""
+        out = self.region.astype(np.float64)
+        out[:2] += times * self._way()
+        return np.asarray(out)
 
     def coming_region(self) -> FloatArray:
         """(4,) where to look in the coming frame.
@@ -253,11 +260,9 @@ class Memory:
 
     def continued_by(self, boxes: FloatArray) -> IntArray:
         """(N,) number of the remembered person whom each box continues, or -1; one to one."""
-        from scipy.optimize import linear_sum_assignment  # slow to import
-
         overlap = iou(boxes, self.expected_boxes())
         out = np.full(len(boxes), -1)
-        for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
+        for row, column in cheapest_pairs(-overlap):
             if overlap[row, column] > OVERLAP:
                 out[row] = column
         return out
@@ -270,8 +275,6 @@ class Memory:
         out = np.full(len(boxes), -1)
         if not self.people or not len(boxes):
             return out
-        from scipy.optimize import linear_sum_assignment
-
         expected = self.expected_boxes()
         distance = colours.distance(
             signatures[:, None], np.array([p.signature for p in self.people])[None]
@@ -284,7 +287,7 @@ class Memory:
         reach = [_REACH + _MORE_REACH * p.missed for p in self.people] * known
         impossible = (distance > _MAX_DISTANCE) | (np.linalg.norm(way, axis=-1) > reach)
         cost[impossible] = 10 * _GATE
-        for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        for row, column in cheapest_pairs(cost):
             if cost[row, column] < _GATE:
                 out[row] = column
         return out
@@ -301,6 +304,11 @@ class Memory:
         known = {id(person) for person in self.people}
         self.people = [p for p in self.people if p.missed < FRAMES]
         self.people += [p for p in seen if id(p) not in known]
+
+
+def _twice(xy: FloatArray) -> FloatArray:
+    """(2,) -> (4,) for both corners of a box."""
+    return np.concatenate([xy, xy])
 
 
 def _is_near(region: FloatArray, other: FloatArray) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ BODY_POINTS = 33
 _ALL_POINTS = 39  # 33 and 34 place the next region, the rest is unused
 _CENTRE, _RIM = 33, 34
 _OUTPUTS = ("landmarks", "flag", "segmentation", "heatmap", "world")
-_REACH = 3  # the refinement looks at 7 x 7 heat-map cells
+_WINDOW = np.arange(-3, 4)  # the refinement looks at 7 x 7 heat-map cells
 _PEAK = 0.5
 
 
@@ -61,11 +61,12 @@ class Landmarks:
     def __getitem__(self, index: Sequence[int] | IntArray) -> Landmarks:
         """The people picked by an index array."""
         keep: Any = np.asarray(index, np.intp)
-        if np.array_equal(keep, np.arange(len(self))):
+        rows = keep.tolist()
+        if rows == list(range(len(self))):
             return self
-        if len(keep) == 1 and keep[0] >= 0:  # a view: silhouettes are large
-            keep = slice(keep[0], keep[0] + 1)
-        return Landmarks(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+        if len(rows) == 1 and rows[0] >= 0:  # a view: silhouettes are large
+            keep = slice(rows[0], rows[0] + 1)
+        return Landmarks(**{name: getattr(self, name)[keep] for name in _FIELDS})
 
     @staticmethod
     def concatenate(parts: Sequence[Landmarks]) -> Landmarks:
@@ -74,11 +75,11 @@ class Landmarks:
         if len(parts) == 1:
             return parts[0]
         return Landmarks(
-            **{
-                f.name: np.concatenate([getattr(part, f.name) for part in parts])
-                for f in fields(Landmarks)
-            }
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS}
         )
+
+
+_FIELDS = tuple(f.name for f in fields(Landmarks))
 
 
 class LandmarkNetwork:
@@ -110,8 +111,8 @@ class LandmarkNetwork:
     def begin(self, crops: ByteArray, at: FloatArray) -> Looking:
         """Begin with crops (N,256,256,3) that were cut from (N,4) regions."""
         threads = self._threads if len(at) == 1 else 1
-        jobs = [partial(self._run, crop, threads) for crop in np.split(crops, len(at) or 1)]
-        return Looking(models.Begun(jobs[: len(at)]), np.asarray(at, np.float64))
+        jobs = [partial(self._run, crops[i : i + 1], threads) for i in range(len(at))]
+        return Looking(models.Begun(jobs), np.asarray(at, np.float64))
 
     def _run(self, crop: ByteArray, threads: int) -> list[FloatArray]:
         outputs: list[FloatArray] = models.session(self.model, threads).run(
@@ -131,8 +132,13 @@ class Looking:
         rows = range(len(self._at)) if rows is None else rows
         if not len(rows):
             return nobody()
-        raw = (np.concatenate(arrays) for arrays in zip(*self._runs.results(rows), strict=True))
-        return decode(*raw, at=self._at[list(rows)])
+        runs = self._runs.results(rows)
+        heatmap = [run[3][0] for run in runs]  # large, and only looked at here and there
+        arrays = ([run[k] for run in runs] for k in (0, 1, 2, 4))
+        marks, flag, segmentation, world = (
+            some[0] if len(some) == 1 else np.concatenate(some) for some in arrays
+        )
+        return decode(marks, flag, segmentation, heatmap, world, at=self._at[list(rows)])
 
 
 def network_input(crops: ByteArray) -> FloatArray:
@@ -147,7 +153,7 @@ def decode(
     landmarks: FloatArray,
     flag: FloatArray,
     segmentation: FloatArray,
-    heatmap: FloatArray,
+    heatmap: Sequence[FloatArray],
     world: FloatArray,
     *,
     at: FloatArray,
@@ -158,15 +164,18 @@ def decode(
     matrix = regions.matrices(at)
     xy = refine(rows[..., :2], heatmap) @ matrix[:, :, :2].swapaxes(1, 2) + matrix[:, None, :, 2]
     metres = world.reshape(n, _ALL_POINTS, 3)[:, :BODY_POINTS].astype(np.float64)
-    cos, sin = np.cos(at[:, 3]), np.sin(at[:, 3])
-    turn = np.moveaxis(np.array([[cos, -sin], [sin, cos]]), -1, 0)
-    metres[..., :2] = metres[..., :2] @ turn.swapaxes(1, 2)
+    turned = np.empty((n, 2, 2))  # transposed, as it stands on the right
+    turned[:, 0, 0] = turned[:, 1, 1] = np.cos(at[:, 3])
+    turned[:, 0, 1] = np.sin(at[:, 3])
+    turned[:, 1, 0] = -turned[:, 0, 1]
+    metres[..., :2] = metres[..., :2] @ turned
     body = rows[:, :BODY_POINTS]
+    seen = _sigmoid(body[..., 3:])
     return Landmarks(
         xy_px=xy[:, :BODY_POINTS],
         z_px=body[..., 2] * (at[:, 2:3] / CROP_PX),
-        visibility=_sigmoid(body[..., 3]),
-        presence=_sigmoid(body[..., 4]),
+        visibility=seen[..., 0],
+        presence=seen[..., 1],
         world=metres,
         flag=flag.reshape(n).astype(np.float64),  # a probability already
         region=at,
@@ -175,42 +184,45 @@ def decode(
     )
 
 
-def refine(xy: FloatArray, heatmap: FloatArray) -> FloatArray:
+def refine(xy: FloatArray, heatmap: Sequence[FloatArray] | FloatArray) -> FloatArray:
     """Move landmarks to the centre of mass of the heat map round them.
 
     Args:
         xy: (N,K,2) pixels of the crop.
-        heatmap: (N,K,h,w) logits.
+        heatmap: N times (K,h,w) logits.
 
     Returns:
         (N,K,2); a landmark whose 7 x 7 cells have no peak of 0.5 stays where it is.
     """
-    n, k, h, w = heatmap.shape
-    per_cell = np.array([CROP_PX / w, CROP_PX / h])
-    cell = np.trunc(xy / per_cell).astype(np.intp)
-    inside = np.all((cell >= 0) & (cell < [w, h]), axis=-1)
-    offsets = np.arange(-_REACH, _REACH + 1)
-    cols, rows = cell[..., 0, None] + offsets, cell[..., 1, None] + offsets
-    valid = ((rows >= 0) & (rows < h))[..., :, None] & ((cols >= 0) & (cols < w))[..., None, :]
-    window = heatmap[
-        np.arange(n)[:, None, None, None],
-        np.arange(k)[None, :, None, None],
-        np.clip(rows, 0, h - 1)[..., :, None],
-        np.clip(cols, 0, w - 1)[..., None, :],
-    ]
-    weight = np.where(valid, _sigmoid(window), 0)
+    k, h, w = heatmap[0].shape
+    per_cell = CROP_PX / w, CROP_PX / h
+    cell = (xy / per_cell).astype(np.intp)  # towards 0
+    col, row = cell[..., 0], cell[..., 1]
+    inside = (col >= 0) & (col < w) & (row >= 0) & (row < h)
+    cols, rows = col[..., None] + _WINDOW, row[..., None] + _WINDOW
+    # Cells beyond the map's rim are asked of its nearest cells, and count nothing.
+    at_col, at_row = np.clip(cols, 0, w - 1), np.clip(rows, 0, h - 1)
+    first = h * w * np.arange(k)[:, None]
+    cells = (first + w * at_row)[..., :, None] + at_col[..., None, :]
+    weight = _sigmoid(np.array([one.take(at) for one, at in zip(heatmap, cells, strict=True)]))
+    if not (np.array_equal(at_col, cols) and np.array_equal(at_row, rows)):
+        weight *= (at_row == rows)[..., :, None] & (at_col == cols)[..., None, :]
     total = weight.sum(axis=(-2, -1))
     good = inside & (weight.max(axis=(-2, -1)) >= _PEAK)
     total = np.where(good, total, 1)
-    x = (weight.sum(axis=-2) * cols).sum(axis=-1) / total
-    y = (weight.sum(axis=-1) * rows).sum(axis=-1) / total
-    return np.where(good[..., None], np.stack([x, y], axis=-1) * per_cell, xy)
+    out = np.empty(xy.shape)
+    out[..., 0] = (weight.sum(axis=-2) * cols).sum(axis=-1) / total * per_cell[0]
+    out[..., 1] = (weight.sum(axis=-1) * rows).sum(axis=-1) / total * per_cell[1]
+    return np.where(good[..., None], out, xy)
 
 
 def _sigmoid(x: FloatArray) -> FloatArray:
-    return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
+    out = np.exp(-np.maximum(x, -60))  # beyond, it would not be finite
+    out += 1
+    return np.asarray(np.reciprocal(out, out=out))
 
 
+@cache
 def nobody() -> Landmarks:
     """N = 0."""
     empty = np.zeros

@@ -125,20 +125,20 @@ class Search:
         self._numbers = [i for i in numbers if i not in self._rows]
         at = np.array([at for at, row in zip(regions, rows, strict=True) if row is None])
         self._looking = self._looker.begin(at.reshape(-1, 4))
+        self._together = self._looker.nobody()
+        """Those followed, once they are found."""
 
     def followed(self) -> dict[int, Candidates]:
         """What is where people seen in the last frame are expected; by their numbers."""
         parts = [self._ahead.landmarks(list(self._rows.values())), self._looking.landmarks()]
         found = Landmarks.concatenate(parts)
-        rows = {number: row for row, number in enumerate((*self._rows, *self._numbers))}
-        return {
-            number: Candidates(
-                landmarks=found[[rows[number]]],
-                box=self.memory.people[number].expected_box()[None],
-                guess=np.array([int(JointSource.SEEN)]),
-            )
-            for number in sorted(rows)
-        }
+        numbers = [*self._rows, *self._numbers]
+        order = np.argsort(np.array(numbers, np.intp))
+        box = np.array([self.memory.people[number].expected_box() for number in numbers])
+        guess = np.full(len(numbers), int(JointSource.SEEN))
+        together = Candidates(landmarks=found, box=box.reshape(-1, 4), guess=guess)
+        self._together = together[order]
+        return dict(zip(sorted(numbers), self._together.each(), strict=True))
 
     def given(
         self, detections: Detections, followed: dict[int, Candidates], *, afresh: bool
@@ -164,7 +164,7 @@ class Search:
 
     def distinct(self, followed: dict[int, Candidates]) -> tuple[Candidates, list[int]]:
         """Those of the people followed who are where they were expected, and their numbers."""
-        found = self._looker.join(list(followed.values()))
+        found = self._together
         kept, lost = self._looker.distinct(found, np.ones(len(found)))
         return kept, [number for row, number in enumerate(followed) if row not in lost]
 

@@ -32,6 +32,7 @@ def _across() -> FloatArray:
 _ACROSS = _across()
 
 BONE_OF_SPAN = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6])
+_SPANS_OF_BONE = np.bincount(BONE_OF_SPAN)
 _TALL = [BONE_LENGTHS.index(name) for name in ("thigh", "shin", "trunk")]
 """Bones whose sum is kept: one camera cannot tell a tall person from one nearby."""
 
@@ -138,10 +139,9 @@ class Proportions:
 
     def _add(self, bone: IntArray, weight: FloatArray, off: FloatArray) -> None:
         # New arrays: a state handed out must stay as it is.
-        total, summed = self._weight.copy(), self._sum.copy()
-        per_bone = np.bincount(bone, minlength=len(total))
-        np.add.at(total, bone, weight / per_bone[bone])
-        np.add.at(summed, bone, weight * off / per_bone[bone])
+        weight = weight / _SPANS_OF_BONE[bone]
+        total = self._weight + np.bincount(bone, weight, len(self._weight))
+        summed = self._sum + np.bincount(bone, weight * off, len(self._sum))
         keep = np.minimum(1, _MOST / np.maximum(total, 1e-9))
         self._weight, self._sum = total * keep, summed * keep
 

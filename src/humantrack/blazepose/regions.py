@@ -65,6 +65,8 @@ class Cropper:
     def crops(self, regions: FloatArray) -> ByteArray:
         """(N,256,256,3) uint8 RGB, black outside the image."""
         out = np.empty((len(regions), CROP_PX, CROP_PX, 4), np.uint8)
+        if not len(regions):
+            return out[..., :3]
         for crop, region, matrix in zip(out, regions, matrices(regions), strict=True):
             level = max(0, int(np.log2(max(region[2], 1) / CROP_PX)))
             cv2.warpAffine(

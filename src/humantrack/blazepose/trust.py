@@ -28,7 +28,7 @@ import numpy as np
 
 from humantrack.blazepose.fit import Seen
 from humantrack.blazepose.hidden import inside
-from humantrack.blazepose.inverse_kinematics import LIMB_END, LIMB_MIDDLE
+from humantrack.blazepose.inverse_kinematics import LIMB_END, LIMB_MIDDLE, halfway
 from humantrack.body.joints import PHALP_JOINTS
 from humantrack.geometry.cameras import PaddedSquare
 from humantrack.types import BodyBatch, JointSource, JointTrust
@@ -76,7 +76,7 @@ _FIRST = np.array([at[0] for _, at in _MODELS])
 _LAST = np.array([at[-1] for _, at in _MODELS])
 """The landmarks of each of the 45."""
 _SHOULDERS, _HIPS = (
-    [PHALP_JOINTS.index(side + joint) for side in ("left_", "right_")]
+    (PHALP_JOINTS.index(f"left_{joint}"), PHALP_JOINTS.index(f"right_{joint}"))
     for joint in ("shoulder", "hip")
 )
 
@@ -116,7 +116,7 @@ def joint_trust(seen: Seen, bodies: BodyBatch, guess: IntArray) -> JointTrust:
 
 def _lean(joints: FloatArray) -> FloatArray:
     """(N,) share of the trunk along the view, 0..1, from joints (N,45,3)."""
-    trunk = joints[:, _SHOULDERS].mean(axis=1) - joints[:, _HIPS].mean(axis=1)
+    trunk = halfway(joints, _SHOULDERS) - halfway(joints, _HIPS)
     return np.asarray(np.abs(trunk[:, 2]) / np.maximum(np.linalg.norm(trunk, axis=1), 1e-6))
 
 
@@ -134,15 +134,18 @@ def _radii_mm(visibility: FloatArray, lean: FloatArray) -> FloatArray:
 
 _AT_90 = NormalDist().inv_cdf(0.9)
 
-_normal_below = np.vectorize(lambda x: 0.5 * math.erfc(-x / math.sqrt(2)), otypes=[np.float64])
-"""The normal distribution's function. SciPy's takes 0.3 s to import, at every start."""
+
+def _normal_below(x: FloatArray) -> FloatArray:
+    """The normal distribution's function. SciPy's takes 0.3 s to import, at every start."""
+    values = [math.erfc(one) for one in (-x / math.sqrt(2)).ravel().tolist()]
+    return 0.5 * np.array(values).reshape(x.shape)
 
 
 def _below(limit_mm: float, radii: FloatArray) -> FloatArray:
     """Probability of an error below a limit under the log-normal distribution of two radii."""
     half, most = radii[..., 0], radii[..., 1]
     deviations = np.log(limit_mm / half) / np.log(most / half) * _AT_90
-    return np.asarray(_normal_below(deviations))
+    return _normal_below(deviations)
 
 
 def _made_up(seen: Seen, bodies: BodyBatch) -> BoolArray:

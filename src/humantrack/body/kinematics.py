@@ -16,13 +16,25 @@ JOINTS = len(SMPL_PARENTS)
 PARENTS = np.array(SMPL_PARENTS)
 
 
-def _levels() -> list[tuple[IntArray, IntArray]]:
-    """Joints by their depth below the root, each with their parents: one product per depth."""
+def _levels() -> list[tuple[slice, slice | IntArray]]:
+    """Joints by their depth below the root, each with their parents: one product per depth.
+
+    Those of a depth follow one another; where their parents do too, slices save copies.
+    """
     depth = [0] * JOINTS
     for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
         depth[joint] = depth[parent] + 1
-    joints = [np.flatnonzero(np.array(depth) == d) for d in range(1, max(depth) + 1)]
-    return [(j, PARENTS[j]) for j in joints]
+    out: list[tuple[slice, slice | IntArray]] = []
+    for d in range(1, max(depth) + 1):
+        joints = slice(depth.index(d), depth.index(d) + depth.count(d))
+        parents = PARENTS[joints]
+        if (parents == parents[0]).all():
+            out.append((joints, slice(parents[0], parents[0] + 1)))
+        elif (np.diff(parents) == 1).all():
+            out.append((joints, slice(parents[0], parents[-1] + 1)))
+        else:
+            out.append((joints, parents))
+    return out
 
 
 _LEVELS = _levels()
@@ -41,11 +53,12 @@ def forward_kinematics(local: Array, rest: Array) -> tuple[Array, Array]:
     Returns:
         Global rotations (N,24,3,3) and joints (N,24,3), float64, in the root's outer axes.
     """
-    turned = np.array(local, np.float64)
-    joints = np.array(np.broadcast_to(rest, (len(turned), JOINTS, 3)), np.float64)
-    offset = joints[:, 1:] - joints[:, PARENTS[1:]]
+    rest = np.asarray(rest, np.float64)
+    motion = np.zeros((len(local), JOINTS, 4, 4))  # turns and offsets in one
+    motion[..., :3, :3] = local
+    motion[..., :3, 3] = rest
+    motion[:, 1:, :3, 3] -= rest[..., PARENTS[1:], :]
+    motion[..., 3, 3] = 1
     for level, parents in _LEVELS:
-        above = turned[:, parents]
-        turned[:, level] = above @ turned[:, level]
-        joints[:, level] = joints[:, parents] + (above @ offset[:, level - 1, :, None])[..., 0]
-    return turned, joints
+        motion[:, level] = motion[:, parents] @ motion[:, level]
+    return motion[..., :3, :3].copy(), motion[..., :3, 3].copy()

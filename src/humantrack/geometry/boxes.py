@@ -16,6 +16,10 @@ NETWORK_ASPECT: Aspect = (192, 256)
 """Width and height of the networks' input (4D-Humans' ``expand_bbox_shape``)."""
 
 
+_NO_AREA = 1e-30
+"""Instead of 0, which must not divide."""
+
+
 def iou(a: Array, b: Array) -> Array:
     """Intersection over union of every pair.
 
@@ -27,13 +31,20 @@ def iou(a: Array, b: Array) -> Array:
         (N,M) in 0..1; boxes without area give 0.
     """
     a, b = np.reshape(a, (-1, 4)), np.reshape(b, (-1, 4))
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    size = np.maximum(bottom_right - top_left, 0)
+    size = np.minimum(a[:, None, 2:], b[:, 2:]) - np.maximum(a[:, None, :2], b[:, :2])
+    np.maximum(size, 0, out=size)
     inter = size[..., 0] * size[..., 1]
-    union = area(a)[:, None] + area(b)[None] - inter
-    has_area = union > 0
-    return np.where(has_area, inter / np.where(has_area, union, 1), 0.0)
+    union = area(a)[:, None] + area(b) - inter
+    return np.where(union > 0, inter / np.fmax(union, _NO_AREA), 0.0)
+
+
+def iou_of_pairs(a: Array, b: Array) -> Array:
+    """Intersection over union of (N,4) boxes with (N,4) others, row by row: (N,) in 0..1."""
+    size = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    np.maximum(size, 0, out=size)
+    inter = size[:, 0] * size[:, 1]
+    union = area(a) + area(b) - inter
+    return np.where(union > 0, inter / np.fmax(union, _NO_AREA), 0.0)
 
 
 def area(boxes: Array) -> Array:
@@ -73,14 +84,9 @@ def expand_to_aspect(boxes: Array, shape: Aspect | None = NETWORK_ASPECT) -> Arr
     if not np.issubdtype(boxes.dtype, np.floating):
         boxes = boxes.astype(np.float64)
     aspect = shape[1] / shape[0]
-    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
-    width, height = np.moveaxis(boxes[..., 2:] - boxes[..., :2], -1, 0)
-    too_wide = height < aspect * width
-    grown = np.stack(
-        [np.where(too_wide, width, height / aspect), np.where(too_wide, width * aspect, height)],
-        axis=-1,
-    ).astype(boxes.dtype)
-    return np.concatenate([centre - grown / 2, centre + grown / 2], axis=-1)
+    centre, size = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
+    half = np.maximum(size, size[..., ::-1] * np.array([1 / aspect, aspect], size.dtype)) / 2
+    return np.concatenate([centre - half, centre + half], axis=-1)
 
 
 def centre_and_side(boxes: Array) -> tuple[Array, Array]:

@@ -24,7 +24,7 @@ _PARALLEL = 1e-6
 
 def dot(a: Array, b: Array) -> Array:
     """Scalar products of vectors (...,3) -> (...,1)."""
-    return np.asarray((a * b).sum(axis=-1, keepdims=True))
+    return np.asarray(np.add.reduce(a * b, axis=-1, keepdims=True))
 
 
 def cross(a: Array, b: Array) -> Array:
@@ -37,7 +37,7 @@ def cross(a: Array, b: Array) -> Array:
 
 def norm(v: Array) -> Array:
     """Lengths of vectors (...,k) -> (...,1)."""
-    return np.asarray(np.sqrt((v * v).sum(axis=-1, keepdims=True)))
+    return np.asarray(np.sqrt(np.add.reduce(v * v, axis=-1, keepdims=True)))
 
 
 def unit(v: Array) -> Array:

@@ -100,7 +100,8 @@ class Begun(Generic[T]):
         if self._futures is None:
             return [self._jobs[row]() for row in rows]
         futures = [self._futures[row] for row in rows]
-        wait(futures)
+        if len(futures) > 1:  # of one, its result is waited for at less cost
+            wait(futures)
         return [future.result() for future in futures]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from humantrack.geometry.pairing import cheapest_pairs
 from humantrack.types.arrays import FloatArray
 
 OVER = 1e-5
@@ -41,10 +42,6 @@ def assign(cost: FloatArray, threshold: float) -> Assignment:
     Costs above it (and NaN) become threshold + 1e-5 before the search, as in PHALP, so one
     hopeless pair does not push another pair away from its best partner.
     """
-    from scipy.optimize import linear_sum_assignment  # slow to import
-
     gated = np.where(cost <= threshold, cost, threshold + OVER)
-    rows, columns = linear_sum_assignment(gated)
-    is_match = gated[rows, columns] <= threshold
-    matches = zip(rows[is_match].tolist(), columns[is_match].tolist(), strict=True)
-    return Assignment(cost=gated, matches=tuple(matches))
+    matches = tuple(pair for pair in cheapest_pairs(gated) if gated[pair] <= threshold)
+    return Assignment(cost=gated, matches=matches)

@@ -17,7 +17,7 @@ def check_shape(
     owner: str, name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...]
 ) -> None:
     """Raise ValueError unless ``array`` has this shape; None stands for any length."""
-    got = np.shape(array)
+    got = array.shape if isinstance(array, np.ndarray) else np.shape(array)
     if got == shape:
         return
     if len(got) != len(shape) or any(

@@ -138,7 +138,7 @@ class BodyBatch:
     def __getitem__(self, keep: Sequence[int] | IntArray) -> BodyBatch:
         """The bodies picked by an index array."""
         index = np.asarray(keep, np.intp)
-        return BodyBatch(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return BodyBatch(**{name: getattr(self, name)[index] for name in _BODY_FIELDS})
 
     @staticmethod
     def empty() -> BodyBatch:
@@ -152,6 +152,9 @@ class BodyBatch:
             joints_3d=np.zeros((0, 45, 3), np.float32),
             joints_2d=np.zeros((0, 45, 2), np.float32),
         )
+
+
+_BODY_FIELDS = tuple(f.name for f in fields(BodyBatch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +227,11 @@ class JointTrust:
     def __getitem__(self, keep: Sequence[int] | IntArray) -> JointTrust:
         """That of the people picked by an index array."""
         index = np.asarray(keep, np.intp)
-        return JointTrust(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return JointTrust(
+            confidence=self.confidence[index],
+            error_mm=self.error_mm[index],
+            source=self.source[index],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
