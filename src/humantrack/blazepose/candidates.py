@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from humantrack.blazepose import regions
@@ -13,7 +12,8 @@ from humantrack.blazepose.boxes import round_landmarks
 from humantrack.blazepose.inverse_kinematics import HIPS, SHOULDERS, halfway
 from humantrack.blazepose.lift import LIMBS
 from humantrack.blazepose.network import LandmarkNetwork, Landmarks, Looking, nobody
-from humantrack.blazepose.regions import CROP_PX, Cropper
+from humantrack.blazepose.regions import Cropper
+from humantrack.blazepose.silhouettes import grown, silhouette, without
 from humantrack.geometry.boxes import iou, iou_of_pairs
 from humantrack.geometry.rotations import unit
 from humantrack.types import JointSource
@@ -40,7 +40,6 @@ _SURER_TURNED = 0.25
 in the crop of a person however that is turned: of 370 people of real pictures, most in crowds or
 half hidden, 42 looked better turned, by less than this all but three who truly were. Of as many
 turned round as could be found, one in five is lost by it; few people are upside down."""
-_MASK_MARGIN_PX = 5
 
 _SAME_BOX = 0.6
 """Boxes that overlap more than this do not show two people of whom one was overlooked."""
@@ -48,6 +47,10 @@ _SAME_BOX = 0.6
 _OF_ANOTHER, _OF_HIS_OWN = 0.2, 0.15
 """Shares of a silhouette: more than the first is outside of each of two others, and less than the
 second outside of both, where it is made of them."""
+
+_BESIDE, _AS_CLEAR = 0.02, 0.5
+"""Part of a crop that others must take up to be hidden, and lowest flag of who is seen without them
+as a share of that with them."""
 
 _MIXED = 0.6
 """IoU of silhouettes from which on they are taken for one."""
@@ -255,17 +258,46 @@ class Looker:
         if iou(one.box, other.box)[0, 0] > _SAME_BOX:
             return None
         at = regions.from_boxes(one.box)
-        crops = self._cropper.crops(at).copy()
-        kernel = np.ones((_MASK_MARGIN_PX, _MASK_MARGIN_PX), np.uint8)
-        hidden = cv2.dilate(_silhouette(other, at).astype(np.uint8), kernel) > 0
+        hidden = grown(silhouette(other.landmarks, 0, at))
         if not hidden.any() or hidden.all():
             return None
-        crops[0][hidden] = np.median(crops[0][~hidden], axis=0)
-        found = self._network.begin(crops, at).landmarks()
+        crop = without(self._cropper.crops(at), hidden)
+        found = self._network.begin(crop, at).landmarks()
         again = Candidates(landmarks=found, box=one.box, guess=one.guess)
         alone = _share_outside(again, hidden)
         is_somebody = found.flag[0] > _CLEARLY and alone > _ALONE and self.credible(again)[0]
         return again if is_somebody else None
+
+    def apart(self, found: Candidates) -> Candidates:
+        """The same people; each beside whom others are seen is looked at without them.
+
+        The face of one who stands before another's back turns that other round for the network,
+        and hands of one are taken for another's. What is hidden is the others' silhouettes, less
+        his own.
+        """
+        seen = found.guess == JointSource.SEEN
+        overlap = (iou(found.box, found.box) > 0) & seen[:, None] & seen
+        np.fill_diagonal(overlap, val=False)
+        rows, crops = [], []
+        for i in np.flatnonzero(overlap.any(axis=1)).tolist():
+            at = found.landmarks.region[[i]]
+            others = np.flatnonzero(overlap[i]).tolist()
+            theirs = np.any([silhouette(found.landmarks, k, at) for k in others], axis=0)
+            hidden = grown(theirs) & (found.landmarks.segmentation[i] <= 0)
+            if hidden.mean() > _BESIDE and not hidden.all():
+                rows.append(i)
+                crops.append(without(self._cropper.crops(at), hidden))
+        if not rows:
+            return found
+        looks = self._network.begin(np.concatenate(crops), found.landmarks.region[rows])
+        again = Candidates(
+            landmarks=looks.landmarks(), box=found.box[rows], guess=found.guess[rows]
+        )
+        clear = again.landmarks.flag >= _AS_CLEAR * found.landmarks.flag[rows]
+        better = np.flatnonzero(clear & self.credible(again))
+        pick = np.arange(len(found))
+        pick[np.array(rows)[better]] = len(found) + better
+        return self.join([found, again])[pick]
 
     def ghosts(self, found: Candidates, is_new: BoolArray) -> IntArray:
         """Rows of new people who are made of two others: neither has all of them, both together do.
@@ -280,7 +312,7 @@ class Looker:
             one, others = found[[i]], np.flatnonzero(overlap[i]).tolist()
             if len(others) != 2:
                 continue
-            theirs = [_silhouette(found[[other]], one.landmarks.region) for other in others]
+            theirs = [silhouette(found.landmarks, k, one.landmarks.region) for k in others]
             outside = [_share_outside(one, mask) for mask in (*theirs, theirs[0] | theirs[1])]
             if min(outside[:2]) > _OF_ANOTHER and outside[2] < _OF_HIS_OWN:
                 out.append(i)
@@ -292,7 +324,7 @@ class Looker:
         for i, other in zip(*np.nonzero(overlap), strict=True):
             one = found[[int(i)]]
             mine = one.landmarks.segmentation[0] > 0
-            theirs = _silhouette(found[[int(other)]], one.landmarks.region)
+            theirs = silhouette(found.landmarks, int(other), one.landmarks.region)
             if (mine & theirs).sum() > _MIXED * max(int((mine | theirs).sum()), 1):
                 return True
         return False
@@ -322,21 +354,6 @@ class Looker:
 
     def _round(self, landmarks: Landmarks) -> FloatArray:
         return round_landmarks(landmarks, self._height, self._width)
-
-
-def _silhouette(one: Candidates, at: FloatArray) -> BoolArray:
-    """(256,256) where a person is in the crop of a region (1,4)."""
-    to_image = np.vstack([regions.matrices(at)[0], [0, 0, 1]])
-    from_image = cv2.invertAffineTransform(regions.matrices(one.landmarks.region)[0])
-    logits = cv2.warpAffine(
-        one.landmarks.segmentation[0],
-        from_image @ to_image,
-        (CROP_PX, CROP_PX),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=-1.0,
-    )
-    return np.asarray(logits > 0)
 
 
 def _share_outside(one: Candidates, mask: BoolArray) -> float:

@@ -306,6 +306,7 @@ class Search:
         return np.clip(boxes, 0, [width, height, width, height])
 
     def _sightings(self, found: Candidates, score: FloatArray, source: IntArray) -> Sightings:
+        found = self._looker.apart(found)
         return Sightings(
             landmarks=found.landmarks,
             box=found.box,
