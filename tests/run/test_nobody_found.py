@@ -7,7 +7,7 @@ import types
 import pytest
 
 from humantrack.pipeline.summary import TrackCounter
-from humantrack.run.run import Run
+from humantrack.run.run import Run, _why_nobody
 from humantrack.types import FrameRecord
 
 
@@ -65,6 +65,20 @@ def test_the_longest_stretch_without_anybody_is_told(make_frame, people, told):
 def test_short_stretches_and_other_detectors_say_nothing(make_frame):
     assert said(counted(make_frame, [1] + [0] * 6 + [1] + [0] * 6), **TRIED) is None
     assert said(counted(make_frame, [1] + [0] * 9)) is None
+
+
+@pytest.mark.parametrize(
+    ("tracks", "frames", "seen", "told"),
+    [
+        (1, 3, 3, None),
+        (0, 9, 0, None),
+        (0, 3, 3, "a track counts from phalp.n_init=5 frames on"),
+        (0, 7, 6, "people were seen in 6 of 7 frames, but not in enough in a row: a track counts"),
+    ],
+)
+def test_people_who_are_seen_too_briefly_to_count_are_told(tracks, frames, seen, told):
+    note = _why_nobody(types.SimpleNamespace(tracks=tracks, frames=frames), 5, seen)
+    assert note is None if told is None else note.startswith(told)
 
 
 @pytest.mark.parametrize(("asked", "told"), [(None, False), (1, False), (3, True)])

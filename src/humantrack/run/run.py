@@ -65,6 +65,7 @@ class Run:
         self._options, self._stages, self._progress = options, stages, progress
         self._found, self._instead = found, instead
         self._live: LiveRun | None = None
+        self._seen_frames = 0
 
     def track(self, stop: Event | None = None) -> RunSummary:
         """Track the source, or resume an unfinished run of it.
@@ -158,7 +159,7 @@ class Run:
             raise
         done = run.finish(stop if source.live is None else None)
         note = (
-            _why_nobody(done, self._options.n_init)
+            _why_nobody(done, self._options.n_init, self._seen_frames)
             or self._nobody_found(run.counter)
             or self._nobody_drawn(run.counter)
         )
@@ -229,9 +230,12 @@ class Run:
 
     def _observe(self, frames: Sequence[Frame], watch: Stopwatch) -> list[list[Observation]]:
         if self._found is not None:
-            return self._found.observe(frames)
-        with watch.measure("finding people"):
-            return self._stages.observe(frames)
+            seen = self._found.observe(frames)
+        else:
+            with watch.measure("finding people"):
+                seen = self._stages.observe(frames)
+        self._seen_frames += sum(map(bool, seen))
+        return seen
 
 
 def names_of(
@@ -278,11 +282,16 @@ def _both(run: Lifecycle | Segments, live: LiveRun, window: BackFillWindow) -> N
     live.note(window)
 
 
-def _why_nobody(done: RunSummary, n_init: int) -> str | None:
-    """Says why a clip that is too short for a track to be confirmed has none."""
-    if done.tracks or done.frames >= n_init:
+def _why_nobody(done: RunSummary, n_init: int, seen: int) -> str | None:
+    """Says why there is no track where people were seen in some frames, or there are too few."""
+    if done.tracks or (done.frames >= n_init and not seen):
         return None
-    return f"a track counts from phalp.n_init={n_init} frames on; phalp.n_init=1 takes any"
+    counts = f"a track counts from phalp.n_init={n_init} frames on; phalp.n_init=1 takes any"
+    if done.frames < n_init:
+        return counts
+    return (
+        f"people were seen in {seen} of {done.frames} frames, but not in enough in a row: {counts}"
+    )
 
 
 def _counted(
