@@ -32,9 +32,8 @@ def is_beginning(walked, frames):
 
 
 @pytest.mark.parametrize("kept", [0, 1500, 10**9])
-def test_each_walk_gives_all_frames(path, frames, monkeypatch, kept):
-    monkeypatch.setattr(reader, "KEPT_SIZE", kept)
-    file = ResultsFile(path)
+def test_each_walk_gives_all_frames(path, frames, kept):
+    file = ResultsFile(path, kept_size=kept)
     for count in (3, 1, 12, 7, 12):  # a walk may end early, and the next one goes farther
         walked = list(itertools.islice(file, count))
         assert len(walked) == count
@@ -43,10 +42,9 @@ def test_each_walk_gives_all_frames(path, frames, monkeypatch, kept):
 
 
 @pytest.mark.parametrize("kept", [0, 10**9])
-def test_each_walk_says_that_a_file_is_cut_short(path, frames, monkeypatch, kept):
-    monkeypatch.setattr(reader, "KEPT_SIZE", kept)
+def test_each_walk_says_that_a_file_is_cut_short(path, frames, kept):
     path.write_bytes(path.read_bytes()[:-400])
-    file, counts = ResultsFile(path), []
+    file, counts = ResultsFile(path, kept_size=kept), []
     for _ in range(2):
         with pytest.warns(TruncatedResultsWarning, match="after [1-9][0-9]* whole frames"):
             walked = list(file)
@@ -65,8 +63,7 @@ def test_frames_that_are_kept_are_taken_apart_once(path, monkeypatch):
     real = reader.entry_of
     monkeypatch.setattr(reader, "entry_of", entry_of)
     list(ResultsFile(path))
-    monkeypatch.setattr(reader, "KEPT_SIZE", sum(taken[:5]))
-    file = ResultsFile(path)
+    file = ResultsFile(path, kept_size=sum(taken[:5]))
     taken.clear()
     for _ in range(3):
         list(file)

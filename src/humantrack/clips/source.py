@@ -47,6 +47,7 @@ class ResultsSource:
         options: which frames and tracks.
         strict: raise for a file that is cut short, instead of a warning.
         max_size: most decompressed bytes to accept (of humantrack's files: per frame).
+        kept_size: bytes of frames that are kept for further walks; see :class:`ResultsFile`.
 
     Raises:
         UnsafePickleError: if the file names anything but plain data. Nothing of it has run.
@@ -60,6 +61,7 @@ class ResultsSource:
         *,
         strict: bool = False,
         max_size: int = DEFAULT_MAX_SIZE,
+        kept_size: int = 0,
     ) -> None:
         self.path = Path(path)
         self.options = options or ExportOptions()
@@ -67,7 +69,7 @@ class ResultsSource:
         self.is_walkable = self._file.is_walkable
         if self.is_walkable:
             limit = min(max_size, max(max_size // BATCH_FRAMES, _LARGE_FRAME))
-            self._file = ResultsFile(path, strict=strict, max_size=limit)
+            self._file = ResultsFile(path, strict=strict, max_size=limit, kept_size=kept_size)
         options = self.options
         self.facts = clip_facts(self.path, self._file, options.source_fps, options.slow_motion)
         if self.facts.fps_said is not None:

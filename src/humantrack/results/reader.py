@@ -21,9 +21,6 @@ from humantrack.types import FrameKey
 DEFAULT_MAX_SIZE = 4 * 2**30
 """Decompressed bytes; about 200,000 people-frames with all features."""
 
-KEPT_SIZE = 2**24
-"""Bytes of frames that a file which is walked more than once keeps: some 700 people-frames."""
-
 _Frame = dict[str, Any]
 
 
@@ -77,19 +74,26 @@ def iter_results(
 class ResultsFile:
     """A results file that can be walked more than once: ``for key, frame in file``.
 
-    A file of humantrack is read anew by each walk, one frame in memory at a time but for the first
-    ``KEPT_SIZE`` bytes, which are taken apart once for all walks; any other is loaded whole when
-    this is made. Nobody may change the frames. Arguments and errors are those of
-    :func:`load_results`.
+    A file of humantrack is read anew by each walk, one frame in memory at a time; any other is
+    loaded whole when this is made. Arguments and errors are those of :func:`load_results`.
+
+    Args:
+        kept_size: bytes of frames that are taken apart once for all walks and kept, from the first
+            on; nobody may change them.
     """
 
     def __init__(
-        self, path: PathLike, *, strict: bool = False, max_size: int = DEFAULT_MAX_SIZE
+        self,
+        path: PathLike,
+        *,
+        strict: bool = False,
+        max_size: int = DEFAULT_MAX_SIZE,
+        kept_size: int = 0,
     ) -> None:
         self.path = Path(path)
         self._strict, self._max_size = strict, max_size
         self._loaded: dict[FrameKey, _Frame] | None = None
-        self._kept = _Kept()
+        self._kept = _Kept(kept_size)
         with open_stream(path) as stream:
             self.is_walkable = _is_ours(stream)
             """True if humantrack wrote it."""
@@ -128,8 +132,9 @@ class ResultsFile:
 
 @dataclass
 class _Kept:
-    """The first frames of a file, as far as they were walked, up to ``KEPT_SIZE``."""
+    """The first frames of a file, as far as they were walked, up to a size in bytes."""
 
+    most: int
     entries: list[tuple[FrameKey, _Frame]] = field(default_factory=list)
     size: int = 0
 
@@ -140,7 +145,7 @@ class _Kept:
         entry = entry_of(body)
         if entry is not None and number == len(self.entries):
             self.size += len(body)
-            if self.size <= KEPT_SIZE:
+            if self.size <= self.most:
                 self.entries.append(entry)
         return entry
 

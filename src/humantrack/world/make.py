@@ -35,6 +35,9 @@ from humantrack.world.options import WorldOptions
 from humantrack.world.types import CameraPath
 from humantrack.world.windows import CORE_S
 
+KEPT_SIZE = 2**24
+"""Bytes of frames that are kept between the two walks: some 700 people-frames."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldReport:
@@ -89,7 +92,7 @@ def write_world(
     """
     said: list[str] = []
     with _overheard(said):
-        source = ResultsSource(results)
+        source = ResultsSource(results, kept_size=KEPT_SIZE)
         meta = read_meta(results) or {}
         lens_mm = _lens_mm(meta, sources)
         camera = _Camera(results, options, source, _fingerprint(meta))
