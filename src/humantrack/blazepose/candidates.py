@@ -186,7 +186,7 @@ class Looker:
         """
         width, height = found.box[:, 2] - found.box[:, 0], found.box[:, 3] - found.box[:, 1]
         agreement = self.agreement(found)
-        credible = (found.landmarks.flag > PERSON) & (agreement > AGREES)
+        credible = self.credible(found, agreement)
         doubtful = (width > _WIDE * height) | (agreement < _FITS)
         tried = (~credible | (doubtful & is_new)) & may
         pairs = [
@@ -220,7 +220,7 @@ class Looker:
             Those kept, in order, and the rows of those lost.
         """
         agreement = self.agreement(found)
-        credible = (found.landmarks.flag > PERSON) & (agreement > AGREES)
+        credible = self.credible(found, agreement)
         kept: dict[int, Candidates] = {}
         as_it_was = True
         for i in np.argsort(-score * found.landmarks.flag * agreement, kind="stable"):
@@ -329,10 +329,10 @@ class Looker:
                 return True
         return False
 
-    def credible(self, found: Candidates) -> BoolArray:
-        """(N,) a person, in his own box."""
-        is_person = found.landmarks.flag > PERSON
-        return np.asarray(is_person & (self.agreement(found) > AGREES))
+    def credible(self, found: Candidates, agreement: FloatArray | None = None) -> BoolArray:
+        """(N,) a person, in his own box; ``agreement`` is worked out unless it is known."""
+        agreement = self.agreement(found) if agreement is None else agreement
+        return np.asarray((found.landmarks.flag > PERSON) & (agreement > AGREES))
 
     def agreement(self, found: Candidates) -> FloatArray:
         """(N,) IoU of each body with its box."""
